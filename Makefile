@@ -1,0 +1,48 @@
+# Every target sets up what it needs, in .venv, on a machine with Python 3.10+, git and make.
+#
+#   make demo    count a ResNet-50 and a training step in a real IPython shell
+#   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
+#   make lint    lint and types alone
+#   make lab     JupyterLab on the tutorials  (ARGS="--no-browser" goes to JupyterLab)
+#   make clean   remove what the tools left, but keep .venv (distclean removes that too)
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The PyTorch that this repository is developed with. It is installed before everything else, so
+# that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
+TORCH := torch==2.13.0
+
+.PHONY: demo test lint lab clean distclean
+
+demo: $(READY)
+	$(BIN)/python notebooks/demo.py
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: $(READY)
+	$(BIN)/jupyter lab --allow-root $(ARGS) notebooks
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+$(READY): pyproject.toml Makefile
+	@echo "Setting up $(VENV): this takes some minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[test,pandas,lab]'
+	touch $@
