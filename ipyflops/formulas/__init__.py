@@ -1,0 +1,27 @@
+"""What each operator costs: one file per family, each formula with its derivation."""
+
+from ipyflops.formulas import products
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.registry import (
+    Formula,
+    FormulaError,
+    Free,
+    Unknown,
+    Verdict,
+    lookup,
+    register_formula,
+    temporary_formula,
+)
+
+__all__ = [
+    "Call",
+    "Formula",
+    "FormulaError",
+    "Free",
+    "Unknown",
+    "Verdict",
+    "lookup",
+    "products",
+    "register_formula",
+    "temporary_formula",
+]

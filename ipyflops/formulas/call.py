@@ -1,0 +1,148 @@
+"""One operator call as a formula sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Call:
+    """An operator call: what was called, with what, and what came out.
+
+    A formula reads the arguments by the names of the operator's schema, so that it need not care
+    whether they were given by position, by keyword or not at all.
+
+    Parameters
+    ----------
+    func : torch._ops.OpOverload
+        The operator.
+    args : sequence
+        Positional arguments.
+    kwargs : mapping
+        Keyword arguments.
+    out : object
+        The result.
+
+    Examples
+    --------
+    >>> a, b = torch.zeros(2, 3), torch.zeros(3, 4)
+    >>> call = Call(torch.ops.aten.mm.default, (a, b), {}, a @ b)
+    >>> call["mat2"].shape, call.operator, call.out.shape
+    (torch.Size([3, 4]), 'aten::mm', torch.Size([2, 4]))
+    """
+
+    __slots__ = ("_arguments", "args", "func", "kwargs", "out")
+
+    def __init__(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        self.out = out
+        self._arguments: dict[str, Any] | None = None
+
+    @property
+    def operator(self) -> str:
+        """The operator's name without its overload, as ``aten::mm``."""
+        return operator_name(self.func)
+
+    def __getitem__(self, name: str) -> Any:
+        """The argument of that name, or its default.
+
+        Raises
+        ------
+        KeyError
+            If the operator's schema has no such argument.
+        """
+        if self._arguments is None:
+            self._arguments = self._bind()
+        return self._arguments[name]
+
+    def __contains__(self, name: str) -> bool:
+        if self._arguments is None:
+            self._arguments = self._bind()
+        return name in self._arguments
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The argument of that name; `default` where the schema has none of that name."""
+        return self[name] if name in self else default
+
+    def _bind(self) -> dict[str, Any]:
+        schema = getattr(self.func, "_schema", None)
+        if schema is None:
+            return dict(self.kwargs)
+        bound: dict[str, Any] = {}
+        for position, argument in enumerate(schema.arguments):
+            if position < len(self.args):
+                bound[argument.name] = self.args[position]
+            elif argument.name in self.kwargs:
+                bound[argument.name] = self.kwargs[argument.name]
+            else:
+                bound[argument.name] = argument.default_value
+        return bound
+
+    def inputs(self) -> Iterator[Tensor]:
+        """Every tensor among the arguments, those in lists too; `out=` tensors are not inputs."""
+        yield from tensors(self.args)
+        for name, value in self.kwargs.items():
+            if name != "out":
+                yield from tensors(value)
+
+    def outputs(self) -> Iterator[Tensor]:
+        """Every tensor of the result."""
+        yield from tensors(self.out)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the arithmetic is complex."""
+        return any(tensor.is_complex() for tensor in self.inputs()) or any(
+            tensor.is_complex() for tensor in self.outputs()
+        )
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether the arithmetic is floating point (or complex), not integer or boolean."""
+        return any(
+            tensor.is_floating_point() or tensor.is_complex() for tensor in self.inputs()
+        ) or any(tensor.is_floating_point() or tensor.is_complex() for tensor in self.outputs())
+
+
+def operator_name(func: Any) -> str:
+    """The name of an operator without its overload: ``aten::mm``; higher-order ones have no ``::``."""
+    schema = getattr(func, "_schema", None)
+    if schema is not None:
+        return str(schema.name)
+    return f"higher_order::{func.name() if callable(getattr(func, 'name', None)) else func}"
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in a value made of lists, tuples and dictionaries."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)
+
+
+def numel(shape: Sequence[int]) -> int:
+    """The number of elements of a shape."""
+    return math.prod(shape)
+
+
+def first_output(call: Call) -> Tensor:
+    """The first tensor of the result.
+
+    Raises
+    ------
+    ValueError
+        If the result holds no tensor.
+    """
+    for tensor in call.outputs():
+        return tensor
+    raise ValueError(f"{call.operator} gave no tensor")

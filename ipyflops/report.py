@@ -1,0 +1,336 @@
+"""The result of a counted run, as plain data.
+
+A `Report` knows nothing of torch, IPython or any view. It holds four flat tables (see
+`ipyflops.tables`) and computes from them whatever is asked for, under its convention:
+
+- *scopes*: the places of the module tree (a module, a line of code outside modules, …);
+- *lines*: the source lines that ran operators;
+- *signatures*: each distinct operator call, an operator with its shapes and dtype, and its cost;
+- *rows*: how often each signature ran in which scope, on which line, in which phase, and how long.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from ipyflops import conventions
+from ipyflops.conventions import Convention
+from ipyflops.tables import PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import pandas
+
+    from ipyflops.comparison import Difference
+    from ipyflops.explanation import Explanation
+    from ipyflops.tree import Node
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a counted run did, as plain data; see the module's docstring for the tables.
+
+    Attributes
+    ----------
+    scopes, lines, signatures, rows : tuple
+        The tables; scope 0 is the root.
+    convention : {"standard", "contractions", "article"}
+        Under which FLOPs are read; `under` gives the same run under another.
+    complete : bool
+        False where the run was cut short or is still going on.
+    error : str
+        What cut it short, as ``ValueError: …``; empty otherwise.
+    notes : tuple of str
+        What a reader has to know about this run.
+    """
+
+    scopes: tuple[Scope, ...]
+    lines: tuple[Line, ...]
+    signatures: tuple[Signature, ...]
+    rows: tuple[Row, ...]
+    convention: Convention = "standard"
+    complete: bool = True
+    error: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    # --- the whole run -----------------------------------------------------------------------
+
+    @property
+    def flops(self) -> int:
+        """FLOPs under the report's convention."""
+        return self.totals.flops
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of matrix products, convolutions and attention."""
+        return self.totals.macs
+
+    @property
+    def int_ops(self) -> int:
+        """Integer operations, which are never part of the FLOPs."""
+        return self.totals.int_ops
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the tensors that operators read and wrote, once each per call."""
+        return self.totals.bytes
+
+    @property
+    def seconds(self) -> float:
+        """Kernel time of the counted run, in seconds."""
+        return self.totals.seconds
+
+    @property
+    def flops_per_second(self) -> float:
+        """FLOPS: FLOPs per second of kernel time."""
+        return self.totals.flops_per_second
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Sums over all rows."""
+        return self.sum_rows(self.rows)
+
+    @property
+    def share_known(self) -> float:
+        """Share of the operator calls with a verdict: a formula, or known to be free."""
+        calls = self.totals.calls
+        return 1 - sum(self.unknown.values()) / calls if calls else 1.0
+
+    @cached_property
+    def unknown(self) -> dict[str, int]:
+        """Calls of the operators that nobody has described: ``{"ns::op": calls}``."""
+        calls: dict[str, int] = defaultdict(int)
+        for row in self.rows:
+            signature = self.signatures[row.signature]
+            if signature.verdict == "unknown":
+                calls[signature.operator] += row.calls
+        return dict(sorted(calls.items(), key=lambda item: (-item[1], item[0])))
+
+    # --- by something ------------------------------------------------------------------------
+
+    @cached_property
+    def by_operator(self) -> Mapping[str, Totals]:
+        """Totals by operator name, the most FLOPs first."""
+        return self._by(lambda row: self.signatures[row.signature].operator)
+
+    @cached_property
+    def by_dtype(self) -> Mapping[str, Totals]:
+        """Totals by the dtype of the arithmetic, the most FLOPs first."""
+        return self._by(lambda row: self.signatures[row.signature].dtype)
+
+    @cached_property
+    def by_phase(self) -> Mapping[str, Totals]:
+        """Totals of the four phases, in their order; a phase that did not run has zeros."""
+        found = self._by(lambda row: row.phase)
+        return {phase: found.get(phase, Totals()) for phase in PHASES}
+
+    @cached_property
+    def by_line(self) -> Mapping[str, Totals]:
+        """Totals by source line, as ``In[5]:3``, in the order of the lines."""
+        found = self._by(lambda row: row.line)
+        order = sorted(found, key=lambda line: (line < 0, self._line_key(line)))
+        return {self.line_name(line): found[line] for line in order}
+
+    def _line_key(self, line: int) -> tuple[str, int]:
+        return (self.lines[line].file, self.lines[line].number) if line >= 0 else ("", 0)
+
+    def line_name(self, line: int) -> str:
+        """The name of the line at an index of `lines`; ``(unknown line)`` for -1."""
+        return self.lines[line].name if line >= 0 else "(unknown line)"
+
+    def _by(self, key: Callable[[Row], Any]) -> dict[Any, Totals]:
+        groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
+        for row in self.rows:
+            groups[key(row)].add_row(
+                row, self.signatures[row.signature], self._flops[row.signature]
+            )
+        ordered = sorted(groups.items(), key=lambda item: -item[1].flops)
+        return {name: group.totals() for name, group in ordered}
+
+    @cached_property
+    def _flops(self) -> list[int]:
+        """FLOPs by signature."""
+        return [conventions.flops(signature.cost, self.convention) for signature in self.signatures]
+
+    def sum_rows(self, rows: Iterable[Row]) -> Totals:
+        """Sums over some of the rows."""
+        return self.accumulate(rows).totals()
+
+    def accumulate(self, rows: Iterable[Row]) -> TotalsSum:
+        """Sums over some of the rows, open for more."""
+        total = TotalsSum()
+        for row in rows:
+            total.add_row(row, self.signatures[row.signature], self._flops[row.signature])
+        return total
+
+    # --- the tree ----------------------------------------------------------------------------
+
+    @cached_property
+    def tree(self) -> Node:
+        """The tree of modules; its root stands for the whole run."""
+        from ipyflops.tree import build
+
+        return build(self)
+
+    def find(self, path: str) -> Node:
+        """Give the node at a path, as ``model.layers.0`` or, inside one outermost module, ``layers.0``.
+
+        Raises
+        ------
+        KeyError
+            If there is none, or if several outermost modules have one; the message names some.
+        """
+        from ipyflops.tree import find
+
+        return find(self.tree, path)
+
+    def walk(self) -> Iterator[Node]:
+        """Every node of the tree, parents before their children."""
+        from ipyflops.tree import walk
+
+        return walk(self.tree)
+
+    def explain(self, path: str = "") -> tuple[Explanation, ...]:
+        """Give the operators below a node: formula, shapes, calls and FLOPs; the most FLOPs first.
+
+        Their FLOPs add up to the node's.
+
+        Raises
+        ------
+        KeyError
+            As `find`.
+        """
+        from ipyflops.explanation import explain
+
+        return explain(self, self.find(path))
+
+    # --- other reports -----------------------------------------------------------------------
+
+    def under(self, convention: str) -> Report:
+        """Give the same run under another convention.
+
+        Raises
+        ------
+        ValueError
+            If there is no such convention.
+        """
+        return replace(self, convention=conventions.check(convention))
+
+    def __sub__(self, other: Report) -> Difference:
+        """Give what this run did more than the other."""
+        from ipyflops.comparison import Difference
+
+        return Difference.between(before=other, after=self)
+
+    @staticmethod
+    def merge(reports: Iterable[Report]) -> Report:
+        """Give one report of several runs, or of several ranks: places of the same path are one.
+
+        Raises
+        ------
+        ValueError
+            If there is no report, or if their conventions differ.
+        """
+        from ipyflops.comparison import merge
+
+        return merge(list(reports))
+
+    # --- in and out --------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the report as data that JSON can hold; `from_dict` reads it."""
+        from ipyflops.serialization import to_dict
+
+        return to_dict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Report:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        ReportFormatError
+            If it is something else, damaged, or of a version that this one cannot read.
+        """
+        from ipyflops.serialization import from_dict
+
+        return from_dict(data)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as JSON; an existing file is replaced only once all is written."""
+        from ipyflops.serialization import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Report:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        ReportFormatError
+            As `from_dict`.
+        OSError
+            If the file cannot be read.
+        """
+        from ipyflops.serialization import load
+
+        return load(path)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Give a pandas data frame, one row for each scope, line, phase and signature.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the message says how to install it.
+        """
+        from ipyflops.views.table import to_frame
+
+        return to_frame(self)
+
+    def plot(
+        self,
+        kind: Literal["bar", "roofline"] = "bar",
+        ax: matplotlib.axes.Axes | None = None,
+        **options: Any,
+    ) -> matplotlib.axes.Axes:
+        """Draw the report with matplotlib, leaving pyplot's state alone.
+
+        Parameters
+        ----------
+        kind : {"bar", "roofline"}
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure that pyplot does not know is made where it is left out.
+        **options
+            Passed to `ipyflops.views.charts.bar` or `ipyflops.views.charts.roofline`.
+        """
+        from ipyflops.views import charts
+
+        return charts.plot(self, kind, ax, **options)
+
+    # --- shown -------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        from ipyflops.views.text import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        from ipyflops.views.headline import headline
+
+        return f"<Report {headline(self).text}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from ipyflops.views import mime_bundle
+
+        return mime_bundle(self)

@@ -1,0 +1,183 @@
+"""The tables that a report is made of, and sums over them: plain data, no behaviour.
+
+The tables refer to each other by index, so they stay small however large the model is, and they
+are written to JSON as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from ipyflops.cost import Cost
+
+Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer"]
+VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A place of the module tree.
+
+    Attributes
+    ----------
+    parent : int
+        Index of the scope that holds it, always smaller than its own; -1 for the root.
+    name : str
+        Its own name: ``attn``, ``0``, or the variable of an outermost module.
+    type : str
+        Class of the module or optimizer; empty for the root and for code.
+    kind : {"root", "module", "code", "optimizer"}
+        ``code`` is a source line outside any module.
+    calls : int
+        How often it was called; 0 for a container whose children were called.
+    parameters : int
+        Elements of the module's parameters, children's included, each counted once.
+    """
+
+    parent: int
+    name: str
+    type: str = ""
+    kind: ScopeKind = "module"
+    calls: int = 0
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A source line.
+
+    Attributes
+    ----------
+    file : str
+        ``In[5]`` for a cell, else the name of the file.
+    number : int
+        Counted from 1.
+    text : str
+        The line itself, empty where it cannot be had.
+    """
+
+    file: str
+    number: int
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """As ``In[5]:3``."""
+        return f"{self.file}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A distinct operator call and what it costs.
+
+    Attributes
+    ----------
+    operator : str
+        Without the overload, as ``aten::mm``.
+    dtype : str
+        Of the arithmetic, as ``float32``.
+    shapes : str
+        Of the input tensors, as ``128×768, 768×3072``.
+    verdict : {"formula", "free", "unknown"}
+        What is known about the operator.
+    cost : Cost
+        Of one call, or, where `summed`, of all calls of the row together.
+    bytes : int
+        Of the tensors read and written once each, likewise.
+    summed : bool
+        Whether cost and bytes are sums over calls that differ.
+    """
+
+    operator: str
+    dtype: str
+    shapes: str
+    verdict: VerdictName
+    cost: Cost
+    bytes: int
+    summed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How often a signature ran at a place, and how long; the indices are into the report's tables.
+
+    Attributes
+    ----------
+    scope, line, signature : int
+        Indices; `line` is -1 where no source line is known.
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    calls : int
+    nanoseconds : int
+        Time inside the kernels.
+    """
+
+    scope: int
+    line: int
+    phase: Phase
+    signature: int
+    calls: int
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over some of a report's rows, under its convention.
+
+    Attributes
+    ----------
+    calls : int
+        Operator calls; views, which do nothing, are not among them.
+    flops, macs, int_ops, bytes : int
+    seconds : float
+        Time inside the kernels, in the one counted run.
+    """
+
+    calls: int = 0
+    flops: int = 0
+    macs: int = 0
+    int_ops: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def flops_per_second(self) -> float:
+        """FLOPs per second of kernel time; 0 where no time was taken."""
+        return self.flops / self.seconds if self.seconds else 0.0
+
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity, FLOPs per byte; 0 where no byte moved."""
+        return self.flops / self.bytes if self.bytes else 0.0
+
+
+class TotalsSum:
+    """Adds rows up; nanoseconds stay whole so that parts add up to the same total in any order."""
+
+    __slots__ = ("bytes", "calls", "flops", "int_ops", "macs", "nanoseconds")
+
+    def __init__(self) -> None:
+        self.calls = self.flops = self.macs = self.int_ops = self.bytes = self.nanoseconds = 0
+
+    def add(self, other: TotalsSum) -> None:
+        """Add another sum."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def add_row(self, row: Row, signature: Signature, flops: int) -> None:
+        """Add a row; `flops` are those of one call, or of all where the signature is summed."""
+        times = 1 if signature.summed else row.calls
+        self.calls += row.calls
+        self.flops += flops * times
+        self.macs += signature.cost.macs * times
+        self.int_ops += signature.cost.integer.value * times
+        self.bytes += signature.bytes * times
+        self.nanoseconds += row.nanoseconds
+
+    def totals(self) -> Totals:
+        """Give the sum as plain data."""
+        return Totals(
+            self.calls, self.flops, self.macs, self.int_ops, self.bytes, self.nanoseconds / 1e9
+        )
