@@ -5,8 +5,8 @@ numbers. The count is *computed from that text*, so what a reader is shown and w
 cannot drift apart.
 
 The language: whole numbers, symbols (letters, digits, ``_``, not starting with a digit),
-``+ − · / ( )``, the powers ``² ³``, and the functions ``log2``, ``ceil`` and ``floor``. ASCII ``-``
-and ``*`` are read too.
+``+ − · / ( )``, the powers ``² ³``, and the functions ``log2``, ``ceil``, ``floor`` and ``round``.
+ASCII ``-`` and ``*`` are read too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _FUNCTIONS: dict[str, Callable[..., object]] = {
     "log2": math.log2,
     "ceil": math.ceil,
     "floor": math.floor,
+    "round": round,
 }
 #: The value of every symbol.
 Symbols = Mapping[str, int]

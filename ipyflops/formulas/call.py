@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+SPARSE_LAYOUTS = frozenset(
+    (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+)
 
 
 class Call:
@@ -94,6 +98,19 @@ class Call:
     def outputs(self) -> Iterator[Tensor]:
         """Every tensor of the result."""
         yield from tensors(self.out)
+
+    @property
+    def structure(self) -> Literal["sparse", "nested"] | None:
+        """Whether an argument or the result stores its elements otherwise than as one dense block.
+
+        What such a call costs does not follow from the shapes: it has to be counted every time.
+        """
+        for tensor in (*self.inputs(), *self.outputs()):
+            if tensor.is_nested:
+                return "nested"
+            if tensor.layout in SPARSE_LAYOUTS:
+                return "sparse"
+        return None
 
     @property
     def is_complex(self) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 
@@ -39,11 +39,15 @@ class Formula:
     by_value : bool
         Whether the cost depends on the values of tensors or on something else that the shapes,
         dtypes and scalars of the call do not tell; such a formula is asked at every call.
+    mixed : bool
+        Whether the function tells integer from floating point operations by itself, as it has to
+        on quantized tensors: they hold integers, and the kernels compute in both.
     """
 
     function: FormulaFunction
     family: str
     by_value: bool = False
+    mixed: bool = False
 
     def __call__(self, call: Call) -> Cost:
         """Give the checked cost of one call.
@@ -53,9 +57,17 @@ class Formula:
         FormulaError
             If the function gives anything but a cost or a whole number of FLOPs, or a negative one.
         """
-        result = self.function(call)
+        result = (self._structured(call) or self.function)(call)
         cost = result if isinstance(result, Cost) else _cost_from_number(result, call)
-        return cost if call.is_floating else _as_integer(cost)
+        return cost if self.mixed or call.is_floating else _as_integer(cost)
+
+    def _structured(self, call: Call) -> FormulaFunction | None:
+        """The function that takes the place of this one on sparse or nested tensors."""
+        structure = None if self.family in ("user", "torch.utils.flop_counter") else call.structure
+        if structure is None:
+            return None
+        name = call.operator.removesuffix("_")
+        return _structured.get((structure, name)) or _structured.get((structure, "*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +101,15 @@ class FormulaError(ValueError):
 
 _formulas: dict[str, Formula] = {}
 _free: dict[str, Free] = {}
+#: Formulas for calls on sparse or nested tensors, by structure and operator.
+_structured: dict[tuple[str, str], FormulaFunction] = {}
 #: Formulas of users, by ``ns::op`` or ``ns::op.overload``; they come first.
 _registered: dict[str, Formula] = {}
 
 
-def formula(*operators: str, by_value: bool = False) -> Callable[[Function], Function]:
+def formula(
+    *operators: str, by_value: bool = False, mixed: bool = False
+) -> Callable[[Function], Function]:
     """Enter a function of this package as the formula of operators, by names as ``aten::mm``.
 
     An in-place form (``aten::mul_``), an ``out=`` overload and the other overloads share the
@@ -103,7 +119,7 @@ def formula(*operators: str, by_value: bool = False) -> Callable[[Function], Fun
     ----------
     *operators : str
         Names without overloads.
-    by_value : bool
+    by_value, mixed : bool
         See `Formula`.
     """
 
@@ -112,7 +128,25 @@ def formula(*operators: str, by_value: bool = False) -> Callable[[Function], Fun
         for operator in operators:
             if operator in _formulas or operator in _free:
                 raise ValueError(f"{operator} is described twice")
-            _formulas[operator] = Formula(function, family, by_value)
+            _formulas[operator] = Formula(function, family, by_value, mixed)
+        return function
+
+    return enter
+
+
+def structured_formula(
+    structure: Literal["sparse", "nested"], *operators: str
+) -> Callable[[Function], Function]:
+    """Enter what operators cost on sparse or nested tensors; ``*`` is for all that are not entered.
+
+    The operators also need a formula of the plain kind.
+    """
+
+    def enter(function: Function) -> Function:
+        for operator in operators:
+            if (structure, operator) in _structured:
+                raise ValueError(f"{operator} of {structure} tensors is described twice")
+            _structured[structure, operator] = function
         return function
 
     return enter
