@@ -18,7 +18,7 @@ from fractions import Fraction
 from functools import lru_cache
 from types import CodeType
 
-_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d]\w*)|([-+−·*×/()²³]))")
+_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d²³][^\W²³]*)|([-+−·*×/()²³]))")
 _OPERATORS = {"−": "-", "·": "*", "×": "*", "²": "**2", "³": "**3"}
 _FUNCTIONS: dict[str, Callable[..., object]] = {
     "log2": math.log2,
@@ -125,4 +125,4 @@ def substitute(expression: str, symbols: Symbols) -> str:
         name = match.group()
         return str(symbols[name]) if name in symbols else name
 
-    return re.sub(r"[^\W\d]\w*", number, expression)
+    return re.sub(r"[^\W\d²³][^\W²³]*", number, expression)

@@ -66,8 +66,7 @@ class Formula:
         structure = None if self.family in ("user", "torch.utils.flop_counter") else call.structure
         if structure is None:
             return None
-        name = call.operator.removesuffix("_")
-        return _structured.get((structure, name)) or _structured.get((structure, "*"))
+        return _structured.get((structure, call.operator.removesuffix("_")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def formula(
 def structured_formula(
     structure: Literal["sparse", "nested"], *operators: str
 ) -> Callable[[Function], Function]:
-    """Enter what operators cost on sparse or nested tensors; ``*`` is for all that are not entered.
+    """Enter what operators cost on sparse or nested tensors, where their own formula does not tell.
 
     The operators also need a formula of the plain kind.
     """
