@@ -1,0 +1,109 @@
+"""From the running sums of a count to a `Report`."""
+
+from __future__ import annotations
+
+import linecache
+from dataclasses import replace
+
+from ipyflops.conventions import Convention, within_layer
+from ipyflops.places import LineKey, Location, Place
+from ipyflops.recording import Entry, Recorder
+from ipyflops.report import Report
+from ipyflops.scopes import Scopes
+from ipyflops.tables import Line, Row, Scope, Signature
+
+
+def build_report(
+    scopes: Scopes | None,
+    recorder: Recorder,
+    *,
+    convention: Convention,
+    complete: bool,
+    error: str,
+) -> Report:
+    """Build the report of what was counted so far.
+
+    Parameters
+    ----------
+    scopes : Scopes or None
+        None where nothing was ever counted.
+    recorder : Recorder
+    convention, complete, error
+        See `Report`.
+    """
+    tables = _Tables(scopes)
+    tables.add(scopes.root if scopes is not None else Place(None, "", "", "root"))
+    notes = [
+        f"the formula of {operator} failed: {reason}"
+        for operator, reason in recorder.failures.items()
+    ]
+    return Report(
+        scopes=tuple(tables.scopes),
+        lines=tuple(tables.lines),
+        signatures=tuple(tables.signatures),
+        rows=tuple(tables.rows),
+        convention=convention,
+        complete=complete,
+        error=error,
+        notes=tuple(notes),
+    )
+
+
+class _Tables:
+    """The report's tables while they are filled, each entry kept once."""
+
+    def __init__(self, scopes: Scopes | None) -> None:
+        self._scopes = scopes
+        self.scopes: list[Scope] = []
+        self.lines: list[Line] = []
+        self.signatures: dict[Signature, int] = {}
+        self.rows: list[Row] = []
+        self._line_of: dict[LineKey, int] = {}
+
+    def add(self, root: Place) -> None:
+        """Add a place and all below it; without recursion, for models nested a thousand deep."""
+        waiting: list[tuple[Place, int]] = [(root, -1)]
+        while waiting:
+            place, parent = waiting.pop()
+            index = parent
+            if not place.folded:
+                index = len(self.scopes)
+                self.scopes.append(
+                    Scope(parent, place.name, place.type, place.kind, place.calls, place.parameters)
+                )
+            for location in list(place.locations.values()):
+                self._add_rows(location, index)
+            waiting.extend((child, index) for child in reversed(place.children()))
+
+    def _add_rows(self, location: Location, scope: int) -> None:
+        line = self._line(location.line) if location.line is not None else -1
+        for entry in list(location.entries.values()):
+            signature = _signature(entry, location.place)
+            index = self.signatures.setdefault(signature, len(self.signatures))
+            self.rows.append(
+                Row(scope, line, location.phase, index, entry.calls, entry.nanoseconds)
+            )
+
+    def _line(self, key: LineKey) -> int:
+        index = self._line_of.get(key)
+        if index is None:
+            index = self._line_of[key] = len(self.lines)
+            filename, number = key
+            label = self._scopes.file_label if self._scopes is not None else filename
+            self.lines.append(Line(label, number, linecache.getline(filename, number).rstrip()))
+        return index
+
+
+def _signature(entry: Entry, place: Place) -> Signature:
+    """The signature of an entry as it counts at its place."""
+    signature = entry.signature
+    if entry.sums is not None:
+        signature = replace(
+            signature,
+            shapes="various",
+            cost=entry.sums.cost.total(),
+            bytes=entry.sums.bytes,
+            summed=True,
+        )
+    cost = within_layer(signature.cost, place.layer, signature.operator)
+    return replace(signature, cost=cost) if cost is not signature.cost else signature

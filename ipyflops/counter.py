@@ -1,0 +1,215 @@
+"""The counter: a dispatch mode that sees every operator and adds up what it costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ipyflops import conventions
+from ipyflops.building import build_report
+from ipyflops.conventions import Convention
+from ipyflops.formulas import Call, Free, Unknown, Verdict, lookup
+from ipyflops.recording import Recorder, call_key
+from ipyflops.report import Report
+from ipyflops.scopes import Scopes
+
+#: The counters that count in this context: another asyncio task on the same loop has others.
+_counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
+#: What a tensor class has in the place of a handler of its own.
+_NO_DISPATCH = torch.Tensor.__torch_dispatch__
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The code whose lines a report shows.
+
+    Attributes
+    ----------
+    filename : str
+        As in its code objects (``co_filename``).
+    name : str
+        As a reader knows it: ``In[5]``, ``train.py``.
+    """
+
+    filename: str
+    name: str
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts the floating point operations of everything that runs in its ``with`` block.
+
+    Parameters
+    ----------
+    convention : {"standard", "contractions", "article"}
+        Under which the report is read at first; `Report.under` switches it afterwards.
+    device_time : bool
+        Whether to take the time that each operator's kernel runs.
+    source : Source, optional
+        The code whose lines the report shows; the file of the ``with`` statement by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no such convention.
+
+    Notes
+    -----
+    Entering the same counter again adds to what it has counted. Counters can be nested; each counts
+    all that runs in its own block.
+
+    Examples
+    --------
+    >>> model = torch.nn.Linear(4, 3)
+    >>> with FlopCounter() as counter:
+    ...     result = model(torch.ones(2, 4))
+    >>> counter.report.flops, counter.report.macs
+    (48, 24)
+    """
+
+    def __init__(
+        self,
+        convention: Convention = "standard",
+        *,
+        device_time: bool = True,
+        source: Source | None = None,
+    ) -> None:
+        super().__init__()
+        self._convention = conventions.check(convention)
+        self._source = source
+        self._clock = time.perf_counter_ns if device_time else _no_time
+        self._recorder = Recorder()
+        self._bound: dict[int, tuple[Verdict, Any]] = {}
+        self._scopes: Scopes
+        self._entered = False
+        self._depth = 0
+        self._error = ""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Without this torch wraps the method below for its compiler, at a quarter of its cost.
+        return False
+
+    # --- the block -----------------------------------------------------------------------------
+
+    def __enter__(self) -> FlopCounter:
+        if self._entered:
+            self._scopes.sequence.skip()
+        else:
+            source = self._source or _source_of(sys._getframe(1))
+            self._scopes = Scopes(source.filename, source.name)
+            self._entered = True
+        self._depth += 1
+        _counting.set((*_counting.get(), id(self)))
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
+        active = list(_counting.get())
+        if id(self) in active:
+            active.remove(id(self))
+        _counting.set(tuple(active))
+        self._depth -= 1
+        if exc_type is not None:
+            text = str(exc_val).strip()
+            self._error = f"{exc_type.__name__}: {text}" if text else exc_type.__name__
+        if self._depth == 0:
+            self._scopes.release(sys._getframe(1))
+            self._bound.clear()
+
+    @property
+    def report(self) -> Report:
+        """What was counted so far; incomplete while the block is open, or if it was cut short."""
+        return build_report(
+            self._scopes if self._entered else None,
+            self._recorder,
+            convention=self._convention,
+            complete=self._depth == 0 and not self._error,
+            error=self._error,
+        )
+
+    # --- one operator --------------------------------------------------------------------------
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if types and not all(map(_is_plain, types)):
+            # A tensor that wraps others: let it unfold, and count what it does with those.
+            return NotImplemented
+        if kwargs is None:
+            kwargs = {}
+        if id(self) not in _counting.get() and self._scopes.in_own_thread():
+            # Another asyncio task, which the loop runs while this one waits inside its block.
+            return func(*args, **kwargs)
+        bound = self._bound.get(id(func))
+        if bound is None:
+            # The operator is kept so that its id stays its own.
+            bound = self._bound[id(func)] = (lookup(func), func)
+        verdict = bound[0]
+        location = self._scopes.locate(sys._getframe(1))
+        if type(verdict) is Free and not verdict.moves_data:
+            return func(*args, **kwargs)
+        if type(verdict) is Unknown and _is_composite(func):
+            return self._decompose(func, args, kwargs)
+        clock = self._clock
+        start = clock()
+        out = func(*args, **kwargs)
+        nanoseconds = clock() - start
+        key = call_key(func, verdict, args, kwargs)
+        entry = location.entries.get(key)
+        if entry is None or entry.sums is not None:
+            call = Call(func, args, kwargs, out)
+            entry = self._recorder.record(location.entries, key, call, verdict)
+        entry.calls += 1
+        entry.nanoseconds += nanoseconds
+        return out
+
+    def _decompose(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run an operator that is made of others, and count those."""
+        TorchDispatchMode.__enter__(self)
+        try:
+            return func.decompose(*args, **kwargs)
+        finally:
+            TorchDispatchMode.__exit__(self, None, None, None)
+
+
+def _is_composite(func: Any) -> bool:
+    """Whether an operator is only a sequence of other operators, in every backend.
+
+    Such operators arrive whole in inference mode and from inside tensor subclasses.
+    """
+    return isinstance(func, torch._ops.OpOverload) and func._can_decompose()
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether tensors of a type are counted as they are, instead of what they wrap."""
+    return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
+
+
+def _no_time() -> int:
+    return 0
+
+
+def _source_of(frame: FrameType) -> Source:
+    """The file of the ``with`` statement."""
+    filename = frame.f_code.co_filename
+    return Source(filename, os.path.basename(filename) or filename)

@@ -1,0 +1,80 @@
+"""What the user calls a module: the variable that holds it, or something that contains it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+import torch
+
+from ipyflops.places import DescendantNames
+
+
+def read_variables(frame: FrameType, *names: str) -> Mapping[str, Any]:
+    """The variables of a frame, or only those of these names.
+
+    Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot of all its variables with
+    the frame, which would keep tensors alive that the code lets go of. So it is emptied at once,
+    unless somebody else holds it: what ``locals()`` gives there is this same dictionary.
+    """
+    variables = frame.f_locals
+    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return variables  # a module's or class's own namespace, no snapshot
+    chosen = names or tuple(variables)
+    found = {name: variables[name] for name in chosen if name in variables}
+    # Three references: the frame's, this function's, and that of the question itself.
+    if sys.version_info < (3, 13) and sys.getrefcount(variables) <= 3:
+        variables.clear()
+    return found
+
+
+def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
+    """The variables of frames: of each its own, and then those of its file, each namespace once."""
+    seen: set[int] = set()
+    for frame in frames:
+        yield read_variables(frame)
+        if id(frame.f_globals) not in seen:
+            seen.add(id(frame.f_globals))
+            yield frame.f_globals
+
+
+def _public(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    # IPython's history variables (_, __, _5) hold results too, but are nobody's name for them.
+    return [
+        (name, value)
+        for name, value in list(variables.items())
+        if not name.startswith("_") and name != "self"
+    ]
+
+
+def variable_name(value: object, frames: Iterable[FrameType]) -> str | None:
+    """The first variable that holds a value, looking through `frames` in their order."""
+    for variables in namespaces(frames):
+        for name, held in _public(variables):
+            if held is value:
+                return name
+    return None
+
+
+def variable_path(
+    module: torch.nn.Module, frames: Iterable[FrameType]
+) -> tuple[str, torch.nn.Module, tuple[str, ...]] | None:
+    """How the user reaches a module: a variable, the module it holds, and names below that.
+
+    A variable that holds the module itself comes first; then one that holds a module which
+    contains it, as when only ``model.encoder(x)`` is called.
+    """
+    frames = list(frames)
+    name = variable_name(module, frames)
+    if name is not None:
+        return name, module, ()
+    for variables in namespaces(frames):
+        for name, held in _public(variables):
+            if issubclass(type(held), torch.nn.Module):
+                below = DescendantNames().find(held, module)
+                if below is not None:
+                    return name, held, below
+    return None

@@ -1,0 +1,324 @@
+"""The tree of places while a count is running: where an operator can be, and how places are named.
+
+A place is made when something first runs in it. It knows its module only by a weak reference, so
+that counting keeps no module alive.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from ipyflops.tables import Phase, ScopeKind
+
+#: A source line: the code's file name and the line's number.
+LineKey = tuple[str, int]
+
+
+class Location:
+    """A place, a source line and a phase: what the sums are kept by.
+
+    Attributes
+    ----------
+    place : Place
+    line : (str, int) or None
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    entries : dict
+        The counter's sums at this location.
+    """
+
+    __slots__ = ("entries", "line", "phase", "place")
+
+    def __init__(self, place: Place, line: LineKey | None, phase: Phase) -> None:
+        self.place = place
+        self.line = line
+        self.phase = phase
+        self.entries: dict[Any, Any] = {}
+
+
+class Place:
+    """A node of the running tree.
+
+    Attributes
+    ----------
+    parent : Place or None
+    name, type : str
+    kind : {"root", "module", "code", "optimizer"}
+    layer : {"dropout", "linear"} or None
+        The layer of the article that this place is, where plain operators have to be read as one.
+    folded : bool
+        Whether it is no node of its own in a report, but part of its parent.
+    calls, parameters : int
+    locations : dict
+        Its locations by line and phase.
+    """
+
+    __slots__ = (
+        "_children",
+        "_names",
+        "_reference",
+        "calls",
+        "folded",
+        "kind",
+        "layer",
+        "locations",
+        "name",
+        "parameters",
+        "parent",
+        "type",
+    )
+
+    def __init__(
+        self,
+        parent: Place | None,
+        name: str,
+        type_name: str = "",
+        kind: ScopeKind = "module",
+        *,
+        layer: str | None = None,
+        folded: bool = False,
+    ) -> None:
+        self.parent = parent
+        self.name = name
+        self.type = type_name
+        self.kind = kind
+        self.layer = layer
+        self.folded = folded
+        self.calls = 0
+        self.parameters = 0
+        self.locations: dict[tuple[LineKey | None, Phase], Location] = {}
+        self._children: dict[object, Place] = {}
+        self._names: DescendantNames | None = None
+        self._reference: weakref.ref[Any] | None = None
+
+    def location(self, line: LineKey | None, phase: Phase) -> Location:
+        """The location at a line and in a phase, made when it is first asked for."""
+        location = self.locations.get((line, phase))
+        if location is None:
+            location = self.locations[line, phase] = Location(self, line, phase)
+        return location
+
+    @property
+    def holder(self) -> Any:
+        """The module or optimizer that this place stands for; None if there is none any more."""
+        return None if self._reference is None else self._reference()
+
+    def enclosing(self) -> Iterator[Place]:
+        """Give this place and those around it, from the inside out."""
+        place: Place | None = self
+        while place is not None:
+            yield place
+            place = place.parent
+
+    def code(self, name: str) -> Place:
+        """The child that stands for a line of code outside any module."""
+        return self._child(("code", name), name, "", "code")
+
+    def dropout(self) -> Place:
+        """The part of this place that runs inside ``torch.nn.functional.dropout``."""
+        key = ("layer", "dropout")
+        child = self._children.get(key)
+        if child is None:
+            child = Place(self, "dropout", "", self.kind, layer="dropout", folded=True)
+            self._children[key] = child
+        return child
+
+    def _child(self, key: object, name: str, type_name: str, kind: ScopeKind) -> Place:
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = Place(self, name, type_name, kind)
+        return child
+
+    def known(self, holder: object) -> Place | None:
+        """The child that stands for a module or optimizer, if it has one already."""
+        child = self._children.get(id(holder))
+        # An object that is gone may have left its id to another.
+        return child if child is not None and child.holder is holder else None
+
+    def module(self, module: torch.nn.Module) -> Place:
+        """The place of a module that was called here, by its registered name where it has one."""
+        return self.registered(module) or self.held(
+            module, attribute_name(self.holder, module) or type(module).__name__
+        )
+
+    def registered(self, module: torch.nn.Module) -> Place | None:
+        """The place of a module that is registered below this place's module; None if it is not."""
+        known = self.known(module)
+        if known is not None:
+            return known
+        parent = self.holder
+        if not issubclass(type(parent), torch.nn.Module):
+            return None
+        if self._names is None:
+            self._names = DescendantNames()
+        names = self._names.find(parent, module)
+        if names is None:
+            return None
+        place = self._children[id(module)] = self.descend(parent, names)
+        return place
+
+    def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
+        """The place below this one at registered names, with the containers in between."""
+        place, module = self, parent
+        for name in names:
+            module = submodules(module)[name]
+            key = ("module", name)
+            child = place._children.get(key)
+            if child is None or (child.holder is not module and child.holder is not None):
+                child = place._new(module, name, key)
+            child._reference = weakref.ref(module)
+            place = child
+        return place
+
+    def held(
+        self, holder: torch.nn.Module | torch.optim.Optimizer, name: str, kind: ScopeKind = "module"
+    ) -> Place:
+        """The child for a module or optimizer of that name, which nothing has registered.
+
+        A second one of the same name that lives beside the first becomes ``name#2``; one that
+        comes after the first is gone (a module made anew in every call, say) takes its place.
+        """
+        known = self.known(holder)
+        if known is not None:
+            return known
+        number = 1
+        while True:
+            label = name if number == 1 else f"{name}#{number}"
+            key = (kind, label)
+            child = self._children.get(key)
+            if child is None:
+                child = self._new(holder, label, key, kind)
+            elif child.holder is None and child.type == type(holder).__name__:
+                child._reference = weakref.ref(holder)
+            elif child.holder is not holder:
+                number += 1
+                continue
+            self._children[id(holder)] = child
+            return child
+
+    def _new(
+        self,
+        holder: torch.nn.Module | torch.optim.Optimizer,
+        name: str,
+        key: object,
+        kind: ScopeKind = "module",
+    ) -> Place:
+        child = Place(self, name, type(holder).__name__, kind)
+        child._reference = weakref.ref(holder)
+        if isinstance(holder, torch.nn.Module):
+            child.parameters = count_parameters(holder)
+            child.layer = "linear" if isinstance(holder, torch.nn.Linear) else None
+        self._children[key] = child
+        return child
+
+    def children(self) -> list[Place]:
+        """Every child once, in the order in which they were made."""
+        return list({id(child): child for child in self._children.values()}.values())
+
+
+class DescendantNames:
+    """Finds the registered names of a module's descendants, one level of depth at a time.
+
+    Only names and ids are kept, so nothing is kept alive; a find is verified by following it.
+    """
+
+    __slots__ = ("_found", "_frontier", "_seen")
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[str, ...]] = {}
+        self._seen: set[int] = set()
+        self._frontier: list[tuple[str, ...]] = [()]
+
+    def find(self, parent: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
+        """The names from `parent` down to `module`, the shortest way; None if it is not below."""
+        names = self._verified(parent, module)
+        while names is None and self._frontier:
+            self._next_level(parent)
+            names = self._verified(parent, module)
+        if names is None:
+            # It may have been registered since.
+            for name, child in submodules(parent).items():
+                if child is module:
+                    names = self._found[id(module)] = (name,)
+        return names
+
+    def _verified(self, parent: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
+        names = self._found.get(id(module))
+        return names if names is not None and follow(parent, names) is module else None
+
+    def _next_level(self, parent: torch.nn.Module) -> None:
+        frontier: list[tuple[str, ...]] = []
+        for names in self._frontier:
+            holder = follow(parent, names)
+            if holder is None:
+                continue
+            for name, child in submodules(holder).items():
+                if child is not None and id(child) not in self._seen:
+                    self._seen.add(id(child))
+                    self._found[id(child)] = (*names, name)
+                    frontier.append((*names, name))
+        self._frontier = frontier
+
+
+def submodules(module: torch.nn.Module) -> Mapping[str, Any]:
+    """The registered children; read past whatever the class makes of attribute access."""
+    found = vars_of(module).get("_modules")
+    return found if isinstance(found, dict) else {}
+
+
+def vars_of(value: object) -> Mapping[str, Any]:
+    """The instance's own attributes, without calling any code of its class."""
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def follow(module: torch.nn.Module, names: Iterable[str]) -> torch.nn.Module | None:
+    """The module at registered names, or None."""
+    found: torch.nn.Module | None = module
+    for name in names:
+        if found is None:
+            return None
+        found = submodules(found).get(name)
+    return found
+
+
+def attribute_name(owner: object, module: torch.nn.Module) -> str | None:
+    """The attribute of `owner` that holds a module unregistered, also in a list or dictionary."""
+    for name, value in vars_of(owner).items():
+        if value is module:
+            return name
+        if isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                if item is module:
+                    return f"{name}.{index}"
+        elif isinstance(value, dict) and name not in ("_modules", "_parameters", "_buffers"):
+            for key, item in value.items():
+                if item is module:
+                    return f"{name}.{key}"
+    return None
+
+
+def count_parameters(module: torch.nn.Module) -> int:
+    """Elements of the parameters of a module and all below it, each counted once."""
+    elements = 0
+    seen: set[int] = set()
+    waiting: list[Any] = [module]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        waiting.extend(submodules(current).values())
+        for parameter in (vars_of(current).get("_parameters") or {}).values():
+            if parameter is None or id(parameter) in seen:
+                continue
+            seen.add(id(parameter))
+            if not isinstance(parameter, torch.nn.parameter.UninitializedTensorMixin):
+                elements += parameter.numel()
+    return elements
