@@ -1,6 +1,6 @@
 """What each operator costs: one file per family, each formula with its derivation."""
 
-from ipyflops.formulas import linear_algebra, linear_solvers, products
+from ipyflops.formulas import fourier, grid_sampling, interpolation, linear_algebra, linear_solvers, products
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import (
     Formula,
