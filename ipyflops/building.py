@@ -65,6 +65,8 @@ class _Tables:
         waiting: list[tuple[Place, int]] = [(root, -1)]
         while waiting:
             place, parent = waiting.pop()
+            if place.kind == "code" and not any(one.entries for one in place.locations.values()):
+                continue  # a line that made views and no more
             index = parent
             if not place.folded:
                 index = len(self.scopes)

@@ -58,6 +58,7 @@ class Place:
 
     __slots__ = (
         "_children",
+        "_known",
         "_names",
         "_reference",
         "calls",
@@ -90,7 +91,9 @@ class Place:
         self.calls = 0
         self.parameters = 0
         self.locations: dict[tuple[LineKey | None, Phase], Location] = {}
-        self._children: dict[object, Place] = {}
+        self._children: dict[tuple[str, str], Place] = {}
+        # The places of modules and optimizers below, by id: children, or further down.
+        self._known: dict[int, Place] = {}
         self._names: DescendantNames | None = None
         self._reference: weakref.ref[Any] | None = None
 
@@ -115,7 +118,10 @@ class Place:
 
     def code(self, name: str) -> Place:
         """The child that stands for a line of code outside any module."""
-        return self._child(("code", name), name, "", "code")
+        child = self._children.get(("code", name))
+        if child is None:
+            child = self._children["code", name] = Place(self, name, "", "code")
+        return child
 
     def dropout(self) -> Place:
         """The part of this place that runs inside ``torch.nn.functional.dropout``."""
@@ -126,15 +132,9 @@ class Place:
             self._children[key] = child
         return child
 
-    def _child(self, key: object, name: str, type_name: str, kind: ScopeKind) -> Place:
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = Place(self, name, type_name, kind)
-        return child
-
     def known(self, holder: object) -> Place | None:
-        """The child that stands for a module or optimizer, if it has one already."""
-        child = self._children.get(id(holder))
+        """The place below that stands for a module or optimizer, if it has one already."""
+        child = self._known.get(id(holder))
         # An object that is gone may have left its id to another.
         return child if child is not None and child.holder is holder else None
 
@@ -157,7 +157,7 @@ class Place:
         names = self._names.find(parent, module)
         if names is None:
             return None
-        place = self._children[id(module)] = self.descend(parent, names)
+        place = self._known[id(module)] = self.descend(parent, names)
         return place
 
     def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
@@ -196,14 +196,14 @@ class Place:
             elif child.holder is not holder:
                 number += 1
                 continue
-            self._children[id(holder)] = child
+            self._known[id(holder)] = child
             return child
 
     def _new(
         self,
         holder: torch.nn.Module | torch.optim.Optimizer,
         name: str,
-        key: object,
+        key: tuple[str, str],
         kind: ScopeKind = "module",
     ) -> Place:
         child = Place(self, name, type(holder).__name__, kind)
@@ -215,8 +215,8 @@ class Place:
         return child
 
     def children(self) -> list[Place]:
-        """Every child once, in the order in which they were made."""
-        return list({id(child): child for child in self._children.values()}.values())
+        """The children, in the order in which they were made."""
+        return list(self._children.values())
 
 
 class DescendantNames:

@@ -304,8 +304,8 @@ class Scopes:
             line = self._line(outer, outer_frame)
         mark = Mark(self, outer.place, outer.phase, line)
         mark.in_constructor = outer.in_constructor
-        in_engine = outer.in_engine
-        if in_engine and not kind & _ENGINE:
+        in_engine = outer.phase == "backward"
+        if outer.in_engine and not kind & _ENGINE:
             # Inside one node of the engine, whose place cannot change while this frame lives.
             mark.place = self._backward_place() or outer.place
         if kind & _ENGINE:
@@ -349,7 +349,7 @@ class Scopes:
         elif issubclass(type(holder), torch.optim.Optimizer):
             name = variable_name(holder, self._frames_of_user(frame)) or type(holder).__name__
             place = self.root.held(holder, name, "optimizer")
-            if mark.place is not place:
+            if mark.place is not place and frame.f_code.co_name == "step":
                 place.calls += 1
             mark.place, mark.phase = place, "optimizer"
 

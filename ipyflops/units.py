@@ -7,6 +7,9 @@ import math
 #: SI prefixes of 10³, 10⁶, …; the article's table ends at yotta.
 PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 
+#: A whole number beyond this is no float any more, and no count of anything.
+LARGEST = 10**300
+
 
 def scaled(value: float, unit: str = "") -> str:
     """Write a count or a rate with three significant figures and an SI prefix.
@@ -33,6 +36,8 @@ def scaled(value: float, unit: str = "") -> str:
 
 
 def _parts(value: float) -> tuple[str, str]:
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"{'<-' if value < 0 else '>'}{LARGEST:.0e}", ""
     if not math.isfinite(value):
         return str(value), ""
     if isinstance(value, int) and abs(value) < 1000:
@@ -40,15 +45,10 @@ def _parts(value: float) -> tuple[str, str]:
     magnitude = abs(value)
     for power, prefix in enumerate(PREFIXES):
         # Rounding may carry into the next prefix: 999.95 k is 1.00 M.
-        figures = _three_figures(_divided(magnitude, 1000**power))
+        figures = _three_figures(magnitude / 1000**power)
         if float(figures) < 1000:
             return ("-" if value < 0 else "") + figures, prefix
     return f"{value:.2e}", ""
-
-
-def _divided(value: float, divisor: int) -> float:
-    # A whole number may be larger than the largest float.
-    return value / divisor if value < 1e300 or not isinstance(value, int) else value // divisor
 
 
 def _three_figures(value: float) -> str:
