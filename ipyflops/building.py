@@ -6,7 +6,8 @@ import linecache
 from dataclasses import replace
 
 from ipyflops.conventions import Convention, within_layer
-from ipyflops.places import LineKey, Location, Place
+from ipyflops.marks import LineKey, Location
+from ipyflops.places import Place
 from ipyflops.recording import Entry, Recorder
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
 import torch
 
+from ipyflops.frames import read_variables
 from ipyflops.places import DescendantNames
-
-
-def read_variables(frame: FrameType, *names: str) -> Mapping[str, Any]:
-    """The variables of a frame, or only those of these names.
-
-    Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot of all its variables with
-    the frame, which would keep tensors alive that the code lets go of. So it is emptied at once,
-    unless somebody else holds it: what ``locals()`` gives there is this same dictionary.
-    """
-    variables = frame.f_locals
-    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        return variables  # a module's or class's own namespace, no snapshot
-    chosen = names or tuple(variables)
-    found = {name: variables[name] for name in chosen if name in variables}
-    # Three references: the frame's, this function's, and that of the question itself.
-    if sys.version_info < (3, 13) and sys.getrefcount(variables) <= 3:
-        variables.clear()
-    return found
 
 
 def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:

@@ -7,36 +7,15 @@ that counting keeps no module alive.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ipyflops.tables import Phase, ScopeKind
+from ipyflops.tables import ScopeKind
 
-#: A source line: the code's file name and the line's number.
-LineKey = tuple[str, int]
-
-
-class Location:
-    """A place, a source line and a phase: what the sums are kept by.
-
-    Attributes
-    ----------
-    place : Place
-    line : (str, int) or None
-    phase : {"forward", "backward", "recompute", "optimizer"}
-    entries : dict
-        The counter's sums at this location.
-    """
-
-    __slots__ = ("entries", "line", "phase", "place")
-
-    def __init__(self, place: Place, line: LineKey | None, phase: Phase) -> None:
-        self.place = place
-        self.line = line
-        self.phase = phase
-        self.entries: dict[Any, Any] = {}
+if TYPE_CHECKING:
+    from ipyflops.marks import Location, UserFrame
 
 
 class Place:
@@ -53,7 +32,9 @@ class Place:
         Whether it is no node of its own in a report, but part of its parent.
     calls, parameters : int
     locations : dict
-        Its locations by line and phase.
+        Its locations (see `ipyflops.marks`) by line, phase and whether a constructor is at work.
+    user_frames : dict
+        What marks the frames of the user's file in which this place runs, likewise.
     """
 
     __slots__ = (
@@ -70,6 +51,7 @@ class Place:
         "parameters",
         "parent",
         "type",
+        "user_frames",
     )
 
     def __init__(
@@ -90,19 +72,13 @@ class Place:
         self.folded = folded
         self.calls = 0
         self.parameters = 0
-        self.locations: dict[tuple[LineKey | None, Phase], Location] = {}
+        self.locations: dict[Hashable, Location] = {}
+        self.user_frames: dict[Hashable, UserFrame] = {}
         self._children: dict[tuple[str, str], Place] = {}
         # The places of modules and optimizers below, by id: children, or further down.
         self._known: dict[int, Place] = {}
         self._names: DescendantNames | None = None
         self._reference: weakref.ref[Any] | None = None
-
-    def location(self, line: LineKey | None, phase: Phase) -> Location:
-        """The location at a line and in a phase, made when it is first asked for."""
-        location = self.locations.get((line, phase))
-        if location is None:
-            location = self.locations[line, phase] = Location(self, line, phase)
-        return location
 
     @property
     def holder(self) -> Any:
@@ -138,6 +114,10 @@ class Place:
         # An object that is gone may have left its id to another.
         return child if child is not None and child.holder is holder else None
 
+    def remember(self, holder: object, place: Place) -> None:
+        """Make `known` give this place for a module or optimizer."""
+        self._known[id(holder)] = place
+
     def module(self, module: torch.nn.Module) -> Place:
         """The place of a module that was called here, by its registered name where it has one."""
         return self.registered(module) or self.held(
@@ -157,7 +137,8 @@ class Place:
         names = self._names.find(parent, module)
         if names is None:
             return None
-        place = self._known[id(module)] = self.descend(parent, names)
+        place = self.descend(parent, names)
+        self.remember(module, place)
         return place
 
     def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
@@ -196,7 +177,7 @@ class Place:
             elif child.holder is not holder:
                 number += 1
                 continue
-            self._known[id(holder)] = child
+            self.remember(holder, child)
             return child
 
     def _new(

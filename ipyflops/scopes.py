@@ -5,148 +5,43 @@ No hook is registered anywhere. Below every operator lie the Python frames that 
 - a frame whose ``self`` is a module says that the operator belongs to that module, and the module
   frames below it say by which path it was reached;
 - the frame that drives the autograd engine says that this is the backward pass; there the number
-  of the autograd node at work tells which forward operator made it (`SequenceMap`), and module
-  frames *inside* the engine's frame mean that a forward is recomputed (checkpointing);
+  of the autograd node at work tells which forward operator made it (see `ipyflops.sequence`), and
+  module frames *inside* the engine's frame mean that a forward is recomputed (checkpointing);
 - a frame whose ``self`` is an optimizer says that this is its step.
 
 Reading a frame's variables costs more than everything else here, and the path of a module cannot
-change while its frame is alive. So each frame is read once and then *marked*: its ``f_trace``
-attribute, which Python keeps for a debugger and looks at only while one is tracing, holds a `Mark`.
+change while its frame is alive. So each frame is read once and then marked (see `ipyflops.marks`).
 While a tracer is at work (a debugger, coverage), frames are remembered outside instead.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
 import sys
 import threading
-from bisect import bisect_right
 from types import CodeType, FrameType
 
 import torch
 from torch._C import _current_autograd_node
 from torch._C._autograd import _get_sequence_nr
 
-from ipyflops.names import read_variables, variable_name, variable_path
-from ipyflops.places import LineKey, Location, Place
-from ipyflops.tables import Phase
-
-# What a code object can tell; a code object may be several of these.
-_SELF = 1  # it has a variable `self`
-_USER = 2  # it is in the file whose lines are wanted
-_ENGINE = 4  # it drives the autograd engine
-_DROPOUT = 8  # it is torch.nn.functional.dropout or a sibling
-_CALL = 16  # it is the function through which a module is called
-_CONSTRUCTOR = 32  # it is an __init__
-_SUSPENDABLE = 64  # a generator or coroutine: its callers change while it lives
-
-_MODULE_FILE = torch.nn.modules.module.__file__
-_FUNCTIONAL_FILE = torch.nn.functional.__file__
-_ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
-_DROPOUT_NAMES = frozenset(
-    {
-        "dropout",
-        "dropout1d",
-        "dropout2d",
-        "dropout3d",
-        "alpha_dropout",
-        "feature_alpha_dropout",
-    }
+from ipyflops import marks
+from ipyflops.frames import (
+    CALL,
+    CONSTRUCTOR,
+    DROPOUT,
+    ENGINE,
+    SELF,
+    SUSPENDABLE,
+    USER,
+    classify,
+    self_of,
+    user_frames,
 )
-
-
-class Mark:
-    """What is known of a living frame: where operators run that it, or what it calls, runs.
-
-    Attributes
-    ----------
-    scopes : Scopes
-        Who made it; two counters may be at work at once.
-    place : Place
-    phase : {"forward", "backward", "recompute", "optimizer"}
-    line : (str, int) or None
-        The line of the user's file below this frame; None where the frame itself is in that file,
-        so that the line has to be read anew each time.
-    in_user_file, in_engine, in_constructor : bool
-    location : Location or None
-        Where operators run, if that cannot change while the frame lives.
-    beside : Mark or None
-        The mark of another counter on the same frame.
-    """
-
-    __slots__ = (
-        "beside",
-        "in_constructor",
-        "in_engine",
-        "in_user_file",
-        "line",
-        "location",
-        "phase",
-        "place",
-        "scopes",
-    )
-
-    def __init__(
-        self, scopes: Scopes, place: Place, phase: Phase, line: LineKey | None = None
-    ) -> None:
-        self.scopes = scopes
-        self.place = place
-        self.phase = phase
-        self.line = line
-        self.in_user_file = False
-        self.in_engine = False
-        self.in_constructor = False
-        self.location: Location | None = None
-        self.beside: Mark | None = None
-
-    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        """Do nothing: a tracer that starts while a frame is marked calls its ``f_trace``."""
-
-
-class SequenceMap:
-    """Which place made which autograd node, by the node's number.
-
-    Nodes are numbered upwards in each thread, and most neighbours are of one place: kept are only
-    the numbers at which the place changes, and of those the last `LIMIT`, so that a long run of
-    training steps, whose graphs are long gone, takes no more memory than a short one.
-    """
-
-    LIMIT = 1 << 18
-    __slots__ = ("_last_number", "_last_place", "_places", "_starts")
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._places: list[Place | None] = []
-        self._last_number = _get_sequence_nr()
-        self._last_place: Place | None = None
-
-    def skip(self) -> None:
-        """Leave out the nodes that were made since the last operator: they were not counted."""
-        self._starts.append(self._last_number)
-        self._places.append(None)
-        self._last_place = None
-        self._last_number = _get_sequence_nr()
-
-    def note(self, place: Place) -> None:
-        """Note that the nodes made since the last operator were made at `place`."""
-        number = _get_sequence_nr()
-        if number == self._last_number:
-            return
-        if place is not self._last_place:
-            self._starts.append(self._last_number)
-            self._places.append(place)
-            self._last_place = place
-            if len(self._starts) > self.LIMIT:
-                del self._starts[: self.LIMIT // 2], self._places[: self.LIMIT // 2]
-        self._last_number = number
-
-    def place_of(self, number: int) -> Place | None:
-        """The place that made the node of that number; None if it was not counted."""
-        if number >= self._last_number:
-            return None
-        index = bisect_right(self._starts, number) - 1
-        return self._places[index] if index >= 0 else None
+from ipyflops.marks import EngineFrame, LineKey, Location, Mark, UserFrame
+from ipyflops.names import variable_name, variable_path
+from ipyflops.places import Place
+from ipyflops.sequence import SequenceMap
+from ipyflops.tables import Phase
 
 
 class Scopes:
@@ -154,22 +49,22 @@ class Scopes:
 
     Parameters
     ----------
-    user_file : str or None
+    user_file : str
         The file name of the code whose lines are wanted.
     file_label : str
         What to call that file, as ``In[5]``.
     """
 
-    def __init__(self, user_file: str | None, file_label: str) -> None:
+    def __init__(self, user_file: str, file_label: str) -> None:
         self.root = Place(None, "", "", "root")
         self.user_file = user_file
         self.file_label = file_label
         self.sequence = SequenceMap()
         self._thread = threading.get_ident()
-        self._kinds: dict[int, tuple[int, CodeType]] = {}
-        self._outermost = Mark(self, self.root, "forward")
-        self._engine_thread = Mark(self, self.root, "backward")
-        self._engine_thread.in_engine = True
+        # By id; the code objects are kept so that their ids stay their own.
+        self._kinds: dict[int, int] = {}
+        self._codes: list[CodeType] = []
+        self._engine_frames: dict[LineKey | None, EngineFrame] = {}
         #: Marks of frames that cannot carry them, because a tracer uses them; outermost first.
         self._held: list[tuple[FrameType, Mark]] = []
         self._last_backward: Place | None = None
@@ -179,10 +74,11 @@ class Scopes:
     def locate(self, frame: FrameType) -> Location:
         """Say where the operator runs that was called from `frame`."""
         mark = frame.f_trace
-        if type(mark) is not Mark or mark.scopes is not self:
-            mark, frame = self._nearest(frame)
-        location = mark.location or self._location(mark, frame)
-        if self.in_own_thread():
+        if type(mark) is Location and mark.scopes is self:
+            location = mark
+        else:
+            location = self._locate(frame)
+        if _get_sequence_nr() != self.sequence.next_number and self.in_own_thread():
             self.sequence.note(location.place)
         return location
 
@@ -194,35 +90,42 @@ class Scopes:
         """Take the marks from the frames that go on living, and forget all frames."""
         self._held.clear()
         self._kinds.clear()
+        self._codes.clear()
         while frame is not None:
-            mark = frame.f_trace
-            if type(mark) is Mark:
-                _remove(frame, mark, self)
+            marks.erase(frame, self)
             frame = frame.f_back
 
     # --- from marks to locations ---------------------------------------------------------------
 
-    def _location(self, mark: Mark, frame: FrameType) -> Location:
-        """The location for a mark that leaves something open: the line, or the autograd node."""
-        line = self._line(mark, frame)
-        place = mark.place
-        if mark.in_engine:
-            place = self._backward_place() or place
-        if place.kind == "root" and line is not None:
-            place = place.code(self.line_name(line))
-        location = place.location(line, mark.phase)
-        if not (mark.in_user_file or mark.in_engine):
-            mark.location = location
+    def _location(self, mark: Mark, frame: FrameType | None) -> Location:
+        """Where an operator runs now that is called from a marked frame."""
+        if type(mark) is Location:
+            return mark
+        if type(mark) is EngineFrame:
+            place = self._backward_place() or self._code_place(mark.line)
+            return self._interned(place, mark.line, "backward", False)
+        assert type(mark) is UserFrame and frame is not None
+        number = frame.f_lineno
+        location = mark.lines.get(number)
+        if location is None:
+            line = (self.user_file, number)
+            place = self._code_place(line) if mark.place is self.root else mark.place
+            location = self._interned(place, line, mark.phase, mark.constructing)
+            mark.lines[number] = location
         return location
 
-    def _line(self, mark: Mark, frame: FrameType) -> LineKey | None:
-        if mark.in_user_file:
-            return (frame.f_code.co_filename, frame.f_lineno)
-        return mark.line
+    def _interned(
+        self, place: Place, line: LineKey | None, phase: Phase, constructing: bool
+    ) -> Location:
+        key = (line, phase, constructing)
+        location = place.locations.get(key)
+        if location is None:
+            location = place.locations[key] = Location(self, place, line, phase, constructing)
+        return location
 
-    def line_name(self, line: LineKey) -> str:
-        """As ``In[5]:3``."""
-        return f"{self.file_label}:{line[1]}"
+    def _code_place(self, line: LineKey | None) -> Place:
+        """The place of code outside any module: the line itself, as ``In[5]:3``."""
+        return self.root if line is None else self.root.code(f"{self.file_label}:{line[1]}")
 
     def _backward_place(self) -> Place | None:
         """The place whose forward made the autograd node at work.
@@ -239,150 +142,132 @@ class Scopes:
 
     # --- from frames to marks ------------------------------------------------------------------
 
-    def _nearest(self, frame: FrameType) -> tuple[Mark, FrameType]:
-        """Mark the frames that are new, and give the innermost mark with its frame."""
+    def _locate(self, frame: FrameType) -> Location:
+        """Find the nearest marked frame, mark those above it that tell something, and locate."""
         fresh: list[tuple[FrameType, int]] = []
-        tracing = sys.gettrace() is not None or bool(self._held)
-        held = {id(one): index for index, (one, _) in enumerate(self._held)} if tracing else {}
         kinds = self._kinds
         current: FrameType | None = frame
         mark: Mark | None = None
         while current is not None:
-            mark = self._mark_of(current)
-            if mark is None and held and id(current) in held:
-                index = held[id(current)]
-                mark = self._held[index][1]
-                del self._held[index + 1 :]
+            if current.f_trace is not None:
+                mark = marks.read(current, self)
+            if mark is None and self._held:
+                mark = self._held_mark(current)
             if mark is not None:
                 break
             code = current.f_code
-            known = kinds.get(id(code))
-            kind = known[0] if known is not None else self._classify(code)
+            kind = kinds.get(id(code))
+            if kind is None:
+                kind = kinds[id(code)] = classify(code, self.user_file)
+                self._codes.append(code)
             if kind:
                 fresh.append((current, kind))
             current = current.f_back
-        if current is None or mark is None or not tracing or id(current) not in held:
-            self._held.clear()
         if mark is None:
-            mark = self._outermost if self.in_own_thread() else self._engine_thread
-        outer = current
-        position = len(fresh)
-        while position:
-            position -= 1
-            inner, kind = fresh[position]
+            self._held.clear()
+            mark = self._outermost()
+        around = self._location(mark, current)
+        innermost = current
+        while fresh:
+            innermost, kind = fresh.pop()
             called = None
-            if kind & _CALL:
-                following = fresh[position - 1] if position else None
-                if following is not None and following[1] & _SELF and not following[1] & _CALL:
-                    # The module's own forward comes next: it tells the module, cheaper to read.
-                    position -= 1
-                    called, (inner, kind) = inner, following
-            mark = self._enter(inner, kind, mark, outer, called)
-            outer = inner
-        return mark, outer if outer is not None else frame
+            if kind & CALL and fresh and fresh[-1][1] & SELF:
+                # The module's own forward comes next; that tells the module too.
+                called = innermost
+                innermost, kind = fresh.pop()
+            mark = self._enter(innermost, kind, around, mark, called)
+            around = self._location(mark, innermost)
+        return around
 
-    def _mark_of(self, frame: FrameType) -> Mark | None:
-        mark = frame.f_trace
-        if type(mark) is not Mark:
-            return None
-        found: Mark | None = mark
-        while found is not None and found.scopes is not self:
-            found = found.beside
-        return found
+    def _outermost(self) -> Mark:
+        """What surrounds a stack without any mark."""
+        if self.in_own_thread():
+            return self._interned(self.root, None, "forward", False)
+        return self._engine_frame(None)  # a thread of the autograd engine
+
+    def _engine_frame(self, line: LineKey | None) -> EngineFrame:
+        mark = self._engine_frames.get(line)
+        if mark is None:
+            mark = self._engine_frames[line] = EngineFrame(self, line)
+        return mark
 
     def _enter(
         self,
         frame: FrameType,
         kind: int,
+        around: Location,
         outer: Mark,
-        outer_frame: FrameType | None,
         called: FrameType | None,
     ) -> Mark:
-        """Make the mark of a frame from the mark of the nearest one around it."""
-        line = outer.line
-        if outer.in_user_file and outer_frame is not None:
-            line = self._line(outer, outer_frame)
-        mark = Mark(self, outer.place, outer.phase, line)
-        mark.in_constructor = outer.in_constructor
-        in_engine = outer.phase == "backward"
-        if outer.in_engine and not kind & _ENGINE:
-            # Inside one node of the engine, whose place cannot change while this frame lives.
-            mark.place = self._backward_place() or outer.place
-        if kind & _ENGINE:
-            mark.in_engine = True
-            mark.phase = "backward"
-            mark.place = self.root
+        """Mark a frame that was called at `around`.
+
+        `called` is the frame through which a module was called, if that is what this is about.
+        """
+        if kind & ENGINE:
             self._last_backward = None
-        elif kind & _DROPOUT:
-            mark.place = mark.place.dropout()
-        elif kind & (_SELF | _CALL):
-            self._enter_self(frame, kind, mark, in_engine, called)
-        if kind & _USER:
-            mark.in_user_file = True
-            if mark.phase == "optimizer" and not kind & _SELF and torch.is_grad_enabled():
-                # A closure that the optimizer calls: it computes the loss.
-                mark.phase, mark.place = "forward", self.root
-        if not kind & _SUSPENDABLE:
+            mark: Mark = self._engine_frame(around.line)
+            self._keep(frame, mark)
+            return mark
+        place, phase, constructing = around.place, around.phase, around.constructing
+        if place.kind == "code":
+            place = self.root
+        if kind & DROPOUT:
+            place = place.dropout()
+        elif kind & (SELF | CALL):
+            holder = self_of(frame)
+            if called is not None and not issubclass(type(holder), torch.nn.Module):
+                # What the module calls as its forward is a method of something else.
+                holder = self_of(called)
+            is_call = called is not None or bool(kind & CALL)
+            if issubclass(type(holder), torch.nn.Module):
+                constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
+                if not constructing:
+                    place, phase = self._enter_module(holder, frame, place, phase, is_call)
+            elif issubclass(type(holder), torch.optim.Optimizer):
+                place, phase = self._enter_optimizer(holder, frame, place), "optimizer"
+        elif phase == "optimizer" and torch.is_grad_enabled():
+            # A closure in the user's file that the optimizer calls: it computes the loss.
+            place, phase = self.root, "forward"
+        if kind & USER:
+            key = (phase, constructing)
+            mark = place.user_frames.get(key) or place.user_frames.setdefault(
+                key, UserFrame(self, place, phase, constructing)
+            )
+        else:
+            at = place if place is not self.root else self._code_place(around.line)
+            mark = self._interned(at, around.line, phase, constructing)
+        if not kind & SUSPENDABLE:
             self._keep(frame, mark)
         if called is not None:
             # So that hooks, which run beside the forward, are not taken for another call.
-            self._keep(called, Mark(self, mark.place, mark.phase, line))
+            self._keep(called, self._interned(place, around.line, phase, constructing))
         return mark
 
-    def _enter_self(
-        self, frame: FrameType, kind: int, mark: Mark, in_engine: bool, called: FrameType | None
-    ) -> None:
-        """Fill in the mark of a frame that has a ``self``."""
-        holder = _self_of(frame)
-        is_module = issubclass(type(holder), torch.nn.Module)
-        if called is not None and not is_module:
-            # What the module calls as its forward is a method of something else.
-            holder, is_module = _self_of(called), True
-        is_call = called is not None or bool(kind & _CALL)
-        if is_module:
-            if kind & _CONSTRUCTOR:
-                mark.in_constructor = True
-            if mark.in_constructor and not is_call:
-                return
-            mark.in_constructor = False
-            self._enter_module(holder, frame, mark, in_engine, is_call)
-        elif issubclass(type(holder), torch.optim.Optimizer):
-            name = variable_name(holder, self._frames_of_user(frame)) or type(holder).__name__
-            place = self.root.held(holder, name, "optimizer")
-            if mark.place is not place and frame.f_code.co_name == "step":
-                place.calls += 1
-            mark.place, mark.phase = place, "optimizer"
-
     def _enter_module(
-        self,
-        module: torch.nn.Module,
-        frame: FrameType,
-        mark: Mark,
-        in_engine: bool,
-        is_call: bool,
-    ) -> None:
-        around = mark.place
+        self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool
+    ) -> tuple[Place, Phase]:
         if around.folded and around.parent is not None:
             around = around.parent
-        if mark.phase == "optimizer":
+        in_engine = phase == "backward"
+        if in_engine:
+            phase = "recompute"
+        elif phase == "optimizer":
             # A closure that the optimizer calls: it runs the model.
-            around, mark.phase = self.root, "forward"
-        elif in_engine:
-            mark.phase = "recompute"
+            around, phase = self.root, "forward"
         place = around
         if around.holder is not module:
-            # A module that is called inside itself is one place, however deep.
-            place = next(
-                (outer for outer in around.enclosing() if outer.holder is module), None
-            ) or self._place_in(around, module, frame, in_engine)
-            is_call = is_call or around.holder is not module
+            is_call = True
+            place = around.known(module) or self._place_in(around, module, frame, in_engine)
         if is_call:
             place.calls += 1
-        mark.place = place
+        return place, phase
 
     def _place_in(
         self, around: Place, module: torch.nn.Module, frame: FrameType, in_engine: bool
     ) -> Place:
+        for outer in around.enclosing():
+            if outer.holder is module:
+                return outer  # a module called inside itself is one place, however deep
         if in_engine:
             # The node at work may lie anywhere in what is recomputed; go out to where both are.
             for outer in around.enclosing():
@@ -394,81 +279,42 @@ class Scopes:
         known = self.root.known(module)
         if known is not None:
             return known
-        path = variable_path(module, self._frames_of_user(frame))
+        path = variable_path(module, user_frames(frame, self.user_file))
         if path is None:
             return self.root.held(module, type(module).__name__)
         name, owner, names = path
         place = self.root.held(owner, name)
-        return place.descend(owner, names) if names else place
+        if names:
+            place = place.descend(owner, names)
+            self.root.remember(module, place)
+        return place
 
-    def _frames_of_user(self, frame: FrameType) -> list[FrameType]:
-        """The frames around `frame` that may hold the user's variables, the outermost first.
+    def _enter_optimizer(
+        self, optimizer: torch.optim.Optimizer, frame: FrameType, around: Place
+    ) -> Place:
+        place = self.root.known(optimizer)
+        if place is None:
+            name = variable_name(optimizer, user_frames(frame, self.user_file))
+            place = self.root.held(optimizer, name or type(optimizer).__name__, "optimizer")
+        if around is not place and frame.f_code.co_name == "step":
+            place.calls += 1
+        return place
 
-        Those of the user's file; where there is none, all that are not torch's.
-        """
-        around: list[FrameType] = []
-        current = frame.f_back
-        while current is not None:
-            around.append(current)
-            current = current.f_back
-        in_file = [one for one in around if one.f_code.co_filename == self.user_file]
-        if in_file:
-            return in_file[::-1]
-        own = os.path.dirname(torch.__file__)
-        return [one for one in around if not one.f_code.co_filename.startswith(own)]
+    # --- remembering ---------------------------------------------------------------------------
 
     def _keep(self, frame: FrameType, mark: Mark) -> None:
         """Remember the mark of a frame: on it, or beside it where a tracer may use it."""
         present = frame.f_trace
-        if sys.gettrace() is not None or not (present is None or type(present) is Mark):
+        if sys.gettrace() is None and (present is None or marks.is_mark(present)):
+            marks.write(frame, mark)
+        else:
             self._held.append((frame, mark))
-            return
-        mark.beside = present
-        frame.f_trace = mark
 
-    # --- what a code object can tell -----------------------------------------------------------
-
-    def _classify(self, code: CodeType) -> int:
-        kind = 0
-        file = code.co_filename
-        arguments = code.co_varnames[: code.co_argcount]
-        if code is _ENGINE_CODE:
-            kind = _ENGINE
-        elif file == _MODULE_FILE:
-            # Of the machinery of nn.Module only the call itself tells something.
-            kind = _CALL if code.co_name == "_call_impl" else 0
-        elif file == _FUNCTIONAL_FILE:
-            kind = _DROPOUT if code.co_name in _DROPOUT_NAMES else 0
-        elif "self" in arguments or "self" in code.co_freevars:
-            kind = _SELF
-            if code.co_name == "__init__":
-                kind |= _CONSTRUCTOR
-        if file == self.user_file:
-            kind |= _USER
-        if code.co_flags & (
-            inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-        ):
-            kind |= _SUSPENDABLE if kind else 0
-        # The code object is kept so that its id stays its own.
-        self._kinds[id(code)] = (kind, code)
-        return kind
-
-
-def _self_of(frame: FrameType) -> object:
-    """The frame's variable ``self``; None if it has none now."""
-    return read_variables(frame, "self").get("self")
-
-
-def _remove(frame: FrameType, mark: Mark, scopes: Scopes) -> None:
-    """Take the mark of `scopes` from a frame, leaving those of others."""
-    kept: Mark | None = mark
-    others = []
-    while kept is not None:
-        if kept.scopes is not scopes:
-            others.append(kept)
-        kept = kept.beside
-    chain: Mark | None = None
-    for other in reversed(others):
-        other.beside = chain
-        chain = other
-    frame.f_trace = chain
+    def _held_mark(self, frame: FrameType) -> Mark | None:
+        """The mark of a frame that is remembered outside; forgets the frames called from it."""
+        for index in range(len(self._held) - 1, -1, -1):
+            held, mark = self._held[index]
+            if held is frame:
+                del self._held[index + 1 :]
+                return mark
+        return None

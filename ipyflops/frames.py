@@ -1,0 +1,105 @@
+"""What a Python frame can tell: classified by its code, read with care."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+
+# What a code object can tell; it may be several of these.
+SELF = 1  # it has a variable `self`
+USER = 2  # it is in the file whose lines are wanted
+ENGINE = 4  # it drives the autograd engine
+DROPOUT = 8  # it is torch.nn.functional.dropout or a sibling
+CALL = 16  # it is the function through which a module is called
+CONSTRUCTOR = 32  # it is an __init__
+SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it lives
+
+_MODULE_FILE = torch.nn.modules.module.__file__
+_FUNCTIONAL_FILE = torch.nn.functional.__file__
+_ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
+_DROPOUT_NAMES = frozenset(
+    {
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "alpha_dropout",
+        "feature_alpha_dropout",
+    }
+)
+_SUSPENDABLE_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_SNAPSHOTS = sys.version_info < (3, 13)
+
+
+def classify(code: CodeType, user_file: str) -> int:
+    """What frames of a code object can tell, as a sum of the constants above; 0 for nothing."""
+    kind = 0
+    file = code.co_filename
+    if code is _ENGINE_CODE:
+        kind = ENGINE
+    elif file == _MODULE_FILE:
+        # Of the machinery of nn.Module only the call itself tells something.
+        kind = CALL if code.co_name == "_call_impl" else 0
+    elif file == _FUNCTIONAL_FILE:
+        kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
+    elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
+        kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
+    if file == user_file:
+        kind |= USER
+    if kind and code.co_flags & _SUSPENDABLE_FLAGS:
+        kind |= SUSPENDABLE
+    return kind
+
+
+def self_of(frame: FrameType) -> object:
+    """The variable ``self`` of a frame; None if it has none now. See `read_variables`."""
+    variables = frame.f_locals
+    found = variables.get("self")
+    if (
+        _SNAPSHOTS
+        and frame.f_code.co_flags & inspect.CO_OPTIMIZED
+        and sys.getrefcount(variables) <= 3
+    ):
+        variables.clear()
+    return found
+
+
+def read_variables(frame: FrameType) -> Mapping[str, Any]:
+    """The variables of a frame.
+
+    Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot of all its variables with
+    the frame, which would keep tensors alive that the code lets go of. So it is emptied at once,
+    unless somebody else holds it: what ``locals()`` gives there is this same dictionary.
+    """
+    variables = frame.f_locals
+    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return variables  # a module's or class's own namespace, no snapshot
+    found = dict(variables)
+    # Three references: the frame's, this function's, and that of the question itself.
+    if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
+        variables.clear()
+    return found
+
+
+def user_frames(frame: FrameType, user_file: str) -> list[FrameType]:
+    """The frames around `frame` that may hold the user's variables.
+
+    Those of the user's file, the outermost first; where there is none, all that are not torch's,
+    from the inside out.
+    """
+    around: list[FrameType] = []
+    current = frame.f_back
+    while current is not None:
+        around.append(current)
+        current = current.f_back
+    in_file = [one for one in around if one.f_code.co_filename == user_file]
+    if in_file:
+        return in_file[::-1]
+    own = os.path.dirname(torch.__file__)
+    return [one for one in around if not one.f_code.co_filename.startswith(own)]

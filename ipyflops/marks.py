@@ -1,0 +1,153 @@
+"""What a living Python frame is marked with, once it is known where its operators run.
+
+A mark is put into a frame's ``f_trace``, an attribute that Python keeps for debuggers and looks at
+only while one is tracing. The same mark serves every frame that stands for the same thing, so
+marking costs no allocation. A mark can be called, and does nothing then: a tracer that starts while
+a frame is marked calls what it finds there.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ipyflops.tables import Phase
+
+if TYPE_CHECKING:
+    from ipyflops.places import Place
+    from ipyflops.scopes import Scopes
+
+#: A source line: the code's file name and the line's number.
+LineKey = tuple[str, int]
+
+
+class Location:
+    """A place, a source line and a phase: what the sums are kept by.
+
+    As a mark: operators of this frame run here, and on that line of the user's file, as long as
+    the frame lives.
+
+    Attributes
+    ----------
+    scopes : Scopes
+        Whose mark this is; two counters may be at work at once.
+    place : Place
+    line : (str, int) or None
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    constructing : bool
+        Whether a module's constructor is at work, whose methods are no calls of the module.
+    entries : dict
+        The counter's sums.
+    """
+
+    __slots__ = ("constructing", "entries", "line", "phase", "place", "scopes")
+
+    def __init__(
+        self, scopes: Scopes, place: Place, line: LineKey | None, phase: Phase, constructing: bool
+    ) -> None:
+        self.scopes = scopes
+        self.place = place
+        self.line = line
+        self.phase = phase
+        self.constructing = constructing
+        self.entries: dict[Any, Any] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Do nothing."""
+
+
+class UserFrame:
+    """The mark of a frame in the user's file: the line has to be read anew for every operator.
+
+    Attributes
+    ----------
+    scopes : Scopes
+    place : Place
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    constructing : bool
+    lines : dict of int to Location
+    """
+
+    __slots__ = ("constructing", "lines", "phase", "place", "scopes")
+
+    def __init__(self, scopes: Scopes, place: Place, phase: Phase, constructing: bool) -> None:
+        self.scopes = scopes
+        self.place = place
+        self.phase = phase
+        self.constructing = constructing
+        self.lines: dict[int, Location] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Do nothing."""
+
+
+class EngineFrame:
+    """The mark of the frame that drives the autograd engine: the place is that of the node at work.
+
+    Attributes
+    ----------
+    scopes : Scopes
+    line : (str, int) or None
+        Where the backward pass was started.
+    """
+
+    __slots__ = ("line", "scopes")
+
+    def __init__(self, scopes: Scopes, line: LineKey | None) -> None:
+        self.scopes = scopes
+        self.line = line
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Do nothing."""
+
+
+Mark = Location | UserFrame | EngineFrame
+
+
+class Several:
+    """The marks of several counters on one frame."""
+
+    __slots__ = ("marks",)
+
+    def __init__(self, marks: tuple[Mark, ...]) -> None:
+        self.marks = marks
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Do nothing."""
+
+
+_MARKS = (Location, UserFrame, EngineFrame, Several)
+
+
+def is_mark(value: object) -> bool:
+    """Whether something found in ``f_trace`` is ours, whichever counter's."""
+    return type(value) in _MARKS
+
+
+def read(frame: FrameType, scopes: Scopes) -> Mark | None:
+    """The mark that `scopes` has put on a frame."""
+    found: Any = frame.f_trace
+    if type(found) is Several:
+        return next((mark for mark in found.marks if mark.scopes is scopes), None)
+    return found if type(found) in _MARKS and found.scopes is scopes else None
+
+
+def write(frame: FrameType, mark: Mark) -> None:
+    """Mark a frame, beside the marks of other counters."""
+    found: Any = frame.f_trace
+    if found is None:
+        frame.f_trace = mark
+        return
+    present = found.marks if type(found) is Several else (found,)
+    others = tuple(other for other in present if other.scopes is not mark.scopes)
+    frame.f_trace = Several((*others, mark)) if others else mark
+
+
+def erase(frame: FrameType, scopes: Scopes) -> None:
+    """Take the mark of `scopes` from a frame, leaving those of others."""
+    found: Any = frame.f_trace
+    if type(found) is Several:
+        others = tuple(other for other in found.marks if other.scopes is not scopes)
+        frame.f_trace = Several(others) if len(others) > 1 else others[0]
+    elif type(found) in _MARKS and found.scopes is scopes:
+        frame.f_trace = None

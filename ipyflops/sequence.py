@@ -1,0 +1,55 @@
+"""Which place made which node of the autograd graph."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from torch._C._autograd import _get_sequence_nr
+
+if TYPE_CHECKING:
+    from ipyflops.places import Place
+
+
+class SequenceMap:
+    """The place that made each autograd node, by the node's number.
+
+    Nodes are numbered upwards in each thread, and most neighbours are of one place: kept are only
+    the numbers at which the place changes, and of those the last `LIMIT`, so that a long run of
+    training steps, whose graphs are long gone, takes no more memory than a short one.
+
+    Attributes
+    ----------
+    next_number : int
+        The number that the first node after the last operator gets.
+    """
+
+    LIMIT = 1 << 18
+    __slots__ = ("_last_place", "_places", "_starts", "next_number")
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._places: list[Place | None] = []
+        self._last_place: Place | None = None
+        self.next_number = _get_sequence_nr()
+
+    def note(self, place: Place | None) -> None:
+        """Note that the nodes made since the last operator were made at `place`."""
+        if place is not self._last_place or not self._starts:
+            self._starts.append(self.next_number)
+            self._places.append(place)
+            self._last_place = place
+            if len(self._starts) > self.LIMIT:
+                del self._starts[: self.LIMIT // 2], self._places[: self.LIMIT // 2]
+        self.next_number = _get_sequence_nr()
+
+    def skip(self) -> None:
+        """Leave out the nodes that were made since the last operator: they were not counted."""
+        self.note(None)
+
+    def place_of(self, number: int) -> Place | None:
+        """The place that made the node of that number; None if it was not counted."""
+        if number >= self.next_number:
+            return None
+        index = bisect_right(self._starts, number) - 1
+        return self._places[index] if index >= 0 else None
