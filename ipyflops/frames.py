@@ -57,7 +57,7 @@ def classify(code: CodeType, user_file: str) -> int:
     return kind
 
 
-def self_of(frame: FrameType) -> object:
+def self_of(frame: FrameType) -> Any:
     """The variable ``self`` of a frame; None if it has none now. See `read_variables`."""
     variables = frame.f_locals
     found = variables.get("self")

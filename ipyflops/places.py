@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from ipyflops.tables import ScopeKind
 
@@ -300,6 +301,6 @@ def count_parameters(module: torch.nn.Module) -> int:
             if parameter is None or id(parameter) in seen:
                 continue
             seen.add(id(parameter))
-            if not isinstance(parameter, torch.nn.parameter.UninitializedTensorMixin):
+            if not is_lazy(parameter):
                 elements += parameter.numel()
     return elements
