@@ -1,0 +1,96 @@
+"""`torch.nn.functional.linear_cross_entropy` in chunks: a linear layer and a cross entropy in one.
+
+N inputs of F features, V classes. The batch is cut into chunks, so that the N·V scores never exist
+at once; with a scalar loss the gradients are made in the same pass, ready for the backward.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ipyflops.cost import Cost
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.registry import formula
+
+
+def _scores(call: Call) -> str:
+    """What comes after the product x·Wᵀ, for each score, and what is left of it for each input.
+
+    + bias if there is one (V), the row's maximum (V − 1), score − maximum (V), exp (V), their sum
+    (V − 1), its logarithm (1): 4·V − 1, and V.
+    """
+    return "N·(5·V − 1)" if call["linear_bias"] is not None else "N·(4·V − 1)"
+
+
+def _targets(call: Call) -> str:
+    """Whole numbers: is a target the one to ignore; turned round where no weight is given."""
+    return "N" if call["weight"] is not None else "2·N"
+
+
+@formula("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction")
+def linear_cross_entropy_no_reduction(call: Call) -> Cost:
+    """N losses weight·(log Σ exp − score[target]): x·Wᵀ, the scores, a difference, a product."""
+    n, f = call["input"].shape
+    return Cost.of(
+        contraction="2·N·V·F",
+        other=f"{_scores(call)} + 2·N",
+        integer=_targets(call),
+        N=n,
+        V=call["linear_weight"].shape[0],
+        F=f,
+    )
+
+
+@formula("torch_nn::_linear_cross_entropy_batch_chunked")
+def linear_cross_entropy(call: Call) -> Cost:
+    """A scalar loss, and the gradients that are asked for, over b chunks.
+
+    - The loss: x·Wᵀ, the scores, two dot products with the weights of the inputs (2·N each) and 2
+      sums for each chunk.
+    - The weights of the inputs: a sign each; for a mean their sum (N − 1), its sign, a comparison
+      with zero and a division each.
+    - For any gradient the softmax, times the weight: N divisions, N·V products.
+    - Of the bias: the softmax summed over a chunk's inputs, subtracted: N·V; the targets' own: N.
+    - Of the input: softmax·W (2·N·V·F) negated and added to W[target]·weight: 2·N·F.
+    - Of the weight matrix: softmaxᵀ·x (2·N·V·F), for each chunk subtracted from what there is
+      (V·F); x·weight, subtracted at its target: 3·N·F. In place (policy "compact") the product is
+      negated (V·F), and x·weight is added: 2·N·F.
+    """
+    tensor, weight = call["input"], call["linear_weight"]
+    n, f = tensor.shape
+    chunk = call["batch_chunk_size"]
+    b = -(-n // chunk) if chunk else 0
+    of_input, of_weight, of_bias = (
+        call[f"compute_{name}_grad"] for name in ("input", "linear_weight", "linear_bias")
+    )
+    mean = call["reduction"] == "mean"
+    other = [_scores(call), "2·b"]
+    if n:
+        other.append("2·N + 1" if mean else "N")
+    if of_input or of_weight or of_bias:
+        other.append("N·(V + 1)")
+    if of_bias:
+        other.append("N·(V + 1)")
+    if of_input:
+        # addmm with alpha = −1 scales its outputs.
+        other.append("2·N·F")
+    if of_weight:
+        other.append("b·V·F + " + ("2·N·F" if _in_place(call) else "3·N·F"))
+    products = 1 + bool(of_input) + bool(of_weight)
+    return Cost.of(
+        contraction=f"{2 * products}·N·V·F + 4·N",
+        other=" + ".join(other),
+        integer=_targets(call),
+        N=n,
+        V=weight.shape[0],
+        F=f,
+        b=b,
+    )
+
+
+def _in_place(call: Call) -> bool:
+    """Whether the gradient of the weight matrix is summed where it is, without a chunk's buffer."""
+    tensor = call["input"]
+    if call["acc_policy"] != "compact":
+        return False
+    return tensor.is_cuda or tensor.dtype == call["acc_dtype"] or tensor.dtype is torch.float16
