@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
+Structure: TypeAlias = Literal["sparse", "nested", "quantized"]
 SPARSE_LAYOUTS = frozenset(
     (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 )
@@ -100,8 +101,8 @@ class Call:
         yield from tensors(self.out)
 
     @property
-    def structure(self) -> Literal["sparse", "nested"] | None:
-        """Whether an argument or the result stores its elements otherwise than as one dense block.
+    def structure(self) -> Structure | None:
+        """Whether an argument or the result is more than one dense block of numbers.
 
         What such a call costs does not follow from the shapes: it has to be counted every time.
         """
@@ -110,6 +111,8 @@ class Call:
                 return "nested"
             if tensor.layout in SPARSE_LAYOUTS:
                 return "sparse"
+            if tensor.is_quantized:
+                return "quantized"
         return None
 
     @property

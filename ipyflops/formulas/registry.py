@@ -15,12 +15,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 
 from ipyflops.cost import Cost, Count
-from ipyflops.formulas.call import Call, operator_name
+from ipyflops.formulas.call import Call, Structure, operator_name
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
 Function = TypeVar("Function", bound=FormulaFunction)
@@ -57,12 +57,13 @@ class Formula:
         FormulaError
             If the function gives anything but a cost or a whole number of FLOPs, or a negative one.
         """
-        result = (self._structured(call) or self.function)(call)
+        formula = self._structured(call) or self
+        result = formula.function(call)
         cost = result if isinstance(result, Cost) else _cost_from_number(result, call)
-        return cost if self.mixed or call.is_floating else _as_integer(cost)
+        return cost if formula.mixed or call.is_floating else _as_integer(cost)
 
-    def _structured(self, call: Call) -> FormulaFunction | None:
-        """The function that takes the place of this one on sparse or nested tensors."""
+    def _structured(self, call: Call) -> Formula | None:
+        """The formula that takes the place of this one on sparse, nested or quantized tensors."""
         structure = None if self.family in ("user", "torch.utils.flop_counter") else call.structure
         if structure is None:
             return None
@@ -100,8 +101,8 @@ class FormulaError(ValueError):
 
 _formulas: dict[str, Formula] = {}
 _free: dict[str, Free] = {}
-#: Formulas for calls on sparse or nested tensors, by structure and operator.
-_structured: dict[tuple[str, str], FormulaFunction] = {}
+#: Formulas for calls on sparse, nested or quantized tensors, by structure and operator.
+_structured: dict[tuple[str, str], Formula] = {}
 #: Formulas of users, by ``ns::op`` or ``ns::op.overload``; they come first.
 _registered: dict[str, Formula] = {}
 
@@ -134,18 +135,19 @@ def formula(
 
 
 def structured_formula(
-    structure: Literal["sparse", "nested"], *operators: str
+    structure: Structure, *operators: str, mixed: bool = False
 ) -> Callable[[Function], Function]:
-    """Enter what operators cost on sparse or nested tensors, where their own formula does not tell.
+    """Enter what operators cost on sparse, nested or quantized tensors, where it is something else.
 
     The operators also need a formula of the plain kind.
     """
 
     def enter(function: Function) -> Function:
+        family = function.__module__.rpartition(".")[2]
         for operator in operators:
             if (structure, operator) in _structured:
                 raise ValueError(f"{operator} of {structure} tensors is described twice")
-            _structured[structure, operator] = function
+            _structured[structure, operator] = Formula(function, family, True, mixed)
         return function
 
     return enter
