@@ -157,7 +157,8 @@ class FlopCounter(TorchDispatchMode):
             return NotImplemented
         if kwargs is None:
             kwargs = {}
-        if id(self) not in _counting.get() and self._scopes.in_own_thread():
+        scopes = self._scopes
+        if id(self) not in _counting.get() and scopes.in_own_thread():
             # Another asyncio task, which the loop runs while this one waits inside its block.
             return func(*args, **kwargs)
         bound = self._bound.get(id(func))
@@ -165,7 +166,7 @@ class FlopCounter(TorchDispatchMode):
             # The operator is kept so that its id stays its own.
             bound = self._bound[id(func)] = (lookup(func), func)
         verdict = bound[0]
-        location = self._scopes.locate(sys._getframe(1))
+        location = scopes.locate(sys._getframe(1))
         if type(verdict) is Free and not verdict.moves_data:
             return func(*args, **kwargs)
         if type(verdict) is Unknown and _is_composite(func):

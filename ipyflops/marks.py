@@ -38,9 +38,11 @@ class Location:
         Whether a module's constructor is at work, whose methods are no calls of the module.
     entries : dict
         The counter's sums.
+    callees : dict of int to Location
+        Where modules run that were called from here, by the module's id.
     """
 
-    __slots__ = ("constructing", "entries", "line", "phase", "place", "scopes")
+    __slots__ = ("callees", "constructing", "entries", "line", "phase", "place", "scopes")
 
     def __init__(
         self, scopes: Scopes, place: Place, line: LineKey | None, phase: Phase, constructing: bool
@@ -51,6 +53,7 @@ class Location:
         self.phase = phase
         self.constructing = constructing
         self.entries: dict[Any, Any] = {}
+        self.callees: dict[int, Location] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         """Do nothing."""
@@ -133,11 +136,8 @@ def read(frame: FrameType, scopes: Scopes) -> Mark | None:
 
 
 def write(frame: FrameType, mark: Mark) -> None:
-    """Mark a frame, beside the marks of other counters."""
+    """Mark a frame that is marked already, beside the marks of other counters."""
     found: Any = frame.f_trace
-    if found is None:
-        frame.f_trace = mark
-        return
     present = found.marks if type(found) is Several else (found,)
     others = tuple(other for other in present if other.scopes is not mark.scopes)
     frame.f_trace = Several((*others, mark)) if others else mark

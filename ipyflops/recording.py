@@ -7,11 +7,12 @@ way of every operator lie only a key, a look-up and two additions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from ipyflops.cost import FREE, Cost, CostSum
 from ipyflops.formulas import Call, Formula, Unknown, Verdict
@@ -67,36 +68,37 @@ class CallSums:
 
 def call_key(func: Any, verdict: Verdict, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
     """What tells two calls apart as far as their cost goes."""
-    if type(verdict) is Formula and verdict.by_value:
-        return (id(func),)
     parts: list[Any] = [id(func)]
-    _add_parts(parts, args)
+    if type(verdict) is Formula and verdict.by_value:
+        return tuple(parts)
+    _add_parts(parts.append, args)
     if kwargs:
         for name, value in kwargs.items():
             parts.append(name)
-            _add_parts(parts, (value,))
+            _add_parts(parts.append, (value,))
     return tuple(parts)
 
 
-def _add_parts(parts: list[Any], values: Sequence[Any]) -> None:
+def _add_parts(append: Callable[[Any], None], values: Sequence[Any]) -> None:
     for value in values:
         kind = value.__class__
-        if kind is Tensor or kind is torch.nn.Parameter or isinstance(value, Tensor):
-            parts.append(value.shape)
-            parts.append(value.dtype)
-        elif kind is float:
-            parts.append(value if value in _TELLING_FLOATS else float)
-        elif kind is list or kind is tuple:
-            parts.append(len(value))
-            _add_parts(parts, value)
-        elif kind is bool:
-            parts.append(kind)
-            parts.append(value)
+        if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
+            append(value.shape)
+            append(value.dtype)
         elif kind is int or value is None or kind is str or kind is torch.dtype:
-            parts.append(value)
+            append(value)
+        elif kind is float:
+            append(value if value in _TELLING_FLOATS else float)
+        elif kind is bool:
+            # As a key True would be 1.
+            append(kind)
+            append(value)
+        elif kind is list or kind is tuple:
+            append(len(value))
+            _add_parts(append, value)
         else:
             # Devices, layouts, generators, symbolic numbers: no formula looks at their value.
-            parts.append(kind)
+            append(kind)
 
 
 class Recorder:

@@ -175,9 +175,28 @@ class Scopes:
                 # The module's own forward comes next; that tells the module too.
                 called = innermost
                 innermost, kind = fresh.pop()
-            mark = self._enter(innermost, kind, around, mark, called)
+            mark = self._enter_known(innermost, kind, around, called)
+            if mark is not None:
+                around = mark
+                continue
+            mark = self._enter(innermost, kind, around, called)
             around = self._location(mark, innermost)
         return around
+
+    def _enter_known(
+        self, frame: FrameType, kind: int, around: Location, called: FrameType | None
+    ) -> Location | None:
+        """Do what `_enter` does for a module that was called from here before, only faster."""
+        if kind != SELF or called is None or not around.callees:
+            return None
+        holder = self_of(frame)
+        location = around.callees.get(id(holder))
+        if location is None or location.place.holder is not holder:
+            return None
+        location.place.calls += 1
+        self._keep(frame, location)
+        self._keep(called, location)
+        return location
 
     def _outermost(self) -> Mark:
         """What surrounds a stack without any mark."""
@@ -192,12 +211,7 @@ class Scopes:
         return mark
 
     def _enter(
-        self,
-        frame: FrameType,
-        kind: int,
-        around: Location,
-        outer: Mark,
-        called: FrameType | None,
+        self, frame: FrameType, kind: int, around: Location, called: FrameType | None
     ) -> Mark:
         """Mark a frame that was called at `around`.
 
@@ -236,6 +250,8 @@ class Scopes:
         else:
             at = place if place is not self.root else self._code_place(around.line)
             mark = self._interned(at, around.line, phase, constructing)
+            if called is not None:
+                around.callees[id(place.holder)] = mark
         if not kind & SUSPENDABLE:
             self._keep(frame, mark)
         if called is not None:
@@ -305,10 +321,12 @@ class Scopes:
     def _keep(self, frame: FrameType, mark: Mark) -> None:
         """Remember the mark of a frame: on it, or beside it where a tracer may use it."""
         present = frame.f_trace
-        if sys.gettrace() is None and (present is None or marks.is_mark(present)):
-            marks.write(frame, mark)
-        else:
+        if sys.gettrace() is not None or not (present is None or marks.is_mark(present)):
             self._held.append((frame, mark))
+        elif present is None:
+            frame.f_trace = mark
+        else:
+            marks.write(frame, mark)
 
     def _held_mark(self, frame: FrameType) -> Mark | None:
         """The mark of a frame that is remembered outside; forgets the frames called from it."""
