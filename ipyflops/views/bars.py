@@ -1,0 +1,177 @@
+"""The bar chart: what is inside a module, stacked by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipyflops.tables import PHASES, Phase, Totals
+from ipyflops.units import duration, percent, scaled
+from ipyflops.views.axis import unit, unit_of_seconds
+from ipyflops.views.fold import add_phases, own_phases
+from ipyflops.views.visible import shortened, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ipyflops.report import Report
+    from ipyflops.tree import Node
+
+#: What can be drawn, and its unit.
+METRICS = {
+    "flops": "FLOPs",
+    "macs": "MACs",
+    "int_ops": " integer ops",
+    "bytes": "B",
+    "seconds": "s",
+}
+#: Okabe and Ito's colours, which the colour-blind can tell apart.
+COLORS: dict[Phase, str] = {
+    "forward": "#0072b2",
+    "backward": "#e69f00",
+    "recompute": "#009e73",
+    "optimizer": "#cc79a7",
+}
+LABEL_LENGTH = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar and what it is made of."""
+
+    label: str
+    phases: Mapping[Phase, Totals]
+
+    def length(self, metric: str) -> float:
+        """Its length in the metric's unit."""
+        lengths: list[float] = [getattr(totals, metric) for totals in self.phases.values()]
+        return sum(lengths)
+
+
+def bar(
+    report: Report,
+    ax: Axes | None = None,
+    *,
+    node: str = "",
+    metric: str = "flops",
+    most: int = 20,
+) -> Axes:
+    """Draw what is inside a node as horizontal bars, stacked by phase, in the order of the tree.
+
+    Parameters
+    ----------
+    report : Report
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure is made where it is left out.
+    node : str
+        Path of the node, as for `Report.find`. Where it is left out, it is the whole run: the
+        outermost modules, or what is inside if there is only one, and what ran beside them.
+    metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
+    most : int
+        How many bars to draw; the smallest of those that do not fit are one bar.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    KeyError
+        If there is no such node.
+    ValueError
+        If there is no such metric, or `most` is less than 2.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
+    if most < 2:
+        raise ValueError(f"at least 2 bars are needed, not {most}")
+    found = _bars(report.find(node)) if node else _all(report.tree)
+    bars = _most(found, metric, most)
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=(7.5, 1.1 + 0.28 * len(bars)), layout="constrained").add_subplot()
+    whole = sum(one.length(metric) for one in bars)
+    _draw(ax, bars, metric, whole)
+    # A unit of several words has a blank of its own.
+    counted = " ".join(scaled(whole, METRICS[metric]).split())
+    amount = duration(whole) if metric == "seconds" else counted
+    title = f"{shortened(visible(node), LABEL_LENGTH)} · {amount}" if node else amount
+    if metric == "flops":
+        title += f" [{report.convention}]"
+    ax.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    return ax
+
+
+def _all(root: Node) -> list[Bar]:
+    """The whole run: an only outermost module is replaced by what is inside it."""
+    bars = _bars(root) if root.children else []
+    modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
+    if len(modules) == 1:
+        bars[modules[0] : modules[0] + 1] = _bars(root.children[modules[0]])
+    return bars
+
+
+def _bars(node: Node) -> list[Bar]:
+    bars = [Bar(_label(child), child.phases) for child in node.children]
+    if not node.children:
+        return [Bar(_label(node), node.phases)] if node.totals.calls else []
+    if node.own.calls:
+        own = own_phases(node.phases, [child.phases for child in node.children])
+        bars.append(Bar("(outside modules)" if node.kind == "root" else "(own work)", own))
+    return bars
+
+
+def _label(node: Node) -> str:
+    name = visible(node.name) or ("(all)" if node.kind == "root" else "(no name)")
+    typed = f"{name} {visible(node.type)}" if node.type else name
+    # What is not ASCII may be twice as wide.
+    most = LABEL_LENGTH if typed.isascii() else LABEL_LENGTH // 2
+    return typed if len(typed) <= most else shortened(name, most)
+
+
+def _most(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
+    if len(bars) <= most:
+        return list(bars)
+    largest = sorted(bars, key=lambda one: -one.length(metric))[: most - 1]
+    chosen = {id(one) for one in largest}
+    rest = [one for one in bars if id(one) not in chosen]
+    more = Bar(f"{len(rest):,} more", add_phases(one.phases for one in rest))
+    return [*(one for one in bars if id(one) in chosen), more]
+
+
+def _draw(ax: Axes, bars: Sequence[Bar], metric: str, whole: float) -> None:
+    lengths = [one.length(metric) for one in bars]
+    largest = max(lengths, default=0)
+    divisor, prefix = unit_of_seconds(largest) if metric == "seconds" else unit(largest)
+    positions = range(len(bars))
+    starts = [0.0] * len(bars)
+    phases = [phase for phase in PHASES if any(phase in one.phases for one in bars)]
+    for phase in phases:
+        widths = [
+            getattr(one.phases[phase], metric) / divisor if phase in one.phases else 0.0
+            for one in bars
+        ]
+        ax.barh(positions, widths, left=starts, color=COLORS[phase], label=phase, height=0.7)
+        starts = [start + width for start, width in zip(starts, widths, strict=True)]
+    ax.set_yticks(positions, labels=[one.label for one in bars], parse_math=False)
+    ax.set_ylim(len(bars) - 0.4, -0.6)
+    # Room on the right for the numbers at the ends of the bars.
+    ax.set_xlim(0, 1.3 * max(starts, default=0) or 1)
+    for position, start, length in zip(positions, starts, lengths, strict=True):
+        amount = duration(length) if metric == "seconds" else scaled(length)
+        ax.annotate(
+            f"{amount}  {percent(length / whole)}" if whole else amount,
+            (start, position),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+    ax.set_xlabel(f"{prefix}{METRICS[metric]}".strip())
+    ax.spines[["top", "right"]].set_visible(False)
+    if len(phases) > 1:
+        ax.legend(loc="lower right", fontsize="small")
+    if not bars:
+        ax.text(0.5, 0.5, "no operator ran", transform=ax.transAxes, ha="center", va="center")

@@ -1,0 +1,196 @@
+"""A report as HTML: one fragment that needs nothing else and runs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipyflops.tables import Totals
+from ipyflops.units import duration, percent, scaled
+from ipyflops.views.changes import ChangeRow, changes, difference_headline
+from ipyflops.views.headline import headline
+from ipyflops.views.html_parts import TOOLTIP_LENGTH, bar, figures, section, text
+from ipyflops.views.html_style import style
+from ipyflops.views.html_tree import MOST_ROWS, tree
+from ipyflops.views.lists import LineRow, OperatorRow, line_rows, operator_rows
+from ipyflops.views.options import check_by
+
+if TYPE_CHECKING:
+    from ipyflops.comparison import Difference
+    from ipyflops.report import Report
+
+#: Longer names are cut in the middle; the tooltip has more of them.
+NAME_LENGTH = 52
+# Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
+_LEFT = ' style="text-align:left"'
+
+
+def to_html(
+    report: Report,
+    *,
+    by: str = "modules",
+    depth: int | None = None,
+    per: tuple[int, str] | None = None,
+) -> str:
+    """Write a report as an HTML fragment without scripts or anything from elsewhere.
+
+    Parameters
+    ----------
+    report : Report
+    by : {"modules", "operators", "lines"}
+        Which of the three sections is open.
+    depth : int, optional
+        How many levels of modules are open; as many as fit on a page where it is left out.
+    per : (int, str), optional
+        As for `headline`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If `by` is something else.
+    """
+    by = check_by(by)
+    parts = [figures(headline(report, per=per))]
+    if report.totals.calls:
+        parts += [
+            _phases(report),
+            section("By module", tree(report, depth), by == "modules"),
+            section("By operator", _operators(report), by == "operators"),
+            section("By source line", _lines(report), by == "lines"),
+        ]
+    return _fragment(parts)
+
+
+def difference_to_html(difference: Difference) -> str:
+    """Write what two reports differ in as an HTML fragment.
+
+    Parameters
+    ----------
+    difference : Difference
+
+    Returns
+    -------
+    str
+    """
+    found = changes(difference, MOST_ROWS)
+    parts = [figures(difference_headline(difference))]
+    if found.rows:
+        titles = ("before", "after", "difference", "ratio")
+        rows = "".join(_change(row) for row in found.rows)
+        parts.append(f'<div class="f-scroll">{_table("module", titles, rows)}</div>')
+    if found.remarks:
+        parts.append(f'<p class="f-dim">{text(" · ".join(found.remarks))}</p>')
+    return _fragment(parts)
+
+
+def _fragment(parts: list[str]) -> str:
+    # The attribute keeps JupyterLab's one-letter shortcuts off while something inside has focus.
+    return "\n".join(
+        ['<div class="ipyflops" data-lm-suppress-shortcuts="true">', style(), *parts, "</div>"]
+    )
+
+
+def _phases(report: Report) -> str:
+    """What the colours of the bars mean, where there are several."""
+    ran = {phase: totals for phase, totals in report.by_phase.items() if totals.calls}
+    if len(ran) < 2 or not report.flops:
+        return ""
+    keys = " · ".join(
+        f'<i class="f-key f-{phase}"></i> {phase} {percent(totals.flops / report.flops)}'
+        for phase, totals in ran.items()
+    )
+    return f'<p class="f-phases">{keys}</p>'
+
+
+def _operators(report: Report) -> str:
+    integers = bool(report.int_ops)
+    titles = ["FLOPs", "share", "int ops", "calls", "time", "FLOPS", "FLOPs/B"]
+    if not integers:
+        titles.remove("int ops")
+    rows = "".join(_operator(report, row, integers) for row in operator_rows(report, MOST_ROWS))
+    return _table("operator", titles, rows)
+
+
+def _operator(report: Report, row: OperatorRow, integers: bool) -> str:
+    totals = row.totals
+    cells = [scaled(totals.flops), _share(report, totals)]
+    if integers:
+        cells.append(scaled(totals.int_ops) if totals.int_ops else "")
+    intensity = scaled(totals.intensity) if totals.flops and totals.bytes else ""
+    cells += [scaled(totals.calls), *_time(totals), intensity]
+    verdict = "" if row.verdict == "formula" else row.verdict
+    return _row(row.name, verdict, cells)
+
+
+def _lines(report: Report) -> str:
+    """Heat bars beside the source lines, under the name of each file."""
+    titles = ("share", "calls", "time", "FLOPS", "line", "source")
+    rows = []
+    file = ""
+    for row in line_rows(report, MOST_ROWS):
+        if row.file and row.file != file:
+            name = f'<td{_LEFT} colspan="7"><strong>{text(row.file)}</strong></td>'
+            rows.append(f"<tr>{name}</tr>")
+        file = row.file
+        rows.append(_line(report, row))
+    return _table("FLOPs", titles, "".join(rows))
+
+
+def _line(report: Report, row: LineRow) -> str:
+    totals = row.totals
+    # Blanks that no page collapses keep the indentation.
+    source = text(row.text, 300).replace(" ", "&nbsp;") if row.file else text(row.text)
+    cells = [
+        scaled(totals.flops),
+        _share(report, totals, heat=True),
+        scaled(totals.calls),
+        *_time(totals),
+        str(row.number or ""),
+    ]
+    source = f"<code>{source}</code>" if row.file else f"<em>{source}</em>"
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<tr>{numbers}<td{_LEFT}>{source}</td></tr>"
+
+
+def _share(report: Report, totals: Totals, *, heat: bool = False) -> str:
+    if not report.flops:
+        return ""
+    kind = "f-share f-heat" if heat else "f-share"
+    share = percent(totals.flops / report.flops)
+    return f'<span class="{kind}">{bar(report.flops, totals)}<span>{text(share)}</span></span>'
+
+
+def _time(totals: Totals) -> tuple[str, str]:
+    if not totals.seconds:
+        return "", ""
+    return duration(totals.seconds), scaled(totals.flops_per_second) if totals.flops else ""
+
+
+def _change(row: ChangeRow) -> str:
+    return _row(row.path, row.type, [row.before, row.after, row.difference, row.ratio])
+
+
+def _row(name: str, remark: str, cells: list[str]) -> str:
+    """A row that names something, with a remark on it, and has numbers, which are HTML already."""
+    title = text(name, TOOLTIP_LENGTH)
+    named = text(name, NAME_LENGTH)
+    if remark:
+        named += f' <em class="f-type">{text(remark, NAME_LENGTH)}</em>'
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><td{_LEFT} title="{title}">{named}</td>{numbers}</tr>'
+
+
+def _table(first: str, titles: list[str] | tuple[str, ...], rows: str) -> str:
+    """A table; its first column is on the left where it names something."""
+    left = "" if first == "FLOPs" else _LEFT
+    others = "".join(
+        f"<th{_LEFT}>{title}</th>" if title in ("share", "source") else f"<th>{title}</th>"
+        for title in titles
+    )
+    return (
+        f"<table><thead><tr><th{left}>{first}</th>{others}</tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )

@@ -1,0 +1,83 @@
+"""How the HTML view looks: one style sheet, all of it within the class ``ipyflops``.
+
+Colours are JupyterLab's where it is the page, else VS Code's, else those of a light or dark page.
+Where a page strips style sheets, what is left is nested lists and tables with full units.
+"""
+
+from __future__ import annotations
+
+# The colours of the phases are Okabe and Ito's, which the colour-blind can tell apart.
+_STYLE = """
+& {
+  --ink: var(--jp-ui-font-color1, var(--vscode-foreground, #1f2328));
+  --dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #59636e));
+  --paper: var(--jp-layout-color0, var(--vscode-editor-background, #fff));
+  --line: var(--jp-border-color2, var(--vscode-panel-border, #d1d9e0));
+  --hover: var(--jp-layout-color2, var(--vscode-list-hoverBackground, #f0f2f5));
+  --error: var(--jp-error-color1, #c62828);
+  --warning: var(--jp-warn-color1, #e69f00);
+  max-width: 76em; padding: .3em .5em; color: var(--ink); background: var(--paper);
+  font: 13px/1.5 var(--jp-ui-font-family, system-ui, sans-serif);
+  font-variant-numeric: tabular-nums;
+}
+@media (prefers-color-scheme: dark) {
+  & {
+    --ink: var(--jp-ui-font-color1, var(--vscode-foreground, #e6edf3));
+    --dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #9da7b3));
+    --paper: var(--jp-layout-color0, var(--vscode-editor-background, #0d1117));
+    --line: var(--jp-border-color2, var(--vscode-panel-border, #3d444d));
+    --hover: var(--jp-layout-color2, var(--vscode-list-hoverBackground, #1c2129));
+  }
+}
+& p { margin: .15em 0; overflow-wrap: anywhere; }
+& .f-headline { font-size: 1.1em; }
+& [title] { cursor: help; }
+& .f-error, & .f-warning { padding: .15em .6em; border-left: 4px solid var(--warning); }
+& .f-error { border: 2px solid var(--error); border-left-width: 8px; font-weight: 700; }
+& .f-dim, & .f-type { color: var(--dim); }
+& .f-unit { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap; }
+& .f-section { margin: .5em 0; }
+& .f-section > summary { font-weight: 600; cursor: pointer; }
+& .f-scroll { position: relative; overflow-x: auto; }
+& ul { list-style: none; margin: 0; padding: 0; }
+& .f-tree ul ul { padding-left: 1.1em; }
+& li { margin: 0; padding: 0; }
+& .f-row { display: grid; column-gap: .9em; align-items: center;
+  grid-template-columns: var(--columns); padding: .05em .3em; list-style: none; }
+& .f-row::-webkit-details-marker { display: none; }
+& summary.f-row { cursor: pointer; }
+& .f-row:hover { background: var(--hover); }
+& .f-head, & .f-head:hover { color: var(--dim); background: none;
+  border-bottom: 1px solid var(--line); }
+& .f-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+& .f-name::before { content: ""; display: inline-block; width: 1.1em; color: var(--dim); }
+& summary > .f-name::before { content: "▸"; }
+& details[open] > summary > .f-name::before { content: "▾"; }
+& .f-head .f-name::before { content: none; }
+& .f-head span::after { content: attr(data-title); }
+& .f-number { text-align: right; white-space: nowrap; }
+& .f-bar { display: flex; width: 100%; height: .75em; background: rgba(128, 128, 128, .18); }
+& .f-bar i { display: block; height: 100%; min-width: 1px; background: #0072b2; }
+& i.f-backward { background: #e69f00; }
+& i.f-recompute { background: #009e73; }
+& i.f-optimizer { background: #cc79a7; }
+& .f-key { display: inline-block; width: .75em; height: .75em; background: #0072b2; }
+& .f-heat i { background: #d55e00; }
+& table { border-collapse: collapse; margin: 0; font-size: inherit; table-layout: auto; }
+& th, & td { padding: .05em .45em; border: 0; text-align: right; white-space: nowrap;
+  line-height: 1.5; background: none; color: inherit; vertical-align: middle; max-width: none; }
+& th { color: var(--dim); font-weight: normal; border-bottom: 1px solid var(--line); }
+& tbody tr { background: none; }
+& tbody tr:hover { background: var(--hover); }
+& .f-share { display: grid; grid-template-columns: 8em 4em; gap: .6em; align-items: center; }
+& .f-share .f-bar { width: 8em; }
+& code { font: 12px/1.5 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
+  background: none !important; padding: 0 !important; white-space: pre; }
+"""
+
+
+def style() -> str:
+    """The style element."""
+    # The class twice outweighs the rules that a notebook has for every output.
+    return f"<style>{_STYLE.replace('&', '.ipyflops.ipyflops')}</style>"

@@ -1,0 +1,235 @@
+"""A report as text, for terminals and wherever there is nothing better."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ipyflops.units import percent, scaled
+from ipyflops.views.changes import changes, difference_headline
+from ipyflops.views.headline import Headline, headline
+from ipyflops.views.lists import LineRow, line_rows, operator_rows
+from ipyflops.views.options import check_by
+from ipyflops.views.text_columns import flops_columns, time_columns
+from ipyflops.views.text_table import (
+    Column,
+    Flexible,
+    cells,
+    cut,
+    cut_left,
+    cut_middle,
+    rendered,
+    table,
+)
+from ipyflops.views.text_tree import tree_lines
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from ipyflops.comparison import Difference
+    from ipyflops.report import Report
+
+#: Rows of a list that are shown; what they leave out is summed up in the last.
+ROWS = 40
+NARROWEST = 20
+WIDTH_WHERE_UNKNOWN = 80
+
+
+def to_text(
+    report: Report,
+    *,
+    by: str = "modules",
+    depth: int | None = None,
+    width: int | None = None,
+    color: bool = False,
+    per: tuple[int, str] | None = None,
+) -> str:
+    """Write a report as text.
+
+    Parameters
+    ----------
+    report : Report
+    by : {"modules", "operators", "lines"}
+        What the table below the headline is about.
+    depth : int, optional
+        How many levels of modules to show; as many as fit in 40 rows where it is left out.
+    width : int, optional
+        In characters; that of the terminal, or 80, where it is left out.
+    color : bool
+        Whether to use a terminal's colours.
+    per : (int, str), optional
+        As for `headline`.
+
+    Returns
+    -------
+    str
+        Lines with no newline at the end.
+
+    Raises
+    ------
+    ValueError
+        If `by` is something else.
+    """
+    by = check_by(by)
+    width = _width(width)
+    parts = _headline(headline(report, per=per), width)
+    if report.totals.calls:
+        if by == "modules":
+            parts += [*_phases(report), "", *tree_lines(report, depth, width)]
+        elif by == "operators":
+            parts += ["", *_operators(report, width)]
+        else:
+            parts += ["", *_lines(report, width)]
+    return rendered(parts, width, color)
+
+
+def difference_to_text(
+    difference: Difference, *, width: int | None = None, color: bool = False
+) -> str:
+    """Write what two reports differ in as text.
+
+    Parameters
+    ----------
+    difference : Difference
+    width, color
+        As for `to_text`.
+
+    Returns
+    -------
+    str
+    """
+    from rich.text import Text
+
+    width = _width(width)
+    parts = _headline(difference_headline(difference), width)
+    found = changes(difference, ROWS)
+    rows = found.rows
+    if rows:
+        styles = ["" if row.status == "changed" else "bold" for row in rows]
+        columns: list[Column | Flexible] = [
+            Flexible(
+                "module",
+                [partial(_path, row.path) for row in rows],
+                [cells(row.path) for row in rows],
+                least=24,
+            ),
+            Column("before", [row.before for row in rows], 1),
+            Column("after", [row.after for row in rows], 2),
+            Column("difference", [row.difference for row in rows], 4),
+            Column("ratio", [row.ratio for row in rows], 3, styles=styles),
+        ]
+        parts += ["", *table(columns, width)]
+    if found.remarks:
+        parts += ["", Text(" · ".join(found.remarks), "dim")]
+    return rendered(parts, width, color)
+
+
+def _width(width: int | None) -> int:
+    if width is None:
+        if not sys.stdout.isatty():
+            return WIDTH_WHERE_UNKNOWN
+        width = shutil.get_terminal_size((WIDTH_WHERE_UNKNOWN, 24)).columns
+    return max(width, NARROWEST)
+
+
+def _headline(said: Headline, width: int) -> list[RenderableType]:
+    """The headline, broken between its figures where it has to be."""
+    from rich.text import Text
+
+    parts: list[RenderableType] = [
+        Text(f"!! {figure.text}", "bold red", overflow="fold") for figure in said.toned("error")
+    ]
+    plain = [figure.text for figure in said.toned("plain")]
+    line = ""
+    for piece in (*(f" · {text}" for text in plain), f"   {said.convention.text}"):
+        if line and cells(line + piece) > width:
+            parts.append(Text(line, "bold", overflow="fold"))
+            line = ""
+        line += piece if line else piece.removeprefix(" · ").strip()
+    parts.append(Text(line, "bold", overflow="fold"))
+    parts += [
+        Text(f"! {figure.text}", "yellow", overflow="fold") for figure in said.toned("warning")
+    ]
+    parts += [Text(f"note: {note}", overflow="fold") for note in said.notes]
+    return parts
+
+
+def _phases(report: Report) -> list[RenderableType]:
+    from rich.text import Text
+
+    ran = {phase: totals for phase, totals in report.by_phase.items() if totals.calls}
+    if len(ran) < 2 or not report.flops:
+        return []
+    shares = [f"{phase} {percent(totals.flops / report.flops)}" for phase, totals in ran.items()]
+    return [Text(" · ".join(shares))]
+
+
+def _operators(report: Report, width: int) -> list[Text]:
+    rows = operator_rows(report, ROWS)
+    totals = [row.totals for row in rows]
+    columns: list[Column | Flexible] = [
+        Flexible(
+            "operator",
+            [partial(_name, row.name) for row in rows],
+            [cells(row.name) for row in rows],
+            least=22,
+        ),
+        *flops_columns(report, totals, width),
+        Column("calls", [scaled(one.calls) for one in totals], 2),
+        *time_columns(report, totals),
+    ]
+    notes = [row.verdict if row.verdict != "formula" else "" for row in rows]
+    if any(notes):
+        styles = ["dim" if note == "free" else "yellow" for note in notes]
+        columns.append(Column("", notes, 8, right=False, styles=styles))
+    return table(columns, width)
+
+
+def _lines(report: Report, width: int) -> list[Text]:
+    """Heat bars beside the source lines, under the name of each file."""
+    rows: list[LineRow | str] = []
+    file = ""
+    for row in line_rows(report, ROWS):
+        if row.file and row.file != file:
+            rows.append(row.file)
+        file = row.file
+        rows.append(row)
+    totals = [None if isinstance(row, str) else row.totals for row in rows]
+    numbers = ["" if isinstance(row, str) or not row.number else str(row.number) for row in rows]
+    texts = [row if isinstance(row, str) else row.text for row in rows]
+    columns: list[Column | Flexible] = [
+        *flops_columns(report, totals, width, heat=True),
+        *time_columns(report, totals),
+        Column("line", numbers, 8),
+        Flexible(
+            "source",
+            [
+                partial(_cut, text, style="bold" if isinstance(row, str) else "")
+                for row, text in zip(rows, texts, strict=True)
+            ],
+            [cells(text) for text in texts],
+            least=24,
+        ),
+    ]
+    return table(columns, width)
+
+
+def _cut(text: str, width: int, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(cut(text, width), style)
+
+
+def _name(name: str, width: int) -> Text:
+    from rich.text import Text
+
+    return Text(cut_middle(name, width))
+
+
+def _path(path: str, width: int) -> Text:
+    from rich.text import Text
+
+    return Text(cut_left(path, width))
