@@ -112,9 +112,9 @@ def test_the_total_is_that_of_a_plain_dispatch_log(step: Step) -> None:
         assert sum(group.calls for group in groups.values()) == report.totals.calls
     for convention in ("contractions", "article"):
         other = report.under(convention)
-        assert other.tree.flops == other.flops != expected
+        assert other.tree.flops == other.flops
         assert other.macs == report.macs
-    assert 2 * report.macs == report.under("contractions").flops
+    assert 0 < 2 * report.macs == report.under("contractions").flops < expected
 
 
 # --- nothing is left behind ----------------------------------------------------------------------
