@@ -1,3 +1,53 @@
-"""Count floating point operations of PyTorch code, in a notebook or a script."""
+"""Count floating point operations of PyTorch code, in a notebook or a script.
+
+In IPython or Jupyter, ``%load_ext ipyflops`` brings ``%flops`` and ``%%flops``, which ``%flops?``
+explains. Everywhere else::
+
+    import ipyflops
+
+    with ipyflops.FlopCounter() as counter:
+        loss = model(x).sum()
+        loss.backward()
+    counter.report.flops
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipyflops.cost import Cost
+from ipyflops.counter import FlopCounter
+from ipyflops.formulas import register_formula, temporary_formula
+from ipyflops.report import Report
+from ipyflops.session import last
+from ipyflops.tree import Node
 
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Cost",
+    "FlopCounter",
+    "Node",
+    "Report",
+    "__version__",
+    "last",
+    "load_ipython_extension",
+    "register_formula",
+    "temporary_formula",
+    "unload_ipython_extension",
+]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Do what ``%load_ext ipyflops`` asks for."""
+    # Only here, so that a script which imports the package need not wait for IPython.
+    from ipyflops.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Do what ``%unload_ext ipyflops`` asks for."""
+    from ipyflops.magics import unload
+
+    unload(shell)

@@ -1,0 +1,80 @@
+"""What ``%flops?`` says, the list of options made from their table."""
+
+from __future__ import annotations
+
+from ipyflops.options import OPTIONS, Option
+
+_TEXT = """\
+Count the floating point operations of PyTorch code: by module, by operator, by source line.
+
+::
+
+    %flops [options] expression-or-statement
+    %flops [options]             shows the last report again
+
+    %%flops [options]
+    code
+
+The code runs once, as it would without the magic: variables stay, the last expression is the
+result, a semicolon at the end hides it, and an error is raised as it is. Every operator that the
+code runs passes through PyTorch's dispatcher, and is counted there; no model is changed.
+
+Options::
+
+{options}
+
+Options stand in front; all that follows them is code, dashes included. Code that itself begins
+with a dash goes behind --, a value with spaces in quotes. Of a cell that fails, the report is
+shown, stored and saved as well, and says that it is incomplete.
+
+Conventions::
+
+    standard      every floating point operation that ran: a multiply-accumulate (MAC) of matrix
+                  products, convolutions and attention is 2 FLOPs, and all else is 1 FLOP for each
+                  addition, multiplication, division, comparison or transcendental function
+    contractions  only matrix products, convolutions and attention, at 2 FLOPs per MAC
+    article       the layer formulas of the article "Flops Model"; what it does not name costs
+                  what standard says
+
+FLOPs are a count, FLOPS are FLOPs per second; 1 MAC = 2 FLOPs. Integer operations are counted
+apart. The seconds are those inside the kernels in the one counted run.
+
+Examples
+--------
+::
+
+    %flops model(x)                              count an expression
+    r = %flops -q -o model(x)                    its Report, and nothing shown
+    %flops -c article -d 3 model(x)              by the article's formulas, three levels open
+    %flops --by lines                            the last report again, by source line
+
+    %%flops -v base --save base.json             a training step, its Report kept twice
+    loss = model(x).sum()
+    loss.backward()
+
+    %flops --against base smaller(x)             what has changed since then
+    %flops --per 128:token model(tokens)         FLOPs per token too
+
+    %config FlopsMagics.convention = "article"   the default from now on
+    %config FlopsMagics                          all defaults
+
+In Python: ``ipyflops.last()`` is the last Report, and ``with ipyflops.FlopCounter() as counter:``
+counts a block, where a cell must not be a magic, as with ``await`` in a notebook.
+"""
+#: The column at which an option's description begins, and where a line of it ends.
+_COLUMN = 34
+
+
+def _entry(option: Option) -> str:
+    written = ", ".join(option.flags)
+    if option.choices:
+        written += f" {'|'.join(option.values)}"
+    elif option.value:
+        written += f" {option.value}"
+    written = f"    {written}"
+    if len(written) < _COLUMN - 1:
+        return written.ljust(_COLUMN) + option.help
+    return f"{written}\n{' ' * _COLUMN}{option.help}"
+
+
+HELP = _TEXT.format(options="\n".join(_entry(option) for option in OPTIONS if option.available))

@@ -1,0 +1,260 @@
+"""``%flops`` and ``%%flops``: what the user types, from the line's options to the report shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+from traitlets import Bool, Enum, Int
+
+from ipyflops import conventions, origin, runner, session, tracebacks
+from ipyflops.completion import IDENTIFIER, option_matcher
+from ipyflops.counter import FlopCounter, Source
+from ipyflops.help import HELP
+from ipyflops.options import BY_FLAG, OptionError, Options, parse
+from ipyflops.origin import Shell
+from ipyflops.report import Report
+from ipyflops.serialization import ReportFormatError
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What shall become of a report, checked before anything runs.
+
+    Attributes
+    ----------
+    options : Options
+    against : Report or None
+        What to compare with.
+    save : str
+        Absolute, for the cell may change the directory; empty for none.
+    """
+
+    options: Options
+    against: Report | None
+    save: str
+
+
+@magics_class
+class FlopsMagics(Magics):
+    """Count the floating point operations of a cell; the options' defaults are set here."""
+
+    convention = Enum(
+        conventions.CONVENTIONS,
+        "standard",
+        help="What counts as a FLOP: standard, contractions or article.",
+    ).tag(config=True)
+    by = Enum(BY_FLAG["--by"].values, "modules", help="What the rows are, at first.").tag(
+        config=True
+    )
+    view = Enum(BY_FLAG["--view"].values, "auto", help="How a report is shown.").tag(config=True)
+    depth = Int(
+        None, min=0, allow_none=True, help="Levels of the tree that are shown open; None: as fits."
+    ).tag(config=True)
+    device_time = Bool(True, help="Take the time that each operator's kernel runs.").tag(
+        config=True
+    )
+
+    shell: Shell
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def flops(
+        self,
+        line: str,
+        cell: str | None = None,
+        local_ns: MutableMapping[str, Any] | None = None,
+    ) -> object:
+        """Count the code behind the options, or the cell below them."""  # for %flops?, see HELP
+        __tracebackhide__ = True
+        options = _parsed(line, cell)
+        wishes = self._checked(options, local_ns)
+        if cell is None and not options.code:
+            return self._again(wishes)
+        code = self._compiled(options.code if cell is None else cell, line, cell is not None)
+        counter = FlopCounter(
+            conventions.check(options.convention or self.convention),
+            device_time=self.device_time,
+            source=Source(filename=code.filename, name=code.name),
+        )
+        try:
+            value = runner.run(self.shell, code, counter, local_ns)
+        except BaseException as error:
+            tracebacks.trim(error, code.parts)
+            self._after_failure(counter, wishes)
+            raise
+        report = counter.report
+        session.remember(report)
+        self._finish(report, wishes)
+        if code.silenced:
+            return None
+        return report if options.output else value
+
+    flops.__doc__ = HELP
+
+    # --- before the run ------------------------------------------------------------------------
+
+    def _checked(self, options: Options, local: Mapping[str, Any] | None) -> Wishes:
+        """Find out what can go wrong with the report while there is nothing to lose yet."""
+        against = None
+        if options.against is not None:
+            against = _report_named(options.against, {**self.shell.user_ns, **(local or {})})
+        save = ""
+        if options.save is not None:
+            save = os.path.abspath(options.save)
+            _check_writable(save)
+        return Wishes(options, against, save)
+
+    def _compiled(self, text: str, line: str, is_cell: bool) -> runner.CompiledCell:
+        __tracebackhide__ = True
+        if is_cell:
+            place = origin.of_cell(self.shell, line, text)
+        else:
+            place = origin.of_line(self.shell, line)
+        try:
+            return runner.compile_cell(self.shell, text, place)
+        except SyntaxError as error:
+            # The error itself says where it is; how the compiler was reached says nothing.
+            error.__traceback__ = None
+            raise
+
+    # --- after the run -------------------------------------------------------------------------
+
+    def _again(self, wishes: Wishes) -> Report | None:
+        """Show the last report once more."""
+        report = session.last()
+        if report is None:
+            raise UsageError("there is no report yet; count something first: %flops model(x)")
+        if wishes.options.convention is not None:
+            report = report.under(wishes.options.convention)
+        self._finish(report, wishes)
+        return report if wishes.options.output else None
+
+    def _finish(self, report: Report, wishes: Wishes) -> None:
+        """Store, save and show a report; if it cannot be written, say so at the end."""
+        options = wishes.options
+        problem = None
+        if options.variable is not None:
+            self.shell.push({options.variable: report})
+        if wishes.save:
+            try:
+                report.save(wishes.save)
+            except OSError as error:
+                problem = UsageError(
+                    f"the report could not be written: {error}. It is not lost: "
+                    "ipyflops.last().save(path) writes it elsewhere"
+                )
+        if not options.quiet:
+            self._show(report, options)
+            if wishes.against is not None:
+                self._compare(report, wishes.against, options)
+        if problem is not None:
+            raise problem
+
+    def _after_failure(self, counter: FlopCounter, wishes: Wishes) -> None:
+        """Do what `_finish` does, for a cell whose own error is the one to be raised."""
+        try:
+            report = counter.report
+            session.remember(report)
+            self._finish(report, wishes)
+        except Exception as error:
+            print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)
+
+    def _show(self, report: Report, options: Options) -> None:
+        from ipyflops.views import mime_bundle
+
+        self._publish(
+            mime_bundle(
+                report,
+                view=options.view or self.view,
+                by=options.by or self.by,
+                depth=self.depth if options.depth is None else options.depth,
+                per=options.per,
+            )
+        )
+
+    def _compare(self, report: Report, before: Report, options: Options) -> None:
+        from ipyflops.views import difference_mime_bundle
+
+        bundle = difference_mime_bundle(report - before)
+        if (options.view or self.view) == "text":
+            bundle = {"text/plain": bundle["text/plain"]}
+        self._publish(bundle)
+
+    def _publish(self, bundle: Mapping[str, str]) -> None:
+        # Not IPython.display.display: it finds the process's first shell, which may be another.
+        self.shell.display_pub.publish(data=dict(bundle), metadata={})
+
+
+def _parsed(line: str, cell: str | None) -> Options:
+    try:
+        options = parse(line)
+    except OptionError as error:
+        raise UsageError(str(error)) from None
+    if cell is not None and options.code:
+        raise UsageError(
+            f"code cannot follow %%flops on its own line: {options.code!r} belongs below it"
+        )
+    return options
+
+
+def _report_named(name: str, variables: Mapping[str, Any]) -> Report:
+    """The report to compare with."""
+    if name in variables:
+        found = variables[name]
+        if isinstance(found, Report):
+            return found
+        raise UsageError(f"--against takes a Report; {name} is of type {type(found).__name__}")
+    path = os.path.expanduser(name)
+    if not os.path.exists(path):
+        raise UsageError(f"--against: there is neither a variable nor a file {name!r}")
+    try:
+        return Report.load(path)
+    except (ReportFormatError, OSError) as error:
+        raise UsageError(f"--against: {error}") from None
+
+
+def _check_writable(path: str) -> None:
+    if os.path.isdir(path):
+        raise UsageError(f"--save takes a file, and {path} is a folder")
+    try:
+        # Asking for the rights is not enough: a file system may be read-only, or full.
+        with tempfile.TemporaryFile(dir=os.path.dirname(path)) as probe:
+            probe.write(b"\0")
+    except OSError as error:
+        raise UsageError(f"--save cannot write {path}: {error.strerror or error}") from None
+
+
+# --- the extension -------------------------------------------------------------------------------
+
+
+def load(shell: Shell) -> None:
+    """Give a shell the magics and the completion of their options."""
+    unload(shell)
+    shell.register_magics(FlopsMagics)
+    shell.Completer.custom_matchers.append(option_matcher(shell))
+
+
+def unload(shell: Shell) -> None:
+    """Take out what `load` put in; a shell that has none of it stays as it is."""
+    manager = shell.magics_manager
+    magics = manager.registry.pop(FlopsMagics.__name__, None)
+    for table in manager.magics.values():
+        if magics is not None and getattr(table.get("flops"), "__self__", None) is magics:
+            del table["flops"]
+    shell.configurables[:] = [one for one in shell.configurables if one is not magics]
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != IDENTIFIER]

@@ -1,0 +1,115 @@
+"""Where a magic stands: the number of its cell and the line that it is on.
+
+What a magic gets is only its own text. The compiled code should still have the cell's own line
+numbers, so that a traceback, a breakpoint and the report's lines all point into the cell.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, TypeAlias
+
+#: IPython's InteractiveShell; how much of it has types differs from version to version.
+Shell: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the code of a magic comes from.
+
+    Attributes
+    ----------
+    number : int
+        Of the cell, as in ``In[5]``.
+    above : tuple of str
+        The lines of the cell above the code.
+    raw : str
+        What the user typed, which names the code in a debugger.
+    """
+
+    number: int
+    above: tuple[str, ...]
+    raw: str
+
+    @property
+    def padding(self) -> str:
+        """Source that moves the code down to its own line, and says what stood there.
+
+        As a comment, the line of the magic can be read in a traceback.
+        """
+        return "".join(
+            f"# {line}\n" if line and line.isprintable() else "\n" for line in self.above
+        )
+
+
+def of_cell(shell: Shell, line: str, body: str) -> Origin:
+    """Find the origin of a cell magic's body.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    line : str
+        What stands behind ``%%flops``.
+    body : str
+        What stands below it.
+    """
+    raw = _raw_cell(shell)
+    typed = raw if raw.endswith("\n") else f"{raw}\n"
+    head = typed.removesuffix(body)
+    if head != typed and head.endswith("\n") and head.lstrip().startswith("%%"):
+        return Origin(_number(shell), tuple(head[:-1].split("\n")), raw)
+    # Called from code, or behind prompts that were pasted along: a cell of its own.
+    head = f"%%flops {line}".rstrip()
+    return Origin(_number(shell), (head,), f"{head}\n{body}")
+
+
+def of_line(shell: Shell, line: str) -> Origin:
+    """Find the origin of a line magic.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    line : str
+        What stands behind ``%flops``.
+    """
+    raw = f"%flops {line}"
+    frame = _caller()
+    if frame is not None and _cell_of(shell, frame) is not None:
+        return Origin(_number(shell), ("",) * (frame.f_lineno - 1), raw)
+    return Origin(_number(shell), (), raw)
+
+
+def _number(shell: Shell) -> int:
+    frame = _caller()
+    number = _cell_of(shell, frame) if frame is not None else None
+    if number is None:
+        # Recent versions of IPython raise execution_count before the cell runs, older ones do it
+        # afterwards. The result at hand has the right number in all of them.
+        number = getattr(shell.displayhook.exec_result, "execution_count", None)
+    return int(shell.execution_count if number is None else number)
+
+
+def _cell_of(shell: Shell, frame: FrameType) -> int | None:
+    """The number of the cell that a frame's code belongs to."""
+    label = shell.compile.format_code_name(frame.f_code.co_filename)
+    found = re.fullmatch(r"In\[(\d+)\]", label[1]) if label else None
+    return int(found[1]) if found else None
+
+
+def _raw_cell(shell: Shell) -> str:
+    info = getattr(shell.displayhook.exec_result, "info", None)
+    return str(getattr(info, "raw_cell", None) or "")
+
+
+def _caller() -> FrameType | None:
+    """The frame that called the magic: the first that is neither IPython's nor ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in ("IPython", "ipyflops"):
+            return frame
+        frame = frame.f_back
+    return None

@@ -1,0 +1,553 @@
+"""What `%flops` and `%%flops` do with their options, and with the report."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import ipyflops
+from ipyflops import Report, session
+from ipyflops.options import OPTIONS
+from tests.shells import Done, fresh_shell, run, variables
+
+SETUP = """\
+import torch
+model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())
+x = torch.ones(2, 3)
+"""
+FLOPS = 2 * 2 * 3 * 4 + 2 * 4  # of model(x)
+ARTICLE = (2 * 3 - 1) * 8 + 8
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    monkeypatch.setattr(session, "_last", None)
+    with fresh_shell("ipyflops") as shell:
+        run(shell, SETUP)
+        yield shell
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Report, dict[str, Any]]]:
+    """What the views are asked to show, in their place."""
+    calls: list[tuple[Report, dict[str, Any]]] = []
+
+    def mime_bundle(report: Report, **options: Any) -> dict[str, str]:
+        calls.append((report, options))
+        return {"text/plain": "<the report>"}
+
+    monkeypatch.setattr("ipyflops.views.mime_bundle", mime_bundle)
+    return calls
+
+
+def last() -> Report:
+    report = ipyflops.last()
+    assert report is not None
+    return report
+
+
+def usage_error(done: Done) -> str:
+    """The message of a UsageError, which IPython shows in one line."""
+    assert type(done.error) is UsageError
+    assert done.err == f"UsageError: {done.error}\n"
+    return str(done.error)
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell", ["%flops model(x)", "%%flops\nmodel(x)", "%%flops\n\ny = model(x)"]
+)
+def test_a_cell_is_counted_and_its_report_shown(shell: InteractiveShell, cell: str) -> None:
+    done = run(shell, cell)
+    assert done.error is None
+    assert last().flops == FLOPS
+    assert f"{FLOPS} FLOPs" in done.out
+    assert last().complete
+    assert list(last().by_line) == [f"In[2]:{1 + cell.count(chr(10))}"]
+    assert [node.name for node in last().tree.children] == ["model"]
+
+
+def test_the_result_is_the_cells_own(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops\ny = 3\nmodel(x)")
+    assert done.result.shape == (2, 4)
+    assert done.out.index("FLOPs") < done.out.index("Out[2]")
+    assert shell.user_ns["y"] == 3
+    assert shell.user_ns["_2"] is done.result
+
+
+def test_operators_are_on_the_lines_of_the_cell(shell: InteractiveShell) -> None:
+    run(shell, "%%flops -q\n\na = model(x)\nfor i in range(3):\n    a = a + 1\nb = a * 2")
+    assert {name: totals.calls for name, totals in last().by_line.items()} == {
+        "In[2]:3": last().by_line["In[2]:3"].calls,
+        "In[2]:5": 3,
+        "In[2]:6": 1,
+    }
+    assert [line.text.strip() for line in last().lines] == [
+        "a = model(x)",
+        "a = a + 1",
+        "b = a * 2",
+    ]
+
+
+def test_a_line_magic_is_on_its_own_line(shell: InteractiveShell) -> None:
+    run(shell, "a = 1\n\nfor i in range(2):\n    r = %flops -q -o model(x)\n")
+    assert list(shell.user_ns["r"].by_line) == ["In[2]:4"]
+
+
+def test_compiling_and_what_ast_transformers_do_is_not_counted(shell: InteractiveShell) -> None:
+    run(
+        shell,
+        "import ast\n"
+        "class Compute(ast.NodeTransformer):\n"
+        "    def visit_Module(self, node):\n"
+        "        torch.ones(9, 9) @ torch.ones(9, 9)\n"
+        "        return node\n"
+        "get_ipython().ast_transformers.append(Compute())",
+    )
+    run(shell, "%%flops -q\nmodel(x)")
+    assert last().flops == FLOPS
+
+
+@pytest.mark.parametrize("cell", ["%%flops\n\n", "%%flops\n# nothing", "%%flops\npass"])
+def test_nothing_to_count_is_no_error(shell: InteractiveShell, cell: str) -> None:
+    done = run(shell, cell)
+    assert done.error is None
+    assert last().flops == 0
+    assert "no operator ran" in done.out
+
+
+def test_an_empty_cell_is_ipythons_error(shell: InteractiveShell) -> None:
+    assert "cell body is empty" in usage_error(run(shell, "%%flops"))
+    assert ipyflops.last() is None
+
+
+def test_code_on_the_line_of_a_cell_magic_is_refused(shell: InteractiveShell) -> None:
+    message = usage_error(run(shell, "%%flops -q model(x)\ny = 1"))
+    assert message == "code cannot follow %%flops on its own line: 'model(x)' belongs below it"
+    assert "y" not in variables(shell)
+
+
+def test_magics_in_the_cell_are_counted(shell: InteractiveShell) -> None:
+    run(shell, "%%flops -q\n%time a = model(x)\n!true\n%flops -q -v inner model(x)")
+    assert last().flops == 2 * FLOPS
+    assert shell.user_ns["inner"].flops == FLOPS
+
+
+def test_code_that_starts_with_a_dash_and_code_with_dashes(shell: InteractiveShell) -> None:
+    done = run(shell, "%flops -q -c article -- -model(-x) - 1")
+    assert done.result.shape == (2, 4)
+    assert last().convention == "article"
+    assert run(shell, "%flops -q torch.ones(2, 3).sum(-1) -2").result.tolist() == [1, 1]
+
+
+def test_braces_and_dollars_stay_in_the_code(shell: InteractiveShell) -> None:
+    assert run(shell, "%flops -q {'a': len('$x {x}')}").result == {"a": 6}
+
+
+# --- its options ---------------------------------------------------------------------------------
+
+
+def test_output_gives_the_report_as_the_result(shell: InteractiveShell) -> None:
+    done = run(shell, "%flops -o -q model(x)")
+    assert isinstance(done.result, Report)
+    assert done.result is last()
+    run(shell, "r = %flops -o -q model(x)")
+    assert shell.user_ns["r"] is last()
+    run(shell, "def f(m):\n    r = %flops -q -o m(x)\n    return r.flops\nf(model)")
+    assert shell.user_ns["_"] == FLOPS
+
+
+def test_a_semicolon_hides_the_result(shell: InteractiveShell) -> None:
+    for cell in ("%%flops -q\nmodel(x);", "%flops -q model(x);", "%%flops -q -o\nmodel(x); # end"):
+        done = run(shell, cell)
+        assert done.error is None
+        assert done.result is None
+        assert done.out == ""
+
+
+def test_a_variable_is_stored(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops -q -v größe\nmodel(x)")
+    assert shell.user_ns["größe"] is last()
+    assert done.result.shape == (2, 4)
+    run(shell, "def f():\n    %flops -q -v inside model(x)\nf()")
+    assert shell.user_ns["inside"] is last()
+
+
+def test_quiet_shows_nothing(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops -q -v a\ny = model(x)")
+    assert (done.out, done.err) == ("", "")
+
+
+def test_the_options_reach_the_views(
+    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
+) -> None:
+    run(shell, "%flops model(x)")
+    run(shell, "%flops -d 2 --by lines --per 6:token --view text model(x)")
+    assert [options for _, options in shown] == [
+        {"view": "auto", "by": "modules", "depth": None, "per": None},
+        {"view": "text", "by": "lines", "depth": 2, "per": (6, "token")},
+    ]
+    assert shown[1][0] is last()
+
+
+@pytest.mark.parametrize(
+    ("view", "types"),
+    [
+        ("text", {"text/plain"}),
+        ("html", {"text/plain", "text/html"}),
+        ("auto", {"text/plain", "text/html"}),
+    ],
+)
+def test_a_view_is_one_bundle(shell: InteractiveShell, view: str, types: set[str]) -> None:
+    run(shell, "%flops -q -v base model(x)")
+    with capture_output() as captured:
+        shell.run_cell(f"%flops --view {view} --against base model(x);")
+    assert [set(output.data) for output in captured.outputs] == [types, types]
+
+
+def test_a_convention_holds_for_one_run(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q -c article model(x)")
+    assert (last().convention, last().flops) == ("article", ARTICLE)
+    run(shell, "%flops -q model(x)")
+    assert (last().convention, last().flops) == ("standard", FLOPS)
+
+
+def test_per_item(shell: InteractiveShell) -> None:
+    assert f"{FLOPS // 2} FLOPs per row" in run(shell, "%flops --per 2:row model(x)").out
+
+
+# --- saved and compared --------------------------------------------------------------------------
+
+
+def test_a_report_is_saved(shell: InteractiveShell, tmp_path: Path) -> None:
+    file = tmp_path / "a report.json"
+    done = run(shell, f"%flops -q --save '{file}' model(x)")
+    assert done.error is None
+    assert Report.load(file) == last()
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_relative_path_is_where_the_cell_began(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    run(shell, "%%flops -q --save run.json\nimport os\nos.chdir('elsewhere')\nmodel(x);")
+    assert Report.load(tmp_path / "run.json").flops == FLOPS
+
+
+def test_the_home_folder_is_known(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run(shell, "%flops -q --save ~/run.json model(x);")
+    assert usage_error(run(shell, "%flops -q --against ~/no.json model(x)"))
+    assert run(shell, "%flops -q --against ~/run.json model(x);").error is None
+    assert (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("path", ["{tmp}/missing/run.json", "{tmp}", "/proc/run.json", "{tmp}/f/r"])
+def test_a_path_that_cannot_be_written_is_refused_before_the_run(
+    shell: InteractiveShell, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "f").write_text("")
+    path = path.format(tmp=tmp_path)
+    message = usage_error(run(shell, f"%%flops --save {path}\nran = 1"))
+    assert message.startswith("--save ")
+    assert path in message
+    assert "ran" not in variables(shell)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "f"]
+
+
+def test_a_report_that_can_no_longer_be_written_is_not_lost(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    cell = (
+        f"%%flops -v kept --save {folder}/run.json\nimport os\nos.rmdir({str(folder)!r})\nmodel(x)"
+    )
+    done = run(shell, cell)
+    assert "could not be written" in str(done.error)
+    assert type(done.error) is UsageError
+    assert f"{FLOPS} FLOPs" in done.out
+    assert shell.user_ns["kept"] is last()
+    assert last().flops == FLOPS
+
+
+def test_a_run_is_compared_with_a_variable(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q -v base model(x)")
+    done = run(shell, "%flops --against base model(torch.ones(4, 3))")
+    assert f"{FLOPS} FLOPs → {2 * FLOPS} FLOPs" in done.out
+    assert f"{2 * FLOPS} FLOPs ·" in done.out
+    done = run(shell, "%flops -c article --against base model(x);")
+    assert f"{ARTICLE} FLOPs → {ARTICLE} FLOPs" in done.out
+
+
+def test_a_run_is_compared_with_a_variable_of_the_function(shell: InteractiveShell) -> None:
+    done = run(
+        shell,
+        "def f(x):\n    base = %flops -q -o model(x)\n    %flops --against base model(x[:1])\nf(x)",
+    )
+    assert f"{FLOPS} FLOPs → {FLOPS // 2} FLOPs" in done.out
+
+
+def test_a_run_is_compared_with_a_file(shell: InteractiveShell, tmp_path: Path) -> None:
+    run(shell, f"%flops -q --save {tmp_path}/base.json model(x)")
+    done = run(shell, f"%flops --against {tmp_path}/base.json model(x[:1])")
+    assert f"{FLOPS} FLOPs → {FLOPS // 2} FLOPs" in done.out
+
+
+def test_what_cannot_be_compared_with_is_refused_before_the_run(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.json").write_text("{}")
+    for name, message in {
+        "nothing": "--against: there is neither a variable nor a file 'nothing'",
+        "model": "--against takes a Report; model is of type Sequential",
+        f"{tmp_path}/broken.json": "is not a saved report",
+        f"{tmp_path}": "--against: ",
+    }.items():
+        assert message in usage_error(run(shell, f"%%flops --against {name}\nran = 1"))
+    assert "ran" not in variables(shell)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-c bogus", "-c takes standard, contractions or article, not 'bogus'"),
+        ("-v 1x", "-v takes the name of a variable, not '1x'"),
+        ("-z", "-z is no option here"),
+        ("--fake", "--fake is not available in this version"),
+        ("--view widget", "--view widget is not available in this version"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_the_run(
+    shell: InteractiveShell, line: str, message: str
+) -> None:
+    for cell in (f"%%flops {line}\nran = 1", f"%flops {line} ran = 1"):
+        assert usage_error(run(shell, cell)).startswith(message)
+    assert "ran" not in variables(shell)
+    assert ipyflops.last() is None
+
+
+# --- shown again ---------------------------------------------------------------------------------
+
+
+def test_the_last_report_is_shown_again(
+    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
+) -> None:
+    run(shell, "%flops -q -c article model(x)")
+    report = last()
+    done = run(shell, "%flops")
+    assert done.result is None
+    run(shell, "%flops --by operators -d 1 --per 2 --view text  # by operator")
+    run(shell, "%flops -c contractions")
+    assert [options for _, options in shown] == [
+        {"view": "auto", "by": "modules", "depth": None, "per": None},
+        {"view": "text", "by": "operators", "depth": 1, "per": (2, "item")},
+        {"view": "auto", "by": "modules", "depth": None, "per": None},
+    ]
+    assert shown[0][0] is report
+    assert shown[1][0] is report
+    assert shown[2][0] == report.under("contractions")
+    assert ipyflops.last() is report
+
+
+def test_the_last_report_can_be_had_stored_saved_and_compared(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    run(shell, "%flops -q -v base model(x[:1])")
+    run(shell, "%flops -q model(x)")
+    done = run(shell, f"%flops -q -o -v kept -c article --save {tmp_path}/run.json")
+    assert done.result == last().under("article")
+    assert shell.user_ns["kept"] is done.result
+    assert Report.load(tmp_path / "run.json") == done.result
+    done = run(shell, "%flops --against base")
+    assert f"{FLOPS // 2} FLOPs → {FLOPS} FLOPs" in done.out
+
+
+def test_there_may_be_no_last_report(shell: InteractiveShell) -> None:
+    assert usage_error(run(shell, "%flops")).startswith("there is no report yet")
+    assert usage_error(run(shell, "%flops --by lines")).startswith("there is no report yet")
+
+
+# --- failed cells --------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:To exit:UserWarning")  # IPython's, on SystemExit
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("1/0", "ZeroDivisionError: division by zero"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("raise ValueError('<b>')", "ValueError: <b>"),
+        ("model(torch.ones(1, 7))", "RuntimeError: mat1 and mat2"),
+    ],
+)
+def test_of_a_failed_cell_the_report_is_shown_and_the_error_raised(
+    shell: InteractiveShell, tmp_path: Path, statement: str, error: str
+) -> None:
+    done = run(shell, f"%%flops -v kept --save {tmp_path}/run.json\ny = model(x)\n{statement}")
+    assert type(done.error).__name__ == error.partition(":")[0]
+    report = last()
+    assert not report.complete
+    assert report.error.startswith(error)
+    assert report.flops == FLOPS
+    assert shell.user_ns["kept"] is report
+    assert Report.load(tmp_path / "run.json") == report
+    assert done.out.index("incomplete") < done.out.rindex(error.partition(":")[0])
+    assert f"{FLOPS} FLOPs" in done.out
+
+
+def test_the_error_object_is_the_one_that_was_raised(shell: InteractiveShell) -> None:
+    done = run(
+        shell, "%%flops -q\ncause = KeyError(1)\nboom = ValueError(2)\nraise boom from cause"
+    )
+    assert done.error is shell.user_ns["boom"]
+    assert done.error.__cause__ is shell.user_ns["cause"]
+    assert done.error.__context__ is None
+
+
+def test_the_context_of_an_error_is_kept(shell: InteractiveShell) -> None:
+    run(
+        shell,
+        "def inner():\n"
+        "    try:\n"
+        "        {}['inner']\n"
+        "    except KeyError:\n"
+        "        1/0\n"
+        "try:\n"
+        "    [][1]\n"
+        "except IndexError:\n"
+        "    try:\n"
+        "        %flops -q inner()\n"
+        "    except ZeroDivisionError as e:\n"
+        "        chain = [type(e), type(e.__context__), type(e.__context__.__context__)]",
+    )
+    assert shell.user_ns["chain"] == [ZeroDivisionError, KeyError, IndexError]
+
+
+def test_an_error_can_be_caught_around_the_magic(shell: InteractiveShell) -> None:
+    done = run(shell, "try:\n    %flops -q 1/0\nexcept ZeroDivisionError:\n    caught = True")
+    assert done.error is None
+    assert shell.user_ns["caught"]
+    assert not last().complete
+
+
+def test_a_view_that_fails_does_not_hide_the_cells_error(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(report: Report, **options: Any) -> dict[str, str]:
+        raise LookupError("of the view")
+
+    monkeypatch.setattr("ipyflops.views.mime_bundle", broken)
+    done = run(shell, "%%flops\n1/0")
+    assert type(done.error) is ZeroDivisionError
+    assert done.err == "ipyflops: LookupError: of the view\n"
+    assert type(run(shell, "%%flops\n1").error) is LookupError
+
+
+def test_of_a_cell_that_cannot_be_compiled_there_is_no_report(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops\nx = (")
+    assert type(done.error) is SyntaxError
+    assert ipyflops.last() is None
+    assert "FLOPs" not in done.out
+
+
+def test_no_mode_is_left_behind(shell: InteractiveShell) -> None:
+    count = "len(torch.utils._python_dispatch._get_current_dispatch_mode_stack())"
+    for cell in ("%%flops -q\n1/0", "%%flops -q\nraise KeyboardInterrupt", "%%flops -q\nmodel(x)"):
+        run(shell, cell)
+        assert run(shell, count).result == 0
+    assert run(shell, f"%flops -q {count}").result == 1
+
+
+# --- configuration and help ----------------------------------------------------------------------
+
+
+def test_defaults_are_configured(
+    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
+) -> None:
+    run(
+        shell,
+        "%config FlopsMagics.convention = 'article'\n"
+        "%config FlopsMagics.by = 'lines'\n"
+        "%config FlopsMagics.view = 'text'\n"
+        "%config FlopsMagics.depth = 4\n"
+        "%config FlopsMagics.device_time = False",
+    )
+    run(shell, "%flops model(x)")
+    run(shell, "%flops -c standard --by modules --view html -d 0 model(x)")
+    assert [options for _, options in shown] == [
+        {"view": "text", "by": "lines", "depth": 4, "per": None},
+        {"view": "html", "by": "modules", "depth": 0, "per": None},
+    ]
+    assert [report.convention for report, _ in shown] == ["article", "standard"]
+    assert last().seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("convention", "bogus"), ("by", "module"), ("view", "widget"), ("depth", -1)],
+)
+def test_a_wrong_default_is_refused(
+    shell: InteractiveShell, name: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = run(shell, f"%config FlopsMagics.{name}").result
+    run(shell, f"%config FlopsMagics.{name} = {value!r}")
+    assert f"'{name}' trait" in caplog.text
+    assert run(shell, f"%config FlopsMagics.{name}").result == before
+
+
+def test_the_configuration_explains_itself(shell: InteractiveShell) -> None:
+    out = run(shell, "%config FlopsMagics").out
+    for name in ("convention", "by", "view", "depth", "device_time"):
+        assert f"FlopsMagics.{name}=" in out
+
+
+@pytest.mark.parametrize("question", ["%flops?", "%%flops?", "?%flops"])
+def test_help_explains_everything(
+    shell: InteractiveShell, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("IPython.core.page.page", lambda text, **_: print(text["text/plain"]))
+    out = run(shell, question).out
+    for option in OPTIONS:
+        for flag in option.flags:
+            assert bool(re.search(rf"(?<![\w-]){flag}(?![\w-])", out)) == option.available, flag
+    for word in ("standard", "contractions", "article", "%config FlopsMagics", "ipyflops.last()"):
+        assert word in out
+    assert "widget" not in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_the_examples_of_the_help_work(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(shell, "smaller, tokens = model[0], x")
+    magic = shell.find_line_magic("flops")
+    assert magic is not None
+    text = inspect.cleandoc(magic.__doc__ or "").partition("Examples\n--------\n::\n")[2]
+    text = text.partition("In Python:")[0]
+    cells = [re.sub(r" {3,}\w.*", "", block) for block in inspect.cleandoc(text).split("\n\n")]
+    ran = 0
+    for block in cells:
+        for cell in [block] if block.startswith("%%") else block.splitlines():
+            done = run(shell, cell)
+            assert done.error is None, cell
+            ran += 1
+    assert ran == 9
+    assert os.listdir(tmp_path) == ["base.json"]
