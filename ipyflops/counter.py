@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -15,13 +15,14 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops import conventions
+from ipyflops import compiled, conventions
 from ipyflops.building import build_report
 from ipyflops.conventions import Convention
 from ipyflops.formulas import Call, Free, Unknown, Verdict, lookup
 from ipyflops.recording import Recorder, call_key
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
+from ipyflops.unfolding import unfolded
 
 #: The counters that count in this context: another asyncio task on the same loop has others.
 _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
@@ -94,6 +95,9 @@ class FlopCounter(TorchDispatchMode):
         self._depth = 0
         self._error = ""
 
+    # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # Without this torch wraps the method below for its compiler, at a quarter of its cost.
@@ -109,6 +113,7 @@ class FlopCounter(TorchDispatchMode):
             self._scopes = Scopes(source.filename, source.name)
             self._entered = True
         self._depth += 1
+        compiled.step_aside()
         _counting.set((*_counting.get(), id(self)))
         super().__enter__()
         return self
@@ -120,6 +125,7 @@ class FlopCounter(TorchDispatchMode):
         exc_tb: TracebackType | None,
     ) -> None:
         super().__exit__(exc_type, exc_val, exc_tb)
+        compiled.step_back()
         active = list(_counting.get())
         if id(self) in active:
             active.remove(id(self))
@@ -169,8 +175,10 @@ class FlopCounter(TorchDispatchMode):
         location = scopes.locate(sys._getframe(1))
         if type(verdict) is Free and not verdict.moves_data:
             return func(*args, **kwargs)
-        if type(verdict) is Unknown and _is_composite(func):
-            return self._decompose(func, args, kwargs)
+        if type(verdict) is Unknown:
+            run = unfolded(func, args, kwargs, self._counted)
+            if run is not None:
+                return run()
         clock = self._clock
         start = clock()
         out = func(*args, **kwargs)
@@ -184,21 +192,17 @@ class FlopCounter(TorchDispatchMode):
         entry.nanoseconds += nanoseconds
         return out
 
-    def _decompose(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Run an operator that is made of others, and count those."""
-        TorchDispatchMode.__enter__(self)
-        try:
-            return func.decompose(*args, **kwargs)
-        finally:
-            TorchDispatchMode.__exit__(self, None, None, None)
+    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function count that is called from inside an operator, where nothing counts."""
 
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            TorchDispatchMode.__enter__(self)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                TorchDispatchMode.__exit__(self, None, None, None)
 
-def _is_composite(func: Any) -> bool:
-    """Whether an operator is only a sequence of other operators, in every backend.
-
-    Such operators arrive whole in inference mode and from inside tensor subclasses.
-    """
-    return isinstance(func, torch._ops.OpOverload) and func._can_decompose()
+        return counted
 
 
 def _is_plain(kind: type) -> bool:
