@@ -1,10 +1,10 @@
 """Recurrent layers and cells with quantized weights.
 
 The weights are int8 and what they meet is made int8 on the way, so that the products are integer
-operations; the gates are floating point. Beside what `ipyflops.formulas.recurrent` counts, each
-vector that goes into a product has its minimum and maximum found and is scaled and rounded (4), and
-each number that comes out is scaled and has its bias added (2). Weights of half precision are
-multiplied in floating point.
+operations; the gates are floating point. Beside what `ipyflops.formulas.recurrent` counts, the
+range of what goes into a product is found (2 for each number) and it is quantized (5), and what
+comes out is scaled (1), as for every dynamic linear layer (`ipyflops.formulas.quantized_layers`).
+Weights of half precision are multiplied in floating point.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 
 from ipyflops.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.quantization import QUANTIZE
 from ipyflops.formulas.recurrent import Layers, layers_of
 from ipyflops.formulas.recurrent_cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell
 from ipyflops.formulas.registry import formula
@@ -20,7 +21,7 @@ from ipyflops.formulas.writing import cost, total
 
 
 def _cost(layers: Layers, dropout: str = "0") -> Cost:
-    gates = layers.cell.gates
+    ranges, products = 2 + QUANTIZE, 2 * layers.cell.gates
     below = f"in + (layers − 1)·{layers.below}" if layers.layers > 1 else "in"
     states = "layers·h" if layers.layers > 1 else "h"
     return cost(
@@ -28,7 +29,7 @@ def _cost(layers: Layers, dropout: str = "0") -> Cost:
         integer=layers.contraction(),
         other=total(
             layers.units(layers.cell.forward),
-            f"{layers.times}·(4·({below} + {states}) + {4 * gates}·{states})",
+            f"{layers.times}·({ranges}·({below} + {states}) + {products}·{states})",
             dropout,
         ),
     )

@@ -40,7 +40,15 @@ EACH = {
     aten.sqrt_: 1,
 }
 FREE = {
-    *(aten.view, aten.t, aten.transpose, aten.expand, aten._unsafe_view, aten.unsqueeze),
+    *(
+        aten.view,
+        aten.t,
+        aten.transpose,
+        aten.transpose_,
+        aten.expand,
+        aten._unsafe_view,
+        aten.unsqueeze,
+    ),
     *(
         aten.squeeze,
         aten.squeeze_,
