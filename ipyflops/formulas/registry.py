@@ -67,7 +67,11 @@ class Formula:
         structure = None if self.family in ("user", "torch.utils.flop_counter") else call.structure
         if structure is None:
             return None
-        return _structured.get((structure, call.operator.removesuffix("_")))
+        name = call.operator.removesuffix("_")
+        found = _structured.get((structure, name))
+        if found is None and not self.by_value:
+            found = _structured.get((structure, "*"))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def structured_formula(
 ) -> Callable[[Function], Function]:
     """Enter what operators cost on sparse, nested or quantized tensors, where it is something else.
 
-    The operators also need a formula of the plain kind.
+    The operators also need a formula of the plain kind. The name ``*`` stands for all others whose
+    formula is not asked by value: such a one knows what it looks at.
     """
 
     def enter(function: Function) -> Function:
