@@ -43,13 +43,13 @@ def _transforms(call: Call, each: str, sizes: list[int], points: int, scaled: st
         return Cost()
     symbols = {"N": n, "L": points // n}
     expression = f"L·round({each})"
-    if call["normalization"] != 0:
+    if call.get("normalization", 0) != 0:
         expression += f" + {scaled}"
         symbols["n"] = first_output(call).numel()
     return cost(symbols, other=expression, note=_NOTE)
 
 
-@formula("aten::_fft_c2c")
+@formula("aten::_fft_c2c", "prims::fft_c2c")
 def complex_to_complex(call: Call) -> Cost:
     """5·N·log2(N) for each transform; a scaled spectrum is 2 multiplications an element more."""
     signal: Tensor = call["self"]
@@ -57,7 +57,7 @@ def complex_to_complex(call: Call) -> Cost:
     return _transforms(call, "5·N·log2(N)", sizes, signal.numel(), "2·n")
 
 
-@formula("aten::_fft_r2c")
+@formula("aten::_fft_r2c", "prims::fft_r2c")
 def real_to_complex(call: Call) -> Cost:
     """Half of the complex count, for N real points.
 
@@ -70,7 +70,7 @@ def real_to_complex(call: Call) -> Cost:
     return _transforms(call, "5·N·log2(N)/2", sizes, signal.numel(), scaled)
 
 
-@formula("aten::_fft_c2r")
+@formula("aten::_fft_c2r", "prims::fft_c2r")
 def complex_to_real(call: Call) -> Cost:
     """Half of the complex count, for the N real points of the result."""
     signal = first_output(call)

@@ -240,12 +240,12 @@ def svd_term(*, vectors: bool, full: bool = False) -> str:
     return "4·m²·n + 8·m·n² + 9·n³" if full else "14·m·n² + 8·n³"
 
 
-@formula("aten::_linalg_svd")
+@formula("aten::_linalg_svd", "prims::svd")
 def svd(call: Call) -> Cost:
     """Golub-Reinsch SVD, see `svd_term`; m is the longer side (a wide matrix is transposed)."""
     a: Tensor = call["A"]
     n, m = sorted(a.shape[-2:])
-    vectors, full = bool(call["compute_uv"]), bool(call["full_matrices"])
+    vectors, full = bool(call.get("compute_uv", True)), bool(call["full_matrices"])
     note = "Golub-Reinsch SVD, Golub & Van Loan 8.6; m is the longer side"
     each = svd_term(vectors=vectors, full=full and m != n)
     return leading(call, each, b=matrices(a), note=note, m=m, n=n)
