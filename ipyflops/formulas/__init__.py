@@ -22,6 +22,7 @@ from ipyflops.formulas import (
     losses,
     low_precision_products,
     margin_losses,
+    nested,
     norm_gradients,
     norms,
     optimizer_steps,
