@@ -91,6 +91,17 @@ def convolution_pointwise(call: Call) -> Cost:
     return forward(call, call["X"], call["W"], call["B"], each=each)
 
 
+@formula("mkldnn_prepacked::conv2d_run", by_value=True)
+def prepacked_convolution(call: Call) -> Cost:
+    """A convolution whose weight and bias are in an object, which says what it was made from.
+
+    Packing hides their sizes from whoever remembers costs by shapes. Of an activation that was
+    packed with them nothing is said, and nothing is counted.
+    """
+    weight, bias = call["W_prepack"].__getstate__()[0][:2]
+    return forward(call, call["X"], weight, bias)
+
+
 @formula("mkldnn::_convolution_transpose_pointwise")
 def convolution_transpose_pointwise(call: Call) -> Cost:
     """A transposed convolution and an activation."""

@@ -72,8 +72,8 @@ def stored(tensor: Tensor) -> int:
 
     Examples
     --------
-    >>> stored(torch.eye(3)), stored(torch.eye(3).to_sparse()), stored(torch.eye(3).to_sparse_csr())
-    (9, 3, 3)
+    >>> stored(torch.eye(3)), stored(torch.eye(3).to_sparse())
+    (9, 3)
     """
     if not is_sparse(tensor) or not has_values(tensor):
         return tensor.numel()

@@ -18,7 +18,7 @@ from ipyflops.formulas.call import Call
 from ipyflops.formulas.elementwise import times
 from ipyflops.formulas.layouts import component_shapes, is_sparse, last_size
 from ipyflops.formulas.products import product
-from ipyflops.formulas.registry import formula
+from ipyflops.formulas.registry import formula, free, structured_formula
 from ipyflops.formulas.sparse_products import sparse_product
 from ipyflops.formulas.writing import cost
 
@@ -58,6 +58,7 @@ def linear_cost(call: Call, input: Tensor, outputs: int, other: str = "0", note:
 
 
 @formula("aten::linear", "aten::mkldnn_linear")
+@structured_formula("nested", "aten::linear")
 def linear(call: Call) -> Cost:
     """A layer x @ Wᵀ + b: N·out dot products of length `in`."""
     input, weight = call.get("input", call.get("self")), call["weight"]
@@ -88,6 +89,7 @@ def mm_plus_mm(call: Call) -> Cost:
 
 
 @formula("aten::linear_backward", "aten::mkldnn_linear_backward")
+@structured_formula("nested", "aten::linear_backward")
 def linear_backward(call: Call) -> Cost:
     """The gradients that the mask asks for.
 
@@ -119,3 +121,21 @@ def _backward(call: Call, input: Tensor, outputs: int, products: int, bias: bool
         contraction=times(mac * products, "N·in·out"),
         other=sum_of_rows,
     )
+
+
+free(
+    "puts weights into the order that a library wants; computes nothing",
+    "mkl::_mkl_reorder_linear_weight",
+    "mkldnn::_reorder_linear_weight",
+    "mkldnn::_reorder_convolution_weight",
+    "mkldnn::_reorder_convolution_transpose_weight",
+    "mkldnn::_reorder_mkldnn_rnn_layer_weight",
+    "mkldnn_prepacked::conv2d_prepack",
+)
+free(
+    "asks how a tensor lies in memory",
+    "mkldnn::_get_mkldnn_serialized_md",
+    "mkldnn::_nbytes",
+    "mkldnn::data_ptr",
+    moves_data=False,
+)

@@ -21,7 +21,7 @@ from ipyflops.formulas.activation_costs import GELU, GELU_TANH, RELU
 from ipyflops.formulas.call import Call, numel
 from ipyflops.formulas.elementwise import times
 from ipyflops.formulas.layouts import broadcast, component_shapes, is_nested, is_sparse
-from ipyflops.formulas.registry import formula
+from ipyflops.formulas.registry import formula, structured_formula
 from ipyflops.formulas.sparse_products import sparse_product
 from ipyflops.formulas.writing import cost, total
 
@@ -76,6 +76,7 @@ def mm(call: Call) -> Cost:
 
 
 @formula("aten::bmm", "aten::baddbmm")
+@structured_formula("nested", "aten::bmm")
 def bmm(call: Call) -> Cost:
     """Of b matrices (m, k) @ (k, n): b·m·n dot products of length k, scaled by alpha and beta."""
     first, second = call.get("batch1", call.get("self")), call.get("batch2", call.get("mat2"))
@@ -137,6 +138,7 @@ def addmm_activation(call: Call) -> Cost:
 
 
 @formula("aten::matmul")
+@structured_formula("nested", "aten::matmul")
 def matmul(call: Call) -> Cost:
     """The product of two tensors of any rank, where it arrives whole (inference mode, nested).
 
@@ -153,6 +155,7 @@ def matmul(call: Call) -> Cost:
 
 
 @formula("aten::matmul_backward")
+@structured_formula("nested", "aten::matmul_backward")
 def matmul_backward(call: Call) -> Cost:
     """The gradients of A @ B that the mask asks for: grad @ Bᵀ and Aᵀ @ grad.
 

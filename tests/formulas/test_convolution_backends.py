@@ -213,3 +213,12 @@ def test_gradients_of_transposed_convolutions_by_backends():
     )
     assert cost.contraction.value == general.contraction.value
     assert cost.other.value == 0
+
+
+def test_a_packed_convolution():
+    packed = torch.ops.mkldnn_prepacked.conv2d_prepack(
+        GROUPED, B, ONE, ZERO, ONE, 2, [2, 4, 6, 6], "none"
+    )
+    general = formulas_of(lambda: F.conv2d(X, GROUPED, B, groups=2))
+    cost = cost_of(torch.ops.mkldnn_prepacked.conv2d_run.default, X, packed)
+    assert cost.contraction.value == general.contraction
