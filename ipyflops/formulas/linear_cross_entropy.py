@@ -50,7 +50,8 @@ def linear_cross_entropy(call: Call) -> Cost:
     - The weights of the inputs: a sign each; for a mean their sum (N − 1), its sign, a comparison
       with zero and a division each.
     - For any gradient the softmax, times the weight: N divisions, N·V products.
-    - Of the bias: the softmax summed over a chunk's inputs, subtracted: N·V; the targets' own: N.
+    - Of the bias: the softmax summed over a chunk's inputs, subtracted: N·V; the targets' own: N;
+      b·V more where chunks are summed in another dtype.
     - Of the input: softmax·W (2·N·V·F) negated and added to W[target]·weight: 2·N·F.
     - Of the weight matrix: softmaxᵀ·x (2·N·V·F), for each chunk subtracted from what there is
       (V·F); x·weight, subtracted at its target: 3·N·F. In place (policy "compact") the product is
@@ -71,6 +72,8 @@ def linear_cross_entropy(call: Call) -> Cost:
         other.append("N·(V + 1)")
     if of_bias:
         other.append("N·(V + 1)")
+        if tensor.dtype != call["acc_dtype"]:
+            other.append("b·V")
     if of_input:
         # addmm with alpha = −1 scales its outputs.
         other.append("2·N·F")

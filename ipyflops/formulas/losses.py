@@ -45,8 +45,8 @@ def _gradient(call: Call, each: int) -> Cost:
 
 @formula("aten::mse_loss")
 def mse_loss(call: Call) -> Cost:
-    """(x − y)²: a difference and a square (complex: 2 and 6)."""
-    return _elementwise(call, 8 if call.is_complex else 2)
+    """(x − y)²: a difference and a square."""
+    return _elementwise(call, 2)
 
 
 @formula("aten::mse_loss_backward")

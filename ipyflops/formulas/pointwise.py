@@ -12,7 +12,14 @@ from torch import Tensor
 
 from ipyflops.cost import FREE, Cost
 from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.elementwise import PerElement, broadcast, enter_table, per_element, times
+from ipyflops.formulas.elementwise import (
+    PerElement,
+    broadcast,
+    enter_table,
+    linear,
+    per_element,
+    times,
+)
 from ipyflops.formulas.registry import formula
 
 _ARITHMETIC = {
@@ -58,8 +65,8 @@ _ROUNDING_AND_SIGN = {
     "frexp": PerElement(1, None, "One number taken apart into mantissa and exponent."),
     "nextafter": PerElement(1, None, "One step to the neighbouring number."),
     "angle": PerElement(1, 1, "Real: compared with zero. Complex: one atan2."),
-    "_conj_physical": PerElement(1, 1, "One change of sign, of the imaginary part."),
-    "conj_physical_": PerElement(1, 1, "One change of sign, of the imaginary part."),
+    "_conj_physical": PerElement(0, 1, "One change of sign, of the imaginary part."),
+    "conj_physical": PerElement(0, 1, "One change of sign, of the imaginary part."),
     "polar": PerElement(4, 4, "r·cos φ + i·r·sin φ: a cosine, a sine, 2 products."),
     "nan_to_num": PerElement(3, 6, "Compared with NaN, ∞ and −∞; each part of a complex one."),
 }
@@ -85,18 +92,11 @@ _LOGIC = {
     for name in (
         *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"),
         *("bitwise_left_shift", "bitwise_right_shift"),
+        *("__lshift__", "__rshift__", "__ilshift__", "__irshift__"),
     )
 }
-# Of floating point numbers a shift is x·2^y or x/2^y: a power and a product.
-_SHIFTS = {
-    name: PerElement(
-        2, None, "x·2^y: a power and a product; of whole numbers, one shift.", integer=1
-    )
-    for name in ("__lshift__", "__rshift__", "__ilshift__", "__irshift__")
-}
-
 #: All of them, by their ATen names.
-POINTWISE = _ARITHMETIC | _ROUNDING_AND_SIGN | _COMPARISONS | _LOGIC | _SHIFTS
+POINTWISE = _ARITHMETIC | _ROUNDING_AND_SIGN | _COMPARISONS | _LOGIC
 
 enter_table(POINTWISE, __name__)
 
@@ -202,14 +202,21 @@ def equal(call: Call) -> Cost:
 def allclose(call: Call) -> Cost:
     """|a − b| ≤ atol + rtol·|b| for every pair, in the operators that PyTorch composes.
 
-    On numbers: a = b, |rtol·b| + atol (3), |a − b| (2), that it is finite (an absolute value, 2
-    comparisons), that it is within the bound: 10; with equal_nan 2 tests for NaN. On truth values:
-    3 logical operations, with equal_nan 2 more, and n − 1 to see whether all hold. Complex: a = b
-    2, |rtol·b| + atol 11, |a − b| 6, the rest on real numbers 4, and 2·2 for NaN.
+    n pairs of a elements of self and b of other. On numbers: |rtol·b| + atol, 3·b; a = b, |a − b|
+    (2), that it is finite (an absolute value, 2 comparisons), that it is within the bound: 7·n; a
+    test for NaN with equal_nan, a + b. Complex: 11·b, 12·n and 2·(a + b). On truth values: 3·n
+    logical operations, 2·n more with equal_nan, and n − 1 to see whether all hold.
     """
-    n = numel(broadcast(call["self"].shape, call["other"].shape))
+    a, b = call["self"], call["other"]
+    n = numel(broadcast(a.shape, b.shape))
     if n == 0:
         return FREE
-    nan = 2 * bool(call["equal_nan"])
-    each = 23 + 2 * nan if call.is_complex else 10 + nan
-    return Cost.of(other=times(each), integer=f"{times(3 + nan)} + n − 1", n=n)
+    pair, bound, nan = (12, 11, 2) if call.is_complex else (7, 3, 1)
+    tested = bool(call["equal_nan"])
+    return Cost.of(
+        other=linear(n=pair, a=nan * tested, b=bound + nan * tested),
+        integer=f"{3 + 2 * tested}·n + n − 1",
+        n=n,
+        a=a.numel(),
+        b=b.numel(),
+    )

@@ -148,8 +148,8 @@ def cummax(call: Call) -> Cost:
 
 @formula("aten::logcumsumexp", "aten::_logcumsumexp")
 def logcumsumexp(call: Call) -> Cost:
-    """One logaddexp for each element but the first of a row: 7, complex 19."""
-    return _cumulative(call, 7, 19)
+    """One logaddexp for each element but the first of a row: 7, complex 17."""
+    return _cumulative(call, 7, 17)
 
 
 @formula("aten::segment_reduce")

@@ -76,12 +76,12 @@ _ELEMENTARY = {
     "sinc": PerElement(3, 19, "sin(π·x)/(π·x): a product, a sine, a division; complex 2 + 6 + 11."),
     "logaddexp": PerElement(
         7,
-        19,
+        17,
         "max(x, y) + log1p(exp(−|x − y|)): a maximum, a difference, |·|, −, exp, log1p, a sum. "
-        "Complex: the larger real part 1, y − x 2, exp 5, log1p 7, a sum 2, scaled back 2.",
+        "Complex, x with the larger real part (1): x + log1p(exp(y − x)), 2 + 5 + 7 + 2.",
     ),
     "logaddexp2": PerElement(
-        7, None, "max(x, y) + log2(1 + 2^−|x − y|): as logaddexp, with base 2."
+        8, None, "max(x, y) + log2(1 + 2^−|x − y|): as logaddexp, with a sum in the logarithm."
     ),
     "xlogy": PerElement(2, None, "x·log(y): a logarithm and a product."),
     "special_xlog1py": PerElement(2, None, "x·log1p(y): a logarithm and a product."),
