@@ -265,22 +265,23 @@ class Scopes:
         if around.folded and around.parent is not None:
             around = around.parent
         in_engine = phase == "backward"
-        if in_engine:
-            phase = "recompute"
-        elif phase == "optimizer":
+        if phase == "optimizer":
             # A closure that the optimizer calls: it runs the model.
             around, phase = self.root, "forward"
-        place = around
+        place: Place | None = around
         if around.holder is not module:
             is_call = True
             place = around.known(module) or self._place_in(around, module, frame, in_engine)
+        if place is None:
+            return around, phase
         if is_call:
             place.calls += 1
-        return place, phase
+        return place, "recompute" if in_engine else phase
 
     def _place_in(
         self, around: Place, module: torch.nn.Module, frame: FrameType, in_engine: bool
-    ) -> Place:
+    ) -> Place | None:
+        """The place of a module called at `around`; None if it is none of the user's."""
         for outer in around.enclosing():
             if outer.holder is module:
                 return outer  # a module called inside itself is one place, however deep
@@ -290,14 +291,16 @@ class Scopes:
                 found = outer.registered(module)
                 if found is not None:
                     return found
+        # A graph that nobody holds is one that torch made, of the branch of a `cond`, say.
+        is_graph = isinstance(module, torch.fx.GraphModule)
         if around.kind == "module":
-            return around.module(module)
+            return around.registered(module) if is_graph else around.module(module)
         known = self.root.known(module)
         if known is not None:
             return known
         path = variable_path(module, user_frames(frame, self.user_file))
         if path is None:
-            return self.root.held(module, type(module).__name__)
+            return None if is_graph else self.root.held(module, type(module).__name__)
         name, owner, names = path
         place = self.root.held(owner, name)
         if names:

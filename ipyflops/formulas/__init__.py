@@ -12,6 +12,7 @@ from ipyflops.formulas import (
     fourier,
     free,
     free_structures,
+    fused_communication,
     grid_sampling,
     higher_order,
     interpolation,
