@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -55,13 +56,31 @@ class Changes:
 
 
 def changes(difference: Difference, most: int) -> Changes:
-    """Choose at most so many rows, those that changed most, in the order of the tree."""
+    """Choose at most so many rows: as many whole levels of the tree as fit.
+
+    Where even the first has too many, those that changed most are chosen.
+    """
     places = [change for change in difference.changes if change.path]
     changed = [change for change in places if _changed(change)]
-    largest = sorted(changed, key=lambda change: -abs(change.flops))[:most]
-    chosen = {id(change) for change in largest}
-    rows = tuple(_row(change) for change in changed if id(change) in chosen)
+    in_level = Counter(_level(change) for change in changed)
+    shown, deepest = 0, -1
+    for level in sorted(in_level):
+        shown += in_level[level]
+        if shown > most:
+            break
+        deepest = level
+    chosen = [change for change in changed if _level(change) <= deepest]
+    if changed and not chosen:
+        first = [change for change in changed if _level(change) == min(in_level)]
+        largest = sorted(first, key=lambda change: -abs(change.flops))[:most]
+        kept = {id(change) for change in largest}
+        chosen = [change for change in first if id(change) in kept]
+    rows = tuple(_row(change) for change in chosen)
     return Changes(rows, len(changed) - len(rows), len(places) - len(changed))
+
+
+def _level(change: Change) -> int:
+    return change.path.count(".")
 
 
 def _changed(change: Change) -> bool:
@@ -133,4 +152,6 @@ def _signed(value: int, unit: str = "") -> str:
 def _ratio(ratio: float | None) -> str:
     if ratio is None:
         return ""
-    return f"×{ratio:.2f}" if 0.1 <= ratio < 1000 else f"×{ratio:.3g}"
+    if ratio >= 1000:
+        return f"×{scaled(ratio)}"
+    return f"×{ratio:.2f}" if ratio >= 0.1 else f"×{ratio:.3g}"

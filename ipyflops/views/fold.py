@@ -118,6 +118,8 @@ class Folder:
 def add(parts: Iterable[Totals]) -> Totals:
     """The sum of totals."""
     parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
     return Totals(
         calls=sum(part.calls for part in parts),
         flops=sum(part.flops for part in parts),
@@ -131,6 +133,8 @@ def add(parts: Iterable[Totals]) -> Totals:
 def add_phases(parts: Iterable[Mapping[Phase, Totals]]) -> dict[Phase, Totals]:
     """The sums of totals by phase, in the order of the phases."""
     parts = list(parts)
+    if len(parts) == 1:
+        return dict(parts[0])
     return {
         phase: add(part[phase] for part in parts if phase in part)
         for phase in PHASES

@@ -10,7 +10,7 @@ from ipyflops.views.changes import ChangeRow, changes, difference_headline
 from ipyflops.views.headline import headline
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, bar, figures, section, text
 from ipyflops.views.html_style import style
-from ipyflops.views.html_tree import MOST_ROWS, tree
+from ipyflops.views.html_tree import tree
 from ipyflops.views.lists import LineRow, OperatorRow, line_rows, operator_rows
 from ipyflops.views.options import check_by
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ipyflops.comparison import Difference
     from ipyflops.report import Report
 
+#: Rows of a list that are shown; what they leave out is summed up in the last.
+LIST_ROWS = 500
 #: Longer names are cut in the middle; the tooltip has more of them.
 NAME_LENGTH = 52
 # Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
@@ -75,7 +77,7 @@ def difference_to_html(difference: Difference) -> str:
     -------
     str
     """
-    found = changes(difference, MOST_ROWS)
+    found = changes(difference, LIST_ROWS)
     parts = [figures(difference_headline(difference))]
     if found.rows:
         titles = ("before", "after", "difference", "ratio")
@@ -110,7 +112,7 @@ def _operators(report: Report) -> str:
     titles = ["FLOPs", "share", "int ops", "calls", "time", "FLOPS", "FLOPs/B"]
     if not integers:
         titles.remove("int ops")
-    rows = "".join(_operator(report, row, integers) for row in operator_rows(report, MOST_ROWS))
+    rows = "".join(_operator(report, row, integers) for row in operator_rows(report, LIST_ROWS))
     return _table("operator", titles, rows)
 
 
@@ -130,7 +132,7 @@ def _lines(report: Report) -> str:
     titles = ("share", "calls", "time", "FLOPS", "line", "source")
     rows = []
     file = ""
-    for row in line_rows(report, MOST_ROWS):
+    for row in line_rows(report, LIST_ROWS):
         if row.file and row.file != file:
             name = f'<td{_LEFT} colspan="7"><strong>{text(row.file)}</strong></td>'
             rows.append(f"<tr>{name}</tr>")

@@ -31,6 +31,7 @@ _STYLE = """
 }
 & p { margin: .15em 0; overflow-wrap: anywhere; }
 & .f-headline { font-size: 1.1em; }
+& .f-headline span { display: inline-block; }
 & [title] { cursor: help; }
 & .f-error, & .f-warning { padding: .15em .6em; border-left: 4px solid var(--warning); }
 & .f-error { border: 2px solid var(--error); border-left-width: 8px; font-weight: 700; }

@@ -89,10 +89,13 @@ def _module(row: TreeRow, guide: str) -> Fitted:
     def fitted(width: int) -> Text:
         from rich.text import Text
 
-        deepest = max(width // 2, 2)
-        prefix = guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
         repeats = _repeats(row)
-        name = cut(row.name, max(width - len(prefix) - len(repeats), 1))
+        deepest = max(width // 2, width - cells(row.name + repeats))
+        prefix = guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
+        name, room = row.name, width - len(prefix) - len(repeats)
+        if row.repeats > 1 and cells(f"{name} {row.type}") > room:
+            name = name.replace(" … ", "…")
+        name = cut(name, max(room, 1))
         text = Text.assemble(
             (prefix, "dim"), (name, "italic" if row.kind in ("own", "more") else "bold"), repeats
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ipyflops.cost import Cost
 from ipyflops.report import Report
 from ipyflops.tables import Line, Phase, Row, Scope, ScopeKind, Signature, VerdictName
@@ -256,7 +258,6 @@ def empty(**fields: object) -> Report:
 
 
 def failed() -> Report:
-    report = transformer(2)
     builder = Builder()
     line = builder.line(1, "y = model(x)")
     model = builder.scope(0, "model", "Net", parameters=10)
@@ -268,7 +269,6 @@ def failed() -> Report:
         microseconds=3,
         moved=400,
     )
-    assert report.complete
     return builder.report(
         complete=False, error="RuntimeError: shapes cannot be multiplied\n(4x5 and 6x7)"
     )
@@ -338,6 +338,24 @@ def hostile() -> Report:
     return builder.report(complete=False, error=f"ValueError: {''.join(HOSTILE)}", notes=HOSTILE)
 
 
-def grouped(report: Report) -> Report:
-    """The same run with its modules one place further in, some bigger, one gone, one new."""
-    raise NotImplementedError
+def integers() -> Report:
+    """No floating point at all, and no kernel time."""
+    builder = Builder()
+    model = builder.scope(0, "model", "Lookup")
+    builder.run(model, "aten::add", Cost.of(integer="n", n=12_345), dtype="int64", moved=8)
+    return builder.report()
+
+
+# Each is made once: a report is frozen, and what it computed it keeps.
+ALL = {
+    "resnet": cache(resnet),
+    "training": cache(lambda: resnet(training=True)),
+    "transformer": cache(transformer),
+    "empty": cache(empty),
+    "failed": cache(failed),
+    "unknown": cache(unknown),
+    "integers": cache(integers),
+    "wide": cache(wide),
+    "deep": cache(deep),
+    "hostile": cache(hostile),
+}
