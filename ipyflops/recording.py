@@ -28,6 +28,8 @@ _TELLING_FLOATS = frozenset(
     {0.0, 0.5, 1.0, 2.0, 3.0, 4.0, -0.5, -1.0, -2.0, float("inf"), float("-inf")}
 )
 
+_STRIDED = torch.strided
+
 Key = tuple[Any, ...]
 
 
@@ -66,16 +68,27 @@ class CallSums:
         self.bytes = 0
 
 
+class _Irregular(Exception):
+    """A tensor's shape and dtype do not tell what an operation on it costs."""
+
+
 def call_key(func: Any, verdict: Verdict, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
-    """What tells two calls apart as far as their cost goes."""
-    parts: list[Any] = [id(func)]
+    """What tells two calls apart as far as their cost goes.
+
+    A key that ends in None tells nothing: the cost has to be worked out for every call.
+    """
     if type(verdict) is Formula and verdict.by_value:
-        return tuple(parts)
-    _add_parts(parts.append, args)
-    if kwargs:
-        for name, value in kwargs.items():
-            parts.append(name)
-            _add_parts(parts.append, (value,))
+        return (id(func), None)
+    parts: list[Any] = [id(func)]
+    try:
+        _add_parts(parts.append, args)
+        if kwargs:
+            for name, value in kwargs.items():
+                parts.append(name)
+                _add_parts(parts.append, (value,))
+    except (_Irregular, RuntimeError):  # the latter from nested tensors, which have no shape
+        return (id(func), None)
+    parts.append(len(parts))
     return tuple(parts)
 
 
@@ -83,6 +96,8 @@ def _add_parts(append: Callable[[Any], None], values: Sequence[Any]) -> None:
     for value in values:
         kind = value.__class__
         if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
+            if value.layout is not _STRIDED:
+                raise _Irregular
             append(value.shape)
             append(value.dtype)
         elif kind is int or value is None or kind is str or kind is torch.dtype:
@@ -111,8 +126,7 @@ class Recorder:
 
     def record(self, entries: dict[Key, Entry], key: Key, call: Call, verdict: Verdict) -> Entry:
         """Give the entry of a call that has none yet, or whose cost has to be added up."""
-        by_value = type(verdict) is Formula and verdict.by_value
-        if not by_value and len(entries) < MOST_ENTRIES:
+        if key[-1] is not None and len(entries) < MOST_ENTRIES:
             signature = self._signatures.get(key)
             if signature is None:
                 if len(self._signatures) >= MOST_SIGNATURES:
@@ -200,6 +214,8 @@ def shapes_of(call: Call) -> str:
 
 
 def _shape(tensor: Tensor) -> str:
+    if tensor.is_nested and tensor.layout is _STRIDED:
+        return f"{tensor.size(0)}×…"
     return "×".join(map(str, tensor.shape)) if tensor.dim() else "scalar"
 
 

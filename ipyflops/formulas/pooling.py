@@ -62,11 +62,11 @@ def _window(call: Call, dims: int) -> int:
 
 
 def _dims(call: Call) -> int:
-    """2 or 3: it is in the operator's name; 1d pools reach the dispatcher as 2d ones."""
-    return 3 if "3d" in call.operator else 2
+    """1, 2 or 3: it is in the operator's name; most 1d pools reach the dispatcher as 2d ones."""
+    return 3 if "3d" in call.operator else 1 if "1d" in call.operator else 2
 
 
-@formula("aten::avg_pool2d", "aten::avg_pool3d")
+@formula("aten::avg_pool1d.out", "aten::avg_pool2d", "aten::avg_pool3d")
 def avg_pool(call: Call) -> Cost:
     """For each result window + 1; padding that is in a window counts as the article counts it."""
     return Cost.of(
@@ -120,6 +120,9 @@ def _adaptive(call: Call, inputs: tuple[int, ...], outputs: tuple[int, ...], dim
     "aten::_adaptive_avg_pool2d",
     "aten::_adaptive_avg_pool3d",
     "aten::mkldnn_adaptive_avg_pool2d",
+    "aten::adaptive_avg_pool1d.out",
+    "aten::adaptive_avg_pool2d.out",
+    "aten::adaptive_avg_pool3d.out",
 )
 def adaptive_avg_pool(call: Call) -> Cost:
     """Σ (window + 1): see `_adaptive`."""

@@ -36,7 +36,7 @@ def _rows(
 _SOFTMAX = "rows·(3·features − 1)"
 
 
-@formula("aten::_softmax", "aten::_masked_softmax")
+@formula("aten::_softmax", "aten::_masked_softmax", "aten::softmax.int_out")
 def softmax(call: Call) -> Cost:
     """exp, sum and division over the features of each row: 3·features − 1.
 
@@ -61,7 +61,7 @@ def safe_softmax(call: Call) -> Cost:
     )
 
 
-@formula("aten::_log_softmax")
+@formula("aten::_log_softmax", "aten::log_softmax.int_out")
 def log_softmax(call: Call) -> Cost:
     """Difference x − log(Σ exp(x)): exp, sums, one logarithm, a difference: 3·features a row."""
     return _rows(call["self"], call["dim"], "rows·3·features")

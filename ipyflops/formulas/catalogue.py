@@ -1,0 +1,94 @@
+"""The verdict on every operator of the installed torch, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ipyflops.formulas.registry import Formula, Free, lookup
+
+#: Namespaces whose operators can reach a dispatch mode.
+NAMESPACES = (
+    "aten",
+    "prims",
+    "quantized",
+    "_quantized",
+    "onednn",
+    "mkldnn",
+    "mkldnn_prepacked",
+    "mkl",
+    "sparse",
+    "c10d",
+    "_c10d_functional",
+    "_c10d_functional_autograd",
+    "symm_mem",
+    "torchvision",
+)
+VerdictWord = Literal["formula", "free", "composite", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the table.
+
+    Attributes
+    ----------
+    operator : str
+        As ``aten::mm``.
+    verdict : {"formula", "free", "composite", "unknown"}
+        ``composite`` operators are sequences of others, and counted as those.
+    family : str
+        The module with the formula, empty where there is none.
+    cost : str
+        In words: the first line of the formula's docstring, or why the operator is free.
+    """
+
+    operator: str
+    verdict: VerdictWord
+    family: str
+    cost: str
+
+
+def catalogue() -> list[Entry]:
+    """Every operator of the installed torch with its verdict, sorted by name.
+
+    Overloads of one name that have different verdicts have a line each.
+    """
+    found: dict[tuple[str, VerdictWord, str], Entry] = {}
+    for name, func in operators():
+        entry = _entry(name, func)
+        found.setdefault((name, entry.verdict, entry.cost), entry)
+    return sorted(found.values(), key=lambda entry: (entry.operator, entry.verdict))
+
+
+def operators() -> Iterator[tuple[str, Any]]:
+    """Name and overload of every operator in `NAMESPACES`, and the higher-order operators."""
+    from torch._ops import _higher_order_ops
+
+    for full in sorted(torch._C._dispatch_get_all_op_names()):
+        name, _, overload = full.partition(".")
+        namespace, _, base = name.partition("::")
+        if namespace in NAMESPACES:
+            packet = getattr(getattr(torch.ops, namespace), base, None)
+            func = getattr(packet, overload or "default", None)
+            if func is not None:
+                yield name, func
+    for name, func in sorted(_higher_order_ops.items()):
+        yield f"higher_order::{name}", func
+
+
+def _entry(name: str, func: Any) -> Entry:
+    verdict = lookup(func)
+    if isinstance(verdict, Formula):
+        words = (verdict.function.__doc__ or "").strip().splitlines()
+        return Entry(name, "formula", verdict.family, words[0] if words else "")
+    if isinstance(verdict, Free):
+        return Entry(name, "free", "", verdict.reason)
+    if not isinstance(func, torch._ops.OpOverload):
+        return Entry(name, "composite", "", "counted as the functions that it calls")
+    if func._can_decompose():
+        return Entry(name, "composite", "", "counted as the operators that it consists of")
+    return Entry(name, "unknown", "", "")
