@@ -110,8 +110,8 @@ CASES = {
     "2d pointwise": Case((4, 4), (1, 1)),
     "2d no bias": Case((4, 4), (3, 3), bias=False),
     "2d batch 1": Case((4, 4), (3, 3), batch=1),
-    "3d": Case((3, 4, 3), (2, 2, 2)),
-    "3d grouped": Case((3, 4, 3), (2, 2, 2), groups=2, padding=1),
+    "3d": Case((3, 4, 3), (2, 2, 2), channels=(2, 3)),
+    "3d grouped": Case((2, 3, 2), (2, 2, 2), groups=2, padding=1, batch=1, channels=(4, 4)),
     "1d transposed": Case((5,), (3,), transposed=True, stride=2),
     "2d transposed": Case((4, 3), (3, 3), transposed=True, padding=1),
     "2d transposed grouped": Case((4, 3), (2, 2), transposed=True, stride=2, groups=2),
@@ -125,11 +125,12 @@ def test_every_tap_is_a_multiply_accumulate(name):
     result = torch.zeros_like(case.out)
     if case.b is not None:
         result += case.b.view(-1, *[1] * case.rank)
+    out, w, x = (tensor.numpy() for tensor in (result, case.w, case.x))
     macs = 0
     for weight, source, target in case.taps():
         macs += 1
         if source is not None and target is not None:
-            result[target] += case.w[weight] * case.x[source]
+            out[target] += w[weight] * x[source]
     torch.testing.assert_close(result, case.out)
     cost = formulas_of(lambda: case(case.x, case.w, case.b)).of("aten::convolution")
     assert cost.contraction.value == 2 * macs
@@ -144,12 +145,13 @@ def test_both_gradients_walk_the_same_taps(name):
     case = CASES[name]
     grad = torch.randn_like(case.out)
     grad_x, grad_w = torch.zeros_like(case.x), torch.zeros_like(case.w)
+    g, w, x, of_x, of_w = (t.numpy() for t in (grad, case.w, case.x, grad_x, grad_w))
     macs = 0
     for weight, source, target in case.taps():
         macs += 1
         if source is not None and target is not None:
-            grad_x[source] += grad[target] * case.w[weight]
-            grad_w[weight] += grad[target] * case.x[source]
+            of_x[source] += g[target] * w[weight]
+            of_w[weight] += g[target] * x[source]
     bias_sizes = None if case.b is None else case.b.shape
     arguments = (grad, case.x, case.w, bias_sizes, *case.arguments())
     for mask in itertools.product((True, False), repeat=3):
