@@ -18,11 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ipyflops import compiled, conventions
 from ipyflops.building import build_report
 from ipyflops.conventions import Convention
-from ipyflops.formulas import Call, Free, Unknown, Verdict, lookup
+from ipyflops.formulas import UNKNOWN, Call, Free, Verdict, lookup
+from ipyflops.marks import Location
 from ipyflops.recording import Recorder, call_key
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
-from ipyflops.unfolding import unfolded
+from ipyflops.unfolding import Watch, python_kernel, unfolded
 
 #: The counters that count in this context: another asyncio task on the same loop has others.
 _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
@@ -175,10 +176,13 @@ class FlopCounter(TorchDispatchMode):
         location = scopes.locate(sys._getframe(1))
         if type(verdict) is Free and not verdict.moves_data:
             return func(*args, **kwargs)
-        if type(verdict) is Unknown:
+        if verdict is UNKNOWN:
             run = unfolded(func, args, kwargs, self._counted)
             if run is not None:
                 return run()
+            kernel = python_kernel(func, args, kwargs)
+            if kernel is not None:
+                return self._run_custom(func, kernel, args, kwargs, location)
         clock = self._clock
         start = clock()
         out = func(*args, **kwargs)
@@ -187,9 +191,32 @@ class FlopCounter(TorchDispatchMode):
         entry = location.entries.get(key)
         if entry is None or entry.sums is not None:
             call = Call(func, args, kwargs, out)
-            entry = self._recorder.record(location.entries, key, call, verdict)
+            entry = self._recorder.record(location, key, call, verdict)
         entry.calls += 1
         entry.nanoseconds += nanoseconds
+        return out
+
+    def _run_custom(
+        self,
+        func: Any,
+        kernel: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        location: Location,
+    ) -> Any:
+        """Run a custom operator's Python code and count what that runs.
+
+        If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown.
+        """
+        with Watch() as watch:
+            out = self._counted(kernel)(*args, **kwargs)
+        if not watch.saw_arithmetic:
+            call = Call(func, args, kwargs, out)
+            key = call_key(func, UNKNOWN, args, kwargs)
+            entry = location.entries.get(key)
+            if entry is None:
+                entry = self._recorder.record(location, key, call, UNKNOWN)
+            entry.calls += 1
         return out
 
     def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:

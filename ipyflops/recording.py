@@ -16,6 +16,7 @@ from torch.nn import Parameter
 
 from ipyflops.cost import FREE, Cost, CostSum
 from ipyflops.formulas import Call, Formula, Unknown, Verdict
+from ipyflops.marks import LineKey, Location
 from ipyflops.tables import Signature, VerdictName
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
@@ -124,17 +125,18 @@ class Recorder:
         #: What formulas failed with, by operator.
         self.failures: dict[str, str] = {}
 
-    def record(self, entries: dict[Key, Entry], key: Key, call: Call, verdict: Verdict) -> Entry:
+    def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
         """Give the entry of a call that has none yet, or whose cost has to be added up."""
+        entries = location.entries
         if key[-1] is not None and len(entries) < MOST_ENTRIES:
             signature = self._signatures.get(key)
             if signature is None:
                 if len(self._signatures) >= MOST_SIGNATURES:
                     self._signatures.clear()
-                signature = self._signatures[key] = self._signature(call, verdict)
+                signature = self._signatures[key] = self._signature(call, verdict, location.line)
             entry = entries[key] = Entry(signature)
             return entry
-        signature = self._signature(call, verdict)
+        signature = self._signature(call, verdict, location.line)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
         sum_key = (id(call.func), signature.verdict, signature.dtype)
         summed = entries.get(sum_key)
@@ -145,11 +147,11 @@ class Recorder:
         summed.sums.bytes += signature.bytes
         return summed
 
-    def _signature(self, call: Call, verdict: Verdict) -> Signature:
+    def _signature(self, call: Call, verdict: Verdict, line: LineKey | None) -> Signature:
         name: VerdictName = "free"
         cost = FREE
         if type(verdict) is Formula:
-            name, cost = self._apply(verdict, call)
+            name, cost = self._apply(verdict, call, line)
         elif type(verdict) is Unknown:
             name = "unknown"
         return Signature(
@@ -161,7 +163,9 @@ class Recorder:
             bytes=bytes_of(call, pure_move=name == "free"),
         )
 
-    def _apply(self, formula: Formula, call: Call) -> tuple[VerdictName, Cost]:
+    def _apply(
+        self, formula: Formula, call: Call, line: LineKey | None
+    ) -> tuple[VerdictName, Cost]:
         try:
             return "formula", formula(call)
         except Exception as error:
@@ -169,11 +173,13 @@ class Recorder:
             reason = f"{type(error).__name__}: {error}"
             if call.operator not in self.failures:
                 self.failures[call.operator] = reason
-                warnings.warn(
+                filename, number = line or (__file__, 0)
+                warnings.warn_explicit(
                     f"the formula of {call.operator} failed ({reason}); its calls are reported as "
                     "unknown",
                     FormulaWarning,
-                    stacklevel=5,
+                    filename,
+                    number,
                 )
             return "unknown", FREE
 

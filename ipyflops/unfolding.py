@@ -8,6 +8,11 @@ from typing import Any, TypeAlias
 
 import torch
 from torch._ops import HigherOrderOperator, OpOverload
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ipyflops.formulas import Formula, lookup
+from ipyflops.formulas.call import tensors
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -50,6 +55,48 @@ def unfolded(
         return partial(func, *map(wrap, args), **{n: wrap(v) for n, v in kwargs.items()})
     kernel = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
     return None if kernel is None else partial(counted(kernel), *args, **kwargs)
+
+
+class Watch(TorchDispatchMode):
+    """Notices whether anything that runs under it does arithmetic that has a formula.
+
+    Attributes
+    ----------
+    saw_arithmetic : bool
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saw_arithmetic = False
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.saw_arithmetic = self.saw_arithmetic or isinstance(lookup(func), Formula)
+        return func(*args, **(kwargs or {}))
+
+
+def python_kernel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Function | None:
+    """Give the Python function that implements a custom operator on these tensors.
+
+    Only for operators of `torch.library.custom_op`: those remember it. None for all others, and
+    where the tensors hold no values.
+    """
+    from torch._library.custom_ops import OPDEFS
+
+    definition = OPDEFS.get(getattr(getattr(func, "_schema", None), "name", ""))
+    if definition is None:
+        return None
+    given = list(tensors((args, dict(kwargs))))
+    if any(tensor.is_meta or isinstance(tensor, FakeTensor) for tensor in given):
+        return None
+    kernels: dict[str | None, Function] = definition._backend_fns
+    device = given[0].device.type if given else None
+    return kernels.get(device) or kernels.get(None)
 
 
 def _is_function(value: object) -> bool:

@@ -54,6 +54,7 @@ from ipyflops.formulas import (
 )
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import (
+    UNKNOWN,
     Formula,
     FormulaError,
     Free,
@@ -65,6 +66,7 @@ from ipyflops.formulas.registry import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "Call",
     "Formula",
     "FormulaError",
