@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ipyflops.comparison import Difference
     from ipyflops.report import Report
 
-#: Rows of a list that are shown; what they leave out is summed up in the last.
+#: Rows of a list, whose last sums up what is left out, and of a difference.
 LIST_ROWS = 500
+CHANGES = 100
 #: Longer names are cut in the middle; the tooltip has more of them.
 NAME_LENGTH = 52
 # Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
@@ -77,7 +78,7 @@ def difference_to_html(difference: Difference) -> str:
     -------
     str
     """
-    found = changes(difference, LIST_ROWS)
+    found = changes(difference, CHANGES)
     parts = [figures(difference_headline(difference))]
     if found.rows:
         titles = ("before", "after", "difference", "ratio")

@@ -142,13 +142,15 @@ def _headline(said: Headline, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [
         Text(f"!! {figure.text}", "bold red", overflow="fold") for figure in said.toned("error")
     ]
-    plain = [figure.text for figure in said.toned("plain")]
-    line = ""
-    for piece in (*(f" · {text}" for text in plain), f"   {said.convention.text}"):
-        if line and cells(line + piece) > width:
+    pieces = [figure.text for figure in said.toned("plain")]
+    pieces[-1] += f"   {said.convention.text}"
+    line = pieces[0]
+    for piece in pieces[1:]:
+        if cells(f"{line} · {piece}") > width:
             parts.append(Text(line, "bold", overflow="fold"))
-            line = ""
-        line += piece if line else piece.removeprefix(" · ").strip()
+            line = piece
+        else:
+            line += f" · {piece}"
     parts.append(Text(line, "bold", overflow="fold"))
     parts += [
         Text(f"! {figure.text}", "yellow", overflow="fold") for figure in said.toned("warning")

@@ -130,7 +130,8 @@ def _fitting(
     natural = max((*flexible.widths, len(flexible.title)))
     while True:
         room = width - sum(column.width + column.gap for column in kept)
-        if room >= min(flexible.least, natural) or not kept:
+        # The last column stays even where it leaves less than it should.
+        if room >= min(flexible.least, natural) or len(kept) == 1:
             break
         kept.remove(min(kept, key=lambda column: column.importance))
     return [column for column in columns if column is flexible or column in kept], min(

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ipyflops.views.html import LIST_ROWS, difference_to_html, to_html
+from ipyflops.views.html import CHANGES, LIST_ROWS, difference_to_html, to_html
 from ipyflops.views.html_tree import MOST_LEVELS, MOST_ROWS
 from tests.views import reports
 from tests.views.reports import HOSTILE
@@ -244,7 +244,7 @@ def test_a_difference_is_well_formed_and_harmless(before: str, after: str) -> No
     tags = re.findall(r"<([a-zA-Z]+)", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
     assert set(tags) <= TAGS
     assert "→" in root.whole_text
-    assert html.count("<tr>") <= LIST_ROWS + 1
+    assert html.count("<tr>") <= CHANGES + 1
 
 
 def test_a_difference_names_what_is_new() -> None:
