@@ -18,7 +18,11 @@ from ipyflops.formulas.registry import Formula, FormulaError, Free, formula, fre
 
 _PREFIX = "aten::_foreach_"
 #: Operators on lists whose plain form has another name.
-_PLAIN_NAMES = {"norm": "linalg_vector_norm", "powsum": "linalg__powsum"}
+_PLAIN_NAMES = {
+    "norm": "linalg_vector_norm",
+    "powsum": "linalg__powsum",
+    "_native::_foreach_mm_native_0": "mm",
+}
 _FREE = ("zero", "clone", "copy")
 #: Overloads of the plain operator, for those that tell what the second list is.
 _PLAIN_OVERLOADS = {
@@ -92,6 +96,7 @@ formula(
             if name.startswith(_PREFIX)
         }
         - {_PREFIX + name for name in _FREE}
-    )
+    ),
+    "_native::_foreach_mm_native_0",
 )(of_each_tensor)
 free("fills or copies every tensor of a list", *(_PREFIX + name for name in _FREE))
