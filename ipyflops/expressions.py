@@ -109,7 +109,7 @@ def evaluate(expression: str, symbols: Symbols) -> int:
         raise ValueError(
             f"the expression {expression!r} uses the symbol {error.args[0]!r}, which has no value"
         ) from None
-    return int(round(value))
+    return int(round(value))  # noqa: RUF046 - for the type checker, which sees Any
 
 
 def substitute(expression: str, symbols: Symbols) -> str:

@@ -84,7 +84,12 @@ class FlopsMagics(Magics):
         wishes = self._checked(options, local_ns)
         if cell is None and not options.code:
             return self._again(wishes)
-        code = self._compiled(options.code if cell is None else cell, line, cell is not None)
+        try:
+            code = self._compiled(options.code, line, cell)
+        except SyntaxError as error:
+            # It says itself where it is; how the compiler was reached says nothing.
+            error.__traceback__ = None
+            raise
         counter = FlopCounter(
             conventions.check(options.convention or self.convention),
             device_time=self.device_time,
@@ -118,18 +123,10 @@ class FlopsMagics(Magics):
             _check_writable(save)
         return Wishes(options, against, save)
 
-    def _compiled(self, text: str, line: str, is_cell: bool) -> runner.CompiledCell:
-        __tracebackhide__ = True
-        if is_cell:
-            place = origin.of_cell(self.shell, line, text)
-        else:
-            place = origin.of_line(self.shell, line)
-        try:
-            return runner.compile_cell(self.shell, text, place)
-        except SyntaxError as error:
-            # The error itself says where it is; how the compiler was reached says nothing.
-            error.__traceback__ = None
-            raise
+    def _compiled(self, code: str, line: str, cell: str | None) -> runner.CompiledCell:
+        if cell is None:
+            return runner.compile_cell(self.shell, code, origin.of_line(self.shell, line))
+        return runner.compile_cell(self.shell, cell, origin.of_cell(self.shell, line, cell))
 
     # --- after the run -------------------------------------------------------------------------
 

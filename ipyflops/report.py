@@ -182,7 +182,7 @@ class Report:
         return build(self)
 
     def find(self, path: str) -> Node:
-        """Give the node at a path, as ``model.layers.0`` or, inside one outermost module, ``layers.0``.
+        """Give the node at a path: ``model.layers.0``, or ``layers.0`` in the one outermost module.
 
         Raises
         ------

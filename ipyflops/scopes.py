@@ -74,10 +74,8 @@ class Scopes:
     def locate(self, frame: FrameType) -> Location:
         """Say where the operator runs that was called from `frame`."""
         mark = frame.f_trace
-        if type(mark) is Location and mark.scopes is self:
-            location = mark
-        else:
-            location = self._locate(frame)
+        known = type(mark) is Location and mark.scopes is self
+        location: Location = mark if known else self._locate(frame)  # type: ignore[assignment]
         if _get_sequence_nr() != self.sequence.next_number and self.in_own_thread():
             self.sequence.note(location.place)
         return location
@@ -104,7 +102,8 @@ class Scopes:
         if type(mark) is EngineFrame:
             place = self._backward_place() or self._code_place(mark.line)
             return self._interned(place, mark.line, "backward", False)
-        assert type(mark) is UserFrame and frame is not None
+        assert type(mark) is UserFrame
+        assert frame is not None
         number = frame.f_lineno
         location = mark.lines.get(number)
         if location is None:

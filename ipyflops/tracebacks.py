@@ -1,4 +1,7 @@
-"""Takes out of an error's traceback what is there only because the code was counted."""
+"""Takes out of an error's traceback what is there only because the code was counted.
+
+Python 3.10 gives a re-raised error its first traceback back, so there it stays as it was.
+"""
 
 from __future__ import annotations
 

@@ -33,9 +33,7 @@ def count(layer: nn.Module, x: torch.Tensor, *, backward: bool = False) -> tuple
 def flops(layer: nn.Module, x: torch.Tensor) -> tuple[int, int, int]:
     """FLOPs under ``article``, ``standard`` and ``contractions``."""
     report, _ = count(layer, x)
-    return tuple(
-        report.under(name).flops for name in ("article", "standard", "contractions")
-    )  # type: ignore[return-value]
+    return tuple(report.under(name).flops for name in ("article", "standard", "contractions"))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
@@ -196,7 +194,8 @@ def convolutions() -> list[Any]:
                 "grouped": {"kernel_size": 3, "groups": 2},
                 "depthwise": {"kernel_size": 3, "groups": 4},
             }.items():
-                cases.append(pytest.param(dimension, bias, options, id=f"{dimension}d-{name}-{bias}"))
+                case_id = f"{dimension}d-{name}-{'bias' if bias else 'no bias'}"
+                cases.append(pytest.param(dimension, bias, options, id=case_id))
     return cases
 
 

@@ -139,7 +139,8 @@ def test_no_hook_exists_and_nothing_is_patched_during_the_block() -> None:
     with FlopCounter():
         output = model(x)
         seen.append(module_hooks(model))
-        assert output._backward_hooks is None and x._backward_hooks is None
+        assert output._backward_hooks is None
+        assert x._backward_hooks is None
         output.sum().backward()
         seen.append(module_hooks(model))
         assert [dict(vars(owner)) for owner in patchable] == before

@@ -1,4 +1,4 @@
-"""``contractions`` against `torch.utils.flop_counter`, to the digit; and where we differ, and why."""
+"""``contractions`` against `torch.utils.flop_counter`: to the digit, or why not."""
 
 from collections.abc import Callable
 from typing import Any

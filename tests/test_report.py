@@ -47,7 +47,8 @@ def test_it_is_frozen(report: Report) -> None:
 
 
 def test_it_can_be_pickled_after_everything_was_computed(report: Report) -> None:
-    assert report.tree.children and report.by_operator
+    assert report.tree.children
+    assert report.by_operator
     copy = pickle.loads(pickle.dumps(report))
     assert copy == report
     assert copy.flops == report.flops
@@ -132,13 +133,15 @@ def test_a_difference_matches_by_path(report: Report) -> None:
     assert difference.flops == counted(layers=4).flops - report.flops
     changes = {change.path: change for change in difference.changes}
     added = changes["(model).3.0"]
-    assert added.before is None and added.after is not None
+    assert added.before is None
+    assert added.after is not None
     assert added.flops == added.after.flops
     same = changes["(model).1.0"]
     assert (same.flops, same.ratio) == (0, 1.0)
     back = report - counted(layers=4)
     gone = next(change for change in back.changes if change.path == "(model).3.0")
-    assert gone.after is None and gone.flops == -added.flops
+    assert gone.after is None
+    assert gone.flops == -added.flops
 
 
 def test_a_difference_is_under_the_convention_of_the_later(report: Report) -> None:
@@ -189,7 +192,7 @@ def test_saving_where_one_cannot_leaves_nothing(report: Report, tmp_path: Path) 
         report.save(tmp_path / "missing" / "report.json")
     target = tmp_path / "report.json"
     target.mkdir()
-    with pytest.raises(OSError, match="report.json"):
+    with pytest.raises(OSError, match="report"):
         report.save(target)
     assert list(tmp_path.iterdir()) == [target]
 
@@ -223,7 +226,7 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 def test_another_version_says_what_to_do(report: Report) -> None:
-    with pytest.raises(ReportFormatError, match="version 99 .*; use the ipyflops that wrote it"):
+    with pytest.raises(ReportFormatError, match=r"version 99 .*; use the ipyflops that wrote it"):
         Report.from_dict({**report.to_dict(), "version": 99})
 
 

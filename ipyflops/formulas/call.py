@@ -73,7 +73,7 @@ class Call:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The argument of that name; `default` where the schema has none of that name."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401 - this is that `get`
 
     def _bind(self) -> dict[str, Any]:
         schema = getattr(self.func, "_schema", None)
@@ -131,7 +131,7 @@ class Call:
 
 
 def operator_name(func: Any) -> str:
-    """The name of an operator without its overload: ``aten::mm``; higher-order ones have no ``::``."""
+    """The name of an operator without its overload: ``aten::mm``, ``higher_order::cond``."""
     schema = getattr(func, "_schema", None)
     if schema is not None:
         return str(schema.name)

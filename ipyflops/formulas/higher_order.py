@@ -31,7 +31,7 @@ def flex_attention(call: Call) -> Cost:
     each pair the scaling, the score function (counted by running it on one pair), and a softmax
     over the pairs of each row: 3·p − rows.
     """
-    query, _, value, score_function, mask = call.args[:5]
+    query, _, value, score_function = call.args[:4]
     pairs, rows, note = _pairs(call)
     per_pair = _cost_of_one(score_function, query)
     return Cost.of(
@@ -111,7 +111,7 @@ class _Sum(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flops = 0
+        self.flops: int = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -129,4 +129,4 @@ def _cost_of_one(function: Callable[..., Any], query: torch.Tensor) -> int:
         index = torch.zeros((), dtype=torch.int64, device=query.device)
         score = torch.zeros((), dtype=torch.float32, device=query.device)
         function(score, index, index, index, index)
-    return total.flops
+    return int(total.flops)
