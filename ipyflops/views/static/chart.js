@@ -1,0 +1,70 @@
+// The bar chart beside the table: drawn by matplotlib in Python, asked for and shown here.
+
+import { debounced, make } from "./dom.js";
+
+const PATIENCE = 150; // milliseconds without a change before a chart is asked for
+const SILENCE = 20000; // milliseconds without an answer before that is said
+
+export class ChartPane {
+  constructor(model) {
+    this.model = model;
+    this.wanted = null;
+    this.image = make("img", { class: "fw-image", alt: "", hidden: true });
+    this.remark = make("figcaption", { class: "fw-note", role: "status" });
+    this.element = make("figure", { class: "fw-chart" }, this.image, this.remark);
+    this._ask = debounced(PATIENCE, () => this._send());
+    this._onChange = () => this._show();
+    model.on("change:_chart", this._onChange);
+  }
+
+  /** Want the chart of a node: {node, metric, convention, dark, width}. */
+  want(wish, description) {
+    const key = JSON.stringify(wish);
+    if (key === this.wanted) return;
+    this.wanted = key;
+    this.description = description;
+    if (this._show()) return;
+    this.element.classList.add("fw-waiting");
+    this._ask();
+  }
+
+  _send() {
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._silent(), SILENCE);
+    try {
+      this.model.send({ kind: "chart", key: this.wanted, ...JSON.parse(this.wanted) });
+    } catch {
+      this._silent();
+    }
+  }
+
+  _silent() {
+    this.element.classList.remove("fw-waiting");
+    if (this.image.hidden) this.remark.textContent = "The chart needs a running kernel.";
+  }
+
+  /** Show the chart that has come; gives whether it is the one that is wanted. */
+  _show() {
+    const chart = this.model.get("_chart") ?? {};
+    const current = chart.key === this.wanted;
+    // Another view of the same widget may have asked for another chart.
+    if (!chart.key || (!current && !this.image.hidden)) return false;
+    if (chart.svg) {
+      this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(chart.svg)}`;
+      this.image.alt = this.description;
+      this.image.hidden = false;
+    }
+    this.remark.textContent = chart.error ?? "";
+    if (current) {
+      clearTimeout(this._timer);
+      this.element.classList.remove("fw-waiting");
+    }
+    return current;
+  }
+
+  remove() {
+    this._ask.cancel();
+    clearTimeout(this._timer);
+    this.model.off("change:_chart", this._onChange);
+  }
+}

@@ -1,0 +1,98 @@
+// The head of a table: titles that sort, and edges that resize.
+
+import { COLUMNS, METRICS } from "./columns.js";
+import { make } from "./dom.js";
+
+const LEAST_WIDTH = 44;
+const STEP = 10;
+
+export class Header {
+  constructor(grid) {
+    this.grid = grid;
+    this.cells = [];
+    this._drawn = "";
+    this.row = make("div", { class: "fw-row fw-head-row", role: "row", "aria-rowindex": 1 });
+    this.element = make("div", { class: "fw-head", role: "rowgroup" }, this.row);
+  }
+
+  /** Draw the titles; only the marks change while the columns stay, so that focus is kept. */
+  draw() {
+    const { grid } = this;
+    const wanted = ["name", ...grid.columns].join();
+    if (wanted !== this._drawn) {
+      this._drawn = wanted;
+      this.cells = ["name", ...grid.columns].map((name, index) => this._cell(name, index));
+      this.row.replaceChildren(...this.cells);
+    }
+    ["name", ...grid.columns].forEach((name, index) => this._mark(name, this.cells[index]));
+  }
+
+  _cell(name, index) {
+    const column = COLUMNS[name];
+    const title = column?.title ?? this.grid.table.title;
+    const button = make(
+      "button",
+      { class: "fw-sort", type: "button", title: `${column?.tip ?? "Name and type"}. Click to sort.` },
+      make("span", { class: "fw-title", textContent: title }),
+      make("span", { class: "fw-arrow", "aria-hidden": "true" }),
+    );
+    button.addEventListener("click", () => this.grid.on.sort(name));
+    const edge = make("span", {
+      class: "fw-edge",
+      role: "separator",
+      tabIndex: 0,
+      title: "Drag, or press ← and →, to resize",
+      "aria-label": `Width of ${title}`,
+      "aria-orientation": "vertical",
+      "aria-valuemin": LEAST_WIDTH,
+      "aria-valuemax": 1000,
+    });
+    this._makeResizable(edge, name, index);
+    const left = name === "name" || name === "share" ? "" : " fw-right";
+    return make(
+      "div",
+      { class: `fw-cell fw-head-cell${index ? left : " fw-first"}`, role: "columnheader", "aria-colindex": index + 1 },
+      button,
+      edge,
+    );
+  }
+
+  _mark(name, cell) {
+    const { sort, settings } = this.grid;
+    const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
+    cell.setAttribute("aria-sort", direction);
+    cell.querySelector(".fw-arrow").textContent = { ascending: "▲", descending: "▼", none: "" }[direction];
+    cell.querySelector(".fw-edge").setAttribute("aria-valuenow", Math.round(this._width(name, cell)));
+    if (name === "share") {
+      cell.querySelector(".fw-title").textContent = `share of ${METRICS[settings.metric].title}`;
+    }
+  }
+
+  _width(name, cell) {
+    return this.grid.widths[name] ?? (COLUMNS[name]?.width || cell.offsetWidth);
+  }
+
+  _makeResizable(edge, name, index) {
+    const set = (width) => {
+      this.grid.widths[name] = Math.max(LEAST_WIDTH, Math.min(1000, Math.round(width)));
+      this.grid.refresh();
+      this.grid.on.resize();
+    };
+    edge.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      edge.setPointerCapture(event.pointerId);
+      const start = event.clientX;
+      const before = this.cells[index].offsetWidth;
+      const move = (moved) => set(before + moved.clientX - start);
+      edge.addEventListener("pointermove", move);
+      edge.addEventListener("lostpointercapture", () => edge.removeEventListener("pointermove", move), { once: true });
+    });
+    edge.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      set(this.cells[index].offsetWidth + step);
+    });
+  }
+}

@@ -1,0 +1,202 @@
+// The counted run, as the one message brings it: columns of the report's tables, and sums over them.
+
+export const PHASES = ["forward", "backward", "recompute", "optimizer"];
+export const CONVENTIONS = ["standard", "contractions", "article"];
+const KINDS = ["root", "module", "code", "optimizer"];
+
+/** A typed array of its own over what arrived; buffers come unaligned, and of several kinds. */
+function column(Type, data) {
+  if (!data) return new Type(0);
+  const bytes = ArrayBuffer.isView(data)
+    ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
+    : data.slice(0);
+  return new Type(bytes);
+}
+
+/** Where the items of each group stand in `order`, groups one after the other. */
+function grouped(groups, count) {
+  const start = new Int32Array(count + 1);
+  for (const group of groups) if (group >= 0) start[group + 1]++;
+  for (let i = 0; i < count; i++) start[i + 1] += start[i];
+  const next = start.slice(0, count);
+  const order = new Int32Array(start[count]);
+  groups.forEach((group, item) => {
+    if (group >= 0) order[next[group]++] = item;
+  });
+  return { start, order };
+}
+
+function mix(hash, value) {
+  const mixed = Math.imul(hash ^ value ^ Math.floor(value / 4294967296), 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+/** A run's tables. `measure` names a column of numbers: a convention, macs, bytes, … */
+export class Run {
+  constructor(packed) {
+    this.names = packed.names;
+    this.headlines = packed.headlines;
+    this.lines = packed.lines;
+    this.expressions = packed.signatures.text;
+    this.exactValues = packed.signatures.exact;
+
+    const { scopes, signatures, rows } = packed;
+    this.parent = column(Int32Array, scopes.parent);
+    this.nameIndex = column(Int32Array, scopes.name);
+    this.typeIndex = column(Int32Array, scopes.type);
+    this.kindIndex = column(Uint8Array, scopes.kind);
+    this.calls = column(Float64Array, scopes.calls);
+    this.parameters = column(Float64Array, scopes.parameters);
+    this.size = this.parent.length;
+
+    this.cost = {};
+    for (const name of [...CONVENTIONS, "macs", "integer", "bytes"]) {
+      this.cost[name] = column(Float64Array, signatures[name] ?? signatures.standard);
+    }
+    this.summed = column(Uint8Array, signatures.summed);
+
+    this.rowScope = column(Int32Array, rows.scope);
+    this.rowLine = column(Int32Array, rows.line);
+    this.rowPhase = column(Uint8Array, rows.phase);
+    this.rowSignature = column(Int32Array, rows.signature);
+    this.rowCalls = column(Float64Array, rows.calls);
+    this.rowNanoseconds = column(Float64Array, rows.nanoseconds);
+
+    this._children = grouped(this.parent, this.size);
+    this._sortNumbered();
+    this._rows = grouped(this.rowScope, this.size);
+    this._sums = new Map();
+  }
+
+  // --- places -------------------------------------------------------------------------------
+
+  name(place) {
+    return this.names[this.nameIndex[place]];
+  }
+
+  type(place) {
+    return this.names[this.typeIndex[place]];
+  }
+
+  kind(place) {
+    return KINDS[this.kindIndex[place]];
+  }
+
+  childrenOf(place) {
+    return this._children.order.subarray(
+      this._children.start[place],
+      this._children.start[place + 1],
+    );
+  }
+
+  rowsOf(place) {
+    return this._rows.order.subarray(this._rows.start[place], this._rows.start[place + 1]);
+  }
+
+  path(place) {
+    const parts = [];
+    for (let at = place; at > 0; at = this.parent[at]) parts.push(this.name(at));
+    return parts.reverse().join(".");
+  }
+
+  /** The place at a path, or -1. */
+  placeAt(path) {
+    if (path === "") return 0;
+    if (!this._places) {
+      const paths = new Array(this.size).fill("");
+      this._places = new Map();
+      for (let place = 1; place < this.size; place++) {
+        const above = paths[this.parent[place]];
+        paths[place] = above ? `${above}.${this.name(place)}` : this.name(place);
+        if (!this._places.has(paths[place])) this._places.set(paths[place], place);
+      }
+    }
+    return this._places.get(path) ?? -1;
+  }
+
+  /** Numbered children (of a list of modules) by number: 10 after 2. */
+  _sortNumbered() {
+    for (let place = 0; place < this.size; place++) {
+      const children = this.childrenOf(place);
+      if (children.length > 1 && children.every((child) => /^\d+$/.test(this.name(child)))) {
+        children.sort((a, b) => Number(this.name(a)) - Number(this.name(b)));
+      }
+    }
+  }
+
+  /** Two hashes for each place; equal where two places are alike in all but time. */
+  get likeness() {
+    if (!this._likeness) {
+      this._likeness = [0x2545f491, 0x1b873593].map((seed) => this._hashes(seed));
+    }
+    return this._likeness;
+  }
+
+  _hashes(seed) {
+    const hashes = new Int32Array(this.size);
+    for (let place = this.size - 1; place >= 0; place--) {
+      let own = 0; // a sum, for the order of the rows says nothing
+      for (const row of this.rowsOf(place)) {
+        const call = mix(mix(seed, this.rowSignature[row]), this.rowPhase[row]);
+        own = (own + mix(call, this.rowCalls[row])) | 0;
+      }
+      let hash = mix(mix(seed, own), this.typeIndex[place] * 4 + this.kindIndex[place]);
+      hash = mix(mix(hash, this.calls[place]), this.parameters[place]);
+      for (const child of this.childrenOf(place)) {
+        hash = mix(mix(hash, this.nameIndex[child]), hashes[child]);
+      }
+      hashes[place] = hash;
+    }
+    return hashes;
+  }
+
+  // --- sums ---------------------------------------------------------------------------------
+
+  /** The number of a row of the report's table. */
+  amount(row, measure) {
+    if (measure === "nanoseconds") return this.rowNanoseconds[row];
+    if (measure === "operators") return this.rowCalls[row];
+    const signature = this.rowSignature[row];
+    const times = this.summed[signature] ? 1 : this.rowCalls[row];
+    return this.cost[measure][signature] * times;
+  }
+
+  /** Sums by group and phase: four numbers for each group. */
+  sums(groupOfRow, groups, measure) {
+    const sums = new Float64Array(4 * groups);
+    for (let row = 0; row < groupOfRow.length; row++) {
+      sums[4 * groupOfRow[row] + this.rowPhase[row]] += this.amount(row, measure);
+    }
+    return sums;
+  }
+
+  /** Sums by place and phase, what ran inside included. */
+  totals(measure) {
+    let totals = this._sums.get(measure);
+    if (!totals) {
+      totals = this.sums(this.rowScope, this.size, measure);
+      for (let place = this.size - 1; place > 0; place--) {
+        const above = 4 * this.parent[place];
+        for (let phase = 0; phase < 4; phase++) totals[above + phase] += totals[4 * place + phase];
+      }
+      this._sums.set(measure, totals);
+    }
+    return totals;
+  }
+
+  /** Whether anything ran in a place itself. */
+  hasOwn(place) {
+    return this._rows.start[place + 1] > this._rows.start[place];
+  }
+
+  /** The sum of the whole run. */
+  whole(measure) {
+    return this.totals(measure).subarray(0, 4).reduce((sum, part) => sum + part, 0);
+  }
+
+  lineName(line) {
+    if (line < 0) return "(unknown line)";
+    const [file, number] = this.lines[line];
+    return `${file}:${number}`;
+  }
+}

@@ -1,0 +1,35 @@
+// Whether the page is dark, whatever it is: JupyterLab, VS Code or any other.
+
+/** The colour that is seen behind an element, as [red, green, blue], or null. */
+function background(element) {
+  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
+    const found = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(getComputedStyle(at).backgroundColor);
+    if (found && (found[4] === undefined || Number(found[4]) > 0.5)) return found.slice(1, 4).map(Number);
+  }
+  return null;
+}
+
+/** Whether an element stands on a dark page. */
+export function isDark(element) {
+  const color = background(element.parentElement ?? document.body);
+  if (!color) return matchMedia("(prefers-color-scheme: dark)").matches;
+  const [red, green, blue] = color;
+  return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+}
+
+/** Call `action` when the theme may have changed; gives a function that ends it. */
+export function watchTheme(action) {
+  const observer = new MutationObserver(action);
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, {
+      attributes: true,
+      attributeFilter: ["class", "style", "data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind"],
+    });
+  }
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  media.addEventListener("change", action);
+  return () => {
+    observer.disconnect();
+    media.removeEventListener("change", action);
+  };
+}

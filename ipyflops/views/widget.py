@@ -1,0 +1,164 @@
+"""The report as a widget: a tree table with the bar chart beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from ipyflops.conventions import CONVENTIONS
+from ipyflops.tree import walk
+from ipyflops.views import static_files
+from ipyflops.views.chart_image import chart_svg
+from ipyflops.views.options import BY
+from ipyflops.views.packing import pack
+from ipyflops.views.visible import visible
+
+if TYPE_CHECKING:
+    from ipyflops.report import Report
+
+METRICS = ("flops", "macs", "seconds", "bytes", "int_ops")
+#: What the table of modules can be sorted by.
+COLUMNS = (
+    "name",
+    "flops",
+    "share",
+    "macs",
+    "calls",
+    "parameters",
+    "seconds",
+    "rate",
+    "bytes",
+    "intensity",
+    "integer",
+)
+
+
+class FlopsView(anywidget.AnyWidget):
+    """A report in a notebook: modules, operators and source lines, explained on demand.
+
+    Every trait can be set and observed; two views of one report do not know of each other.
+
+    Parameters
+    ----------
+    report : Report
+    per : (int, str), optional
+        As for `ipyflops.views.headline.headline`.
+    depth : int, optional
+        How many levels of modules are open at first; as many as fit where it is left out.
+    **traits
+        Values of the traits.
+
+    Attributes
+    ----------
+    report : Report
+    selected : str
+        Path of the selected place; empty for the whole run.
+    convention : {"standard", "contractions", "article"}
+    metric : {"flops", "macs", "seconds", "bytes", "int_ops"}
+        What bars and chart show.
+    sort : str
+        The column that the modules are sorted by, with ``-`` in front for the largest first, as
+        ``-flops``; empty for the order of the tree.
+    expanded : list of str or None
+        Paths of the open places; None for as many levels as fit.
+    by : {"modules", "operators", "lines"}
+        The tab that is open.
+
+    Examples
+    --------
+    >>> view = FlopsView(report)                                       # doctest: +SKIP
+    >>> view.selected = "model.layer1"                                 # doctest: +SKIP
+    >>> view.observe(lambda change: print(change.new), "selected")     # doctest: +SKIP
+    """
+
+    _esm = static_files.program()
+    _css = static_files.style()
+
+    selected = traitlets.Unicode("").tag(sync=True)
+    convention = traitlets.Enum(CONVENTIONS, "standard").tag(sync=True)
+    metric = traitlets.Enum(METRICS, "flops").tag(sync=True)
+    sort = traitlets.Unicode("").tag(sync=True)
+    expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
+    by = traitlets.Enum(BY, "modules").tag(sync=True)
+
+    _data = traitlets.Dict().tag(sync=True)
+    _depth = traitlets.Int(None, allow_none=True).tag(sync=True)
+    #: The chart last drawn, with the request that it answers.
+    _chart = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        report: Report,
+        *,
+        per: tuple[int, str] | None = None,
+        depth: int | None = None,
+        **traits: Any,
+    ) -> None:
+        self.report = report
+        self._under = {report.convention: report}
+        self._paths: dict[str, str] | None = None
+        traits.setdefault("convention", report.convention)
+        super().__init__(_data=pack(report, per=per), _depth=depth, **traits)
+        self.on_msg(self._received)
+
+    # --- what is set ---------------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _valid_selected(self, proposal: Any) -> str:
+        """Any way to write a path, as `Report.find` takes it, becomes the whole path."""
+        return visible(self._node_path(proposal["value"]))
+
+    @traitlets.validate("expanded")
+    def _valid_expanded(self, proposal: Any) -> list[str] | None:
+        paths = proposal["value"]
+        if paths is None or len(paths) > 100:
+            return paths  # those of the browser; what is not there is not opened
+        return [visible(self._node_path(path)) for path in paths]
+
+    @traitlets.validate("sort")
+    def _valid_sort(self, proposal: Any) -> str:
+        value = str(proposal["value"])
+        if value and value.removeprefix("-") not in COLUMNS:
+            raise traitlets.TraitError(
+                f"the modules cannot be sorted by {value!r}; "
+                f"choose one of {', '.join(COLUMNS)}, with - in front for the largest first"
+            )
+        return value
+
+    def _node_path(self, path: str) -> str:
+        """The path as the report has it, of one that was typed or that the browser shows."""
+        if self._paths is None:
+            self._paths = {visible(node.path): node.path for node in walk(self.report.tree)}
+        if path in self._paths:
+            return self._paths[path]
+        try:
+            return self.report.find(path).path
+        except KeyError as error:
+            raise traitlets.TraitError(str(error.args[0])) from None
+
+    # --- what is asked for -----------------------------------------------------------------------
+
+    def _received(self, _: object, content: Any, buffers: object) -> None:
+        """Answer a request for a chart; the browser may send anything."""
+        if not isinstance(content, dict) or content.get("kind") != "chart":
+            return
+        try:
+            answer = {"svg": self._draw(content)}
+        except Exception as error:
+            # Without its chart the table still works.
+            answer = {"error": f"The chart could not be drawn: {type(error).__name__}: {error}"}
+        self._chart = {"key": str(content.get("key")), **answer}
+
+    def _draw(self, wish: dict[str, Any]) -> str:
+        convention = wish["convention"]
+        if convention not in self._under:
+            self._under[convention] = self.report.under(convention)
+        return chart_svg(
+            self._under[convention],
+            self._node_path(str(wish["node"])),
+            str(wish["metric"]),
+            dark=bool(wish["dark"]),
+            width=int(wish["width"]),
+        )
