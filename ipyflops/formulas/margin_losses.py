@@ -52,13 +52,14 @@ def multi_margin_loss_backward(call: Call) -> Cost:
 def _pairs(target: Tensor, is_target: Tensor) -> tuple[int, str]:
     """Pairs of a label and a class that is no label, and a remark where they are only bounded.
 
-    The labels of a sample are the entries of its row up to the first negative one.
+    The labels of a sample are the entries of its row up to the first negative one; one that is
+    there twice counts twice.
     """
     classes = target.shape[-1] if target.dim() else 1
     rows = target.reshape(-1, classes)
     if not (has_values(target) and has_values(is_target)):
-        # At most as many as half of the classes against the other half.
-        return rows.shape[0] * (classes // 2) * (classes - classes // 2), "pairs: at most"
+        # At most every entry of a row names the same label, against all other classes.
+        return rows.numel() * (classes - 1), "pairs: at most"
     labels = (rows >= 0).cumprod(1).sum(1)
     others = classes - is_target.reshape(rows.shape).sum(1)
     return int((labels * others).sum()), ""
