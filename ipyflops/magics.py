@@ -191,7 +191,7 @@ class FlopsMagics(Magics):
             bundle = {"text/plain": bundle["text/plain"]}
         self._publish(bundle)
 
-    def _publish(self, bundle: Mapping[str, str]) -> None:
+    def _publish(self, bundle: Mapping[str, Any]) -> None:
         # Not IPython.display.display: it finds the process's first shell, which may be another.
         self.shell.display_pub.publish(data=dict(bundle), metadata={})
 

@@ -16,7 +16,7 @@ from ipyflops.views.options import BY
 
 VIEWS = ("auto", "widget", "html", "text")
 
-#: What the design has and this version has not: an option by its name, a value as ``view widget``.
+#: What the design has and this version has not: an option by its name.
 #: Whoever adds one deletes its line; help, completion and configuration follow.
 NOT_YET = frozenset(
     {
@@ -25,7 +25,6 @@ NOT_YET = frozenset(
         "repeats",
         "fake",
         "peak",
-        "view widget",
     }
 )
 

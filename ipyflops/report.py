@@ -330,7 +330,8 @@ class Report:
 
         return f"<Report {headline(self).text}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         from ipyflops.views import mime_bundle
+        from ipyflops.views.frontend import preferred_view
 
-        return mime_bundle(self)
+        return mime_bundle(self, view=preferred_view())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ipyflops.views.frontend import shows_widgets
 
 if TYPE_CHECKING:
     from ipyflops.comparison import Difference
     from ipyflops.report import Report
 
-VIEWS = ("auto", "html", "text")
+VIEWS = ("auto", "widget", "html", "text")
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def mime_bundle(
@@ -20,20 +23,21 @@ def mime_bundle(
     by: str = "modules",
     depth: int | None = None,
     per: tuple[int, str] | None = None,
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Give a report in every form that a front end may choose from.
 
     Parameters
     ----------
     report : Report
-    view : {"auto", "html", "text"}
-        ``text`` gives plain text alone.
+    view : {"auto", "widget", "html", "text"}
+        ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget besides;
+        ``auto`` does so where a notebook is likely to show it.
     by, depth, per
         As for `ipyflops.views.text.to_text`.
 
     Returns
     -------
-    dict of str to str
+    dict
         By MIME type.
 
     Raises
@@ -45,12 +49,27 @@ def mime_bundle(
 
     if view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; choose one of {', '.join(VIEWS)}")
-    bundle = {"text/plain": to_text(report, by=by, depth=depth, per=per, color=_in_colour())}
+    bundle: dict[str, Any] = {
+        "text/plain": to_text(report, by=by, depth=depth, per=per, color=_in_colour())
+    }
     if view != "text":
         from ipyflops.views.html import to_html
 
         bundle["text/html"] = to_html(report, by=by, depth=depth, per=per)
+    if view == "widget" or (view == "auto" and shows_widgets()):
+        bundle[WIDGET_VIEW] = _widget_view(report, by=by, depth=depth, per=per)
     return bundle
+
+
+def _widget_view(report: Report, **options: Any) -> dict[str, Any]:
+    """A new widget, as a front end finds it."""
+    from ipyflops.views.widget import FlopsView
+
+    return {
+        "version_major": 2,
+        "version_minor": 0,
+        "model_id": FlopsView(report, **options).model_id,
+    }
 
 
 def difference_mime_bundle(difference: Difference) -> dict[str, str]:

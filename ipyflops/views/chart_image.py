@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipyflops.views import charts
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from ipyflops.report import Report
 
 #: Pixels of a page to an inch of a figure.
@@ -51,7 +54,7 @@ def chart_svg(report: Report, node: str, metric: str, *, dark: bool, width: int)
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {
+    style: dict[Any, Any] = {
         **dict.fromkeys(_INKED, INK[dark]),
         "font.size": 9.0,
         "legend.labelcolor": INK[dark],
@@ -64,7 +67,31 @@ def chart_svg(report: Report, node: str, metric: str, *, dark: bool, width: int)
         figure = Figure(figsize=(inches, 4), dpi=DPI, layout="constrained", facecolor="none")
         axes = charts.bar(report, figure.add_subplot(), node=node, metric=metric)
         bars = len(axes.get_yticks())
-        figure.set_size_inches(inches, 0.95 + 0.24 * max(bars, 2))
+        figure.set_size_inches(inches, 1.0 + 0.24 * max(bars, 2))
+        _move_legend(figure, axes)
+        _make_room(figure, axes)
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def _move_legend(figure: Figure, axes: Axes) -> None:
+    """Put the legend below, where it hides nothing however narrow the pane is."""
+    legend = axes.get_legend()
+    if legend is not None:
+        legend.remove()
+        figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
+
+
+def _make_room(figure: Figure, axes: Axes) -> None:
+    """Let the bars end where the numbers behind them still fit."""
+    figure.draw_without_rendering()
+    room = axes.get_window_extent().width
+    limit = axes.get_xlim()[1]
+    for note in axes.texts:
+        if not hasattr(note, "xy"):
+            continue
+        taken = note.get_window_extent().width + 8
+        if 0 < taken < 0.8 * room:
+            limit = max(limit, note.xy[0] * room / (room - taken))
+    axes.set_xlim(0, limit)

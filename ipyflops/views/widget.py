@@ -112,7 +112,7 @@ class FlopsView(anywidget.AnyWidget):
 
     @traitlets.validate("expanded")
     def _valid_expanded(self, proposal: Any) -> list[str] | None:
-        paths = proposal["value"]
+        paths: list[str] | None = proposal["value"]
         if paths is None or len(paths) > 100:
             return paths  # those of the browser; what is not there is not opened
         return [visible(self._node_path(path)) for path in paths]

@@ -163,6 +163,11 @@ class Session:
             timeout=60_000,
         )
 
+    def command(self, name: str, **arguments: object) -> None:
+        """Start a command of JupyterLab's; what it gives is not waited for."""
+        script = "([name, arguments]) => void window.jupyterapp.commands.execute(name, arguments)"
+        self.page.evaluate(script, [name, arguments])
+
     def run(self, timeout: float = 120) -> None:
         """Run all cells and wait for the end of the last one."""
         self.page.evaluate(

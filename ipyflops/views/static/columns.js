@@ -9,7 +9,7 @@ export const COLUMNS = {
   flops: {
     title: "FLOPs",
     tip: "Floating point operations, under the convention",
-    width: 78,
+    width: 66,
     value: (f) => f.flops,
     text: (f) => scaled(f.flops),
     full: (f) => `${exact(f.flops)} FLOPs`,
@@ -17,12 +17,12 @@ export const COLUMNS = {
   share: {
     title: "share",
     tip: "Share of the whole run, in the colours of the phases",
-    width: 150,
+    width: 132,
   },
   macs: {
     title: "MACs",
     tip: "Multiply-accumulates of matrix products, convolutions and attention; 1 MAC = 2 FLOPs",
-    width: 78,
+    width: 66,
     value: (f) => f.macs,
     text: (f) => blank(scaled(f.macs), f.macs),
     full: (f) => `${exact(f.macs)} MACs`,
@@ -30,7 +30,7 @@ export const COLUMNS = {
   integer: {
     title: "int ops",
     tip: "Integer operations, which are never part of the FLOPs",
-    width: 72,
+    width: 64,
     value: (f) => f.integer,
     text: (f) => blank(scaled(f.integer), f.integer),
     full: (f) => `${exact(f.integer)} integer operations`,
@@ -38,7 +38,7 @@ export const COLUMNS = {
   calls: {
     title: "calls",
     tip: "How often the module was called",
-    width: 60,
+    width: 50,
     value: (f) => f.calls,
     text: (f) => blank(scaled(f.calls), f.calls),
     full: (f) => `${exact(f.calls)} calls`,
@@ -46,7 +46,7 @@ export const COLUMNS = {
   operators: {
     title: "op calls",
     tip: "Operator calls",
-    width: 70,
+    width: 64,
     value: (f) => f.operators,
     text: (f) => blank(scaled(f.operators), f.operators),
     full: (f) => `${exact(f.operators)} operator calls`,
@@ -54,7 +54,7 @@ export const COLUMNS = {
   parameters: {
     title: "params",
     tip: "Elements of the parameters, those of the modules inside included",
-    width: 70,
+    width: 62,
     value: (f) => f.parameters,
     text: (f) => blank(scaled(f.parameters), f.parameters),
     full: (f) => `${exact(f.parameters)} parameters`,
@@ -62,7 +62,7 @@ export const COLUMNS = {
   seconds: {
     title: "time",
     tip: "Kernel time, one run: the time inside the operators, without Python",
-    width: 74,
+    width: 66,
     value: (f) => f.seconds,
     text: (f) => blank(duration(f.seconds), f.seconds),
     full: (f) => `${duration(f.seconds)} in kernels`,
@@ -70,7 +70,7 @@ export const COLUMNS = {
   rate: {
     title: "FLOPS",
     tip: "FLOPs per second of kernel time",
-    width: 70,
+    width: 62,
     value: (f) => f.rate,
     text: (f) => blank(scaled(f.rate, "", false), f.rate),
     full: (f) => scaled(f.rate, "FLOPS", false),
@@ -78,7 +78,7 @@ export const COLUMNS = {
   bytes: {
     title: "bytes",
     tip: "Bytes of the tensors read and written, once each for every operator call",
-    width: 74,
+    width: 68,
     value: (f) => f.bytes,
     text: (f) => blank(scaled(f.bytes, "B"), f.bytes),
     full: (f) => `${exact(f.bytes)} bytes`,
@@ -86,7 +86,7 @@ export const COLUMNS = {
   intensity: {
     title: "FLOPs/B",
     tip: "Arithmetic intensity: FLOPs per byte read or written",
-    width: 72,
+    width: 68,
     value: (f) => f.intensity,
     text: (f) => blank(scaled(f.intensity, "", false), f.intensity),
     full: (f) => `${scaled(f.intensity, "", false)} FLOPs per byte`,
@@ -133,7 +133,7 @@ export function offered(columns, run) {
 /** As many columns as leave the names their room, the more important ones first. */
 export function fitting(table, columns, widths, room) {
   const kept = new Set();
-  let left = room - (table === TABLES.lines ? 300 : 210);
+  let left = room - (table === TABLES.lines ? 300 : 200);
   for (const name of table.importance) {
     if (!columns.includes(name)) continue;
     left -= widths[name] ?? COLUMNS[name].width;
