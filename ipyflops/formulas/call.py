@@ -92,9 +92,18 @@ class Call:
     def inputs(self) -> Iterator[Tensor]:
         """Every tensor among the arguments, those in lists too; `out=` tensors are not inputs."""
         yield from tensors(self.args)
-        for name, value in self.kwargs.items():
-            if name != "out":
-                yield from tensors(value)
+        if self.kwargs:
+            written = self._out_arguments()
+            for name, value in self.kwargs.items():
+                if name not in written:
+                    yield from tensors(value)
+
+    def _out_arguments(self) -> set[str]:
+        """The names of the ``out=`` arguments, which are others where there is more than one."""
+        schema = getattr(self.func, "_schema", None)
+        if schema is None:
+            return {"out"}
+        return {argument.name for argument in schema.arguments if argument.is_out}
 
     def outputs(self) -> Iterator[Tensor]:
         """Every tensor of the result."""

@@ -184,7 +184,7 @@ def _histogram(call: Call, bins: list[int], *, uniform: bool, rows: int) -> Cost
     return Cost.of(other=f"{find} + n{density}", **symbols)
 
 
-@formula("aten::histogram.bin_ct", "aten::_histogramdd_from_bin_cts")
+@formula("aten::histogram.bin_ct", "aten::histogram.bin_ct_out", "aten::_histogramdd_from_bin_cts")
 def histogram_uniform(call: Call) -> Cost:
     """Bins of one width, given by their number: see `_histogram`."""
     points, bins = call["self"], call["bins"]
