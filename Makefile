@@ -8,6 +8,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
+WORKERS ?= auto
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ demo: $(READY)
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
