@@ -74,7 +74,11 @@ def variables(shell: InteractiveShell) -> dict[str, Any]:
 
 def cell_frames(error: BaseException) -> list[tuple[str, str, int]]:
     """The frames below IPython's last one: file, function and line of each."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = list(traceback.extract_tb(error.__traceback__))
+    if sys.version_info < (3, 11):
+        # It undoes the trimming of ipyflops.tracebacks when the error is raised again.
+        added = ("/ipyflops/", "/asyncio/")
+        frames = [one for one in frames if not any(name in one.filename for name in added)]
     start = max(
         (index + 1 for index, frame in enumerate(frames) if "/IPython/" in frame.filename),
         default=0,

@@ -48,7 +48,7 @@ def test_options_are_completed(shell: InteractiveShell, magic: str) -> None:
         ("-d 2 --by=lines -c st", ["standard"]),
         ("-c article --by ", ["modules", "operators", "lines"]),
         ("--by o", ["operators"]),
-        ("--view ", ["auto", "html", "text"]),
+        ("--view ", ["auto", "widget", "html", "text"]),
         ("--view=t", ["text"]),
     ],
 )
@@ -104,8 +104,6 @@ def test_a_line_magic_offers_names_as_well(shell: InteractiveShell) -> None:
         "x --con",
         "%flops --bogus=",
         "%flops --fa",
-        "%flops --pea",
-        "%flops --view w",
         "%flops -c bogus",
     ],
 )

@@ -83,7 +83,7 @@ def test_a_failing_cell_fails_the_notebook() -> None:
     ("cell", "name", "message"),
     [
         ("%%flops -c bogus\nmodel(x)", "UsageError", "-c takes"),
-        ("%%flops\nx = (", "SyntaxError", "never closed"),
+        ("%%flops\nx = = 1", "SyntaxError", "invalid syntax"),
         (
             "%%flops\nimport asyncio\nawait asyncio.sleep(0)",
             "UsageError",
@@ -95,7 +95,7 @@ def test_a_cell_that_cannot_run_fails_the_notebook(cell: str, name: str, message
     with pytest.raises(CellExecutionError) as caught:
         notebook(SETUP, cell)
     assert caught.value.ename == name
-    assert message in caught.value.evalue or name == "SyntaxError"
+    assert message in caught.value.evalue
 
 
 def test_a_failing_cell_shows_its_report_first() -> None:
