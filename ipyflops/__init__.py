@@ -18,6 +18,7 @@ from typing import Any
 from ipyflops.cost import Cost
 from ipyflops.counter import FlopCounter
 from ipyflops.formulas import register_formula, temporary_formula
+from ipyflops.peak import peak
 from ipyflops.report import Report
 from ipyflops.session import last
 from ipyflops.tree import Node
@@ -32,6 +33,7 @@ __all__ = [
     "__version__",
     "last",
     "load_ipython_extension",
+    "peak",
     "register_formula",
     "temporary_formula",
     "unload_ipython_extension",

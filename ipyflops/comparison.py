@@ -153,6 +153,8 @@ def merge(reports: Sequence[Report]) -> Report:
         complete=all(report.complete for report in reports),
         error="; ".join(report.error for report in reports if report.error),
         notes=tuple(notes),
+        timing=reports[0].timing if len(reports) == 1 else None,
+        peak=reports[0].peak if len({report.peak for report in reports}) == 1 else None,
     )
 
 

@@ -25,6 +25,7 @@ from ipyflops.counter import FlopCounter, Source
 from ipyflops.help import HELP
 from ipyflops.options import BY_FLAG, OptionError, Options, parse
 from ipyflops.origin import Shell
+from ipyflops.rates import with_peak, with_timing
 from ipyflops.report import Report
 from ipyflops.serialization import ReportFormatError
 
@@ -101,9 +102,7 @@ class FlopsMagics(Magics):
             tracebacks.trim(error, code.parts)
             self._after_failure(counter, wishes)
             raise
-        report = counter.report
-        session.remember(report)
-        self._finish(report, wishes)
+        report = self._rated(counter.report, code, wishes, local_ns)
         if code.silenced:
             return None
         return report if options.output else value
@@ -130,11 +129,37 @@ class FlopsMagics(Magics):
 
     # --- after the run -------------------------------------------------------------------------
 
+    def _rated(
+        self,
+        report: Report,
+        code: runner.CompiledCell,
+        wishes: Wishes,
+        local: MutableMapping[str, Any] | None,
+    ) -> Report:
+        """Time the code again and measure the peak, as wished, then finish the report."""
+        options = wishes.options
+        session.remember(report)
+        try:
+            if options.time:
+                report = with_timing(report, self.shell, code, options, local)
+            if options.peak:
+                report = with_peak(report, quiet=options.quiet)
+        finally:
+            # An interrupt of the repeats leaves what was counted.
+            session.remember(report)
+            self._finish(report, wishes)
+        return report
+
     def _again(self, wishes: Wishes) -> Report | None:
         """Show the last report once more."""
         report = session.last()
         if report is None:
             raise UsageError("there is no report yet; count something first: %flops model(x)")
+        if wishes.options.time:
+            raise UsageError("-t times code, and there is none: %flops -t model(x)")
+        if wishes.options.peak:
+            report = with_peak(report, quiet=wishes.options.quiet)
+            session.remember(report)
         if wishes.options.convention is not None:
             report = report.under(wishes.options.convention)
         self._finish(report, wishes)

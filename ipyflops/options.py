@@ -20,11 +20,7 @@ VIEWS = ("auto", "widget", "html", "text")
 #: Whoever adds one deletes its line; help, completion and configuration follow.
 NOT_YET = frozenset(
     {
-        "time",
-        "loops",
-        "repeats",
         "fake",
-        "peak",
     }
 )
 
@@ -98,6 +94,11 @@ OPTIONS = (
     Option("time", ("-t", "--time"), "clean repeats too, with nothing intercepted, as by %timeit"),
     Option("loops", ("-n",), "loops of a clean repeat, as for %timeit", "LOOPS"),
     Option("repeats", ("-r",), "clean repeats, as for %timeit", "REPEATS"),
+    Option(
+        "restore",
+        ("--restore",),
+        "after them, put modules, optimizers and random numbers back",
+    ),
     Option("depth", ("-d", "--depth"), "levels of the tree that are shown open", "N"),
     Option("by", ("--by",), "what the rows are", "WHAT", BY),
     Option("fake", ("--fake",), "a dry run on fake tensors: nothing is computed, nothing changes"),
@@ -133,8 +134,13 @@ class Options:
     output: bool = False
     variable: str | None = None
     quiet: bool = False
+    time: bool = False
+    loops: int | None = None
+    repeats: int | None = None
+    restore: bool = False
     depth: int | None = None
     by: str | None = None
+    peak: bool = False
     per: tuple[int, str] | None = None
     against: str | None = None
     view: str | None = None
@@ -153,6 +159,10 @@ def parse(line: str) -> Options:
     found: dict[str, object] = {}
     for item in given:
         found[item.option.name] = _checked(item)
+    if not found.get("time"):
+        for item in given:
+            if item.option.name in ("loops", "repeats", "restore"):
+                raise OptionError(f"{item.flag} is about clean repeats, which -t asks for")
     code = line[start:].rstrip("\n")
     if code.startswith("#"):
         code = ""  # a comment on the options is nothing to run
@@ -279,6 +289,8 @@ def _checked(given: Given) -> object:
         return _choice(given)
     if option.name == "depth":
         return _number(given, least=0)
+    if option.name in ("loops", "repeats"):
+        return _number(given, least=1)
     if option.name == "per":
         return _per(given)
     if option.name == "variable":

@@ -19,8 +19,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ipyflops import conventions
+from ipyflops.ceilings import Peak
 from ipyflops.conventions import Convention
-from ipyflops.tables import PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
+from ipyflops.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
+from ipyflops.timing import Timing
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -47,6 +49,12 @@ class Report:
         What cut it short, as ``ValueError: …``; empty otherwise.
     notes : tuple of str
         What a reader has to know about this run.
+    device : str
+        Where its kernels ran, as ``cuda:0``: what their rate is set against.
+    timing : Timing or None
+        What clean repeats took, where there were any.
+    peak : Peak or None
+        What the device can do at most, where that was asked for.
     """
 
     scopes: tuple[Scope, ...]
@@ -57,6 +65,9 @@ class Report:
     complete: bool = True
     error: str = ""
     notes: tuple[str, ...] = field(default=())
+    device: str = "cpu"
+    timing: Timing | None = None
+    peak: Peak | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
@@ -93,6 +104,11 @@ class Report:
     def flops_per_second(self) -> float:
         """FLOPS: FLOPs per second of kernel time."""
         return self.totals.flops_per_second
+
+    @property
+    def utilization(self) -> float:
+        """FLOPS as a share of `peak` (MFU), each dtype by its own peak; 0 where none is known."""
+        return self.totals.utilization
 
     @cached_property
     def totals(self) -> Totals:
@@ -150,8 +166,9 @@ class Report:
     def _by(self, key: Callable[[Row], Any]) -> dict[Any, Totals]:
         groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
         for row in self.rows:
+            index = row.signature
             groups[key(row)].add_row(
-                row, self.signatures[row.signature], self._flops[row.signature]
+                row, self.signatures[index], self._flops[index], self._peak_times[index]
             )
         ordered = sorted(groups.items(), key=lambda item: -item[1].flops)
         return {name: group.totals() for name, group in ordered}
@@ -161,6 +178,20 @@ class Report:
         """FLOPs by signature."""
         return [conventions.flops(signature.cost, self.convention) for signature in self.signatures]
 
+    @cached_property
+    def _peak_times(self) -> list[int]:
+        """Attoseconds at the peak by signature; 0 where no peak is known for its dtype."""
+        rates = {
+            signature.dtype: self.peak.rate(signature.dtype) if self.peak else None
+            for signature in self.signatures
+        }
+        return [
+            flops * ATTO // round(rate.flops_per_second) if rate else 0
+            for flops, rate in zip(
+                self._flops, (rates[one.dtype] for one in self.signatures), strict=True
+            )
+        ]
+
     def sum_rows(self, rows: Iterable[Row]) -> Totals:
         """Sums over some of the rows."""
         return self.accumulate(rows).totals()
@@ -169,7 +200,8 @@ class Report:
         """Sums over some of the rows, open for more."""
         total = TotalsSum()
         for row in rows:
-            total.add_row(row, self.signatures[row.signature], self._flops[row.signature])
+            index = row.signature
+            total.add_row(row, self.signatures[index], self._flops[index], self._peak_times[index])
         return total
 
     # --- the tree ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from ipyflops import serialized_rates
 from ipyflops.conventions import CONVENTIONS
 from ipyflops.cost import NOTHING, Cost, Count
 from ipyflops.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
@@ -39,6 +40,9 @@ def to_dict(report: Report) -> dict[str, Any]:
         "complete": report.complete,
         "error": report.error,
         "notes": list(report.notes),
+        "device": report.device,
+        "timing": serialized_rates.to_plain(report.timing),
+        "peak": serialized_rates.to_plain(report.peak),
         "scopes": _columns([astuple(scope) for scope in report.scopes], 6),
         "lines": _columns([astuple(line) for line in report.lines], 3),
         "signatures": [_signature_to_list(signature) for signature in report.signatures],
@@ -165,9 +169,17 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             complete=_of(data["complete"], bool),
             error=_of(data["error"], str),
             notes=tuple(_of(note, str) for note in _list(data["notes"])),
+            # These three came later: an older report lacks them.
+            device=_of(data.get("device", "cpu"), str),
+            timing=serialized_rates.timing(data.get("timing")),
+            peak=serialized_rates.peak(data.get("peak")),
         )
     except KeyError as error:
         raise ReportFormatError(f"it lacks {error.args[0]!r}") from None
+    except ReportFormatError:
+        raise
+    except ValueError as error:
+        raise ReportFormatError(str(error)) from None
 
 
 Value = TypeVar("Value")

@@ -14,6 +14,8 @@ from ipyflops.cost import Cost
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer"]
+#: Attoseconds in a second.
+ATTO = 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
@@ -133,6 +135,8 @@ class Totals:
     flops, macs, int_ops, bytes : int
     seconds : float
         Time inside the kernels, in the one counted run.
+    peak_seconds : float
+        Time that the FLOPs would take at the report's peak, each dtype's by its own.
     """
 
     calls: int = 0
@@ -141,6 +145,12 @@ class Totals:
     int_ops: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    peak_seconds: float = 0.0
+
+    @property
+    def utilization(self) -> float:
+        """FLOPS as a share of the peak (MFU), in kernel time; 0 where no peak is known."""
+        return self.peak_seconds / self.seconds if self.seconds else 0.0
 
     @property
     def flops_per_second(self) -> float:
@@ -154,20 +164,30 @@ class Totals:
 
 
 class TotalsSum:
-    """Adds rows up; nanoseconds stay whole so that parts add up to the same total in any order."""
+    """Adds rows up; times stay whole so that parts add up to the same total in any order."""
 
-    __slots__ = ("bytes", "calls", "flops", "int_ops", "macs", "nanoseconds")
+    __slots__ = ("bytes", "calls", "flops", "int_ops", "macs", "nanoseconds", "peak_time")
 
     def __init__(self) -> None:
-        self.calls = self.flops = self.macs = self.int_ops = self.bytes = self.nanoseconds = 0
+        self.calls = self.flops = self.macs = self.int_ops = self.bytes = 0
+        self.nanoseconds = self.peak_time = 0
 
     def add(self, other: TotalsSum) -> None:
         """Add another sum."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.calls += other.calls
+        self.flops += other.flops
+        self.macs += other.macs
+        self.int_ops += other.int_ops
+        self.bytes += other.bytes
+        self.nanoseconds += other.nanoseconds
+        self.peak_time += other.peak_time
 
-    def add_row(self, row: Row, signature: Signature, flops: int) -> None:
-        """Add a row; `flops` are those of one call, or of all where the signature is summed."""
+    def add_row(self, row: Row, signature: Signature, flops: int, peak_time: int = 0) -> None:
+        """Add a row.
+
+        `flops`, and `peak_time` in attoseconds, are those of one call, or of all where the
+        signature is summed.
+        """
         times = 1 if signature.summed else row.calls
         self.calls += row.calls
         self.flops += flops * times
@@ -175,9 +195,16 @@ class TotalsSum:
         self.int_ops += signature.cost.integer.value * times
         self.bytes += signature.bytes * times
         self.nanoseconds += row.nanoseconds
+        self.peak_time += peak_time * times
 
     def totals(self) -> Totals:
         """Give the sum as plain data."""
         return Totals(
-            self.calls, self.flops, self.macs, self.int_ops, self.bytes, self.nanoseconds / 1e9
+            self.calls,
+            self.flops,
+            self.macs,
+            self.int_ops,
+            self.bytes,
+            self.nanoseconds / 1e9,
+            self.peak_time / ATTO,
         )

@@ -82,6 +82,11 @@ class Node:
         return self.totals.flops_per_second
 
     @property
+    def utilization(self) -> float:
+        """FLOPS as a share of the report's peak (MFU); 0 where no peak is known."""
+        return self.totals.utilization
+
+    @property
     def intensity(self) -> float:
         """FLOPs per byte."""
         return self.totals.intensity

@@ -61,6 +61,11 @@ def read(line: str) -> dict[str, Any]:
         ("--save='my run.json' m", {"save": "my run.json", "code": "m"}),
         (r"--save C:\new\run.json m", {"save": r"C:\new\run.json", "code": "m"}),
         ("--save -odd.json m", {"save": "-odd.json", "code": "m"}),
+        ("-t m", {"time": True, "code": "m"}),
+        ("-tn3 m", {"time": True, "loops": 3, "code": "m"}),
+        ("-n 3 -r2 --time m", {"time": True, "loops": 3, "repeats": 2, "code": "m"}),
+        ("-t --restore m", {"time": True, "restore": True, "code": "m"}),
+        ("--peak m", {"peak": True, "code": "m"}),
         # What follows the options is code, whatever it looks like.
         ("model(x, -1)", {"code": "model(x, -1)"}),
         ("-c article model(-x) - y", {"convention": "article", "code": "model(-x) - y"}),
@@ -128,6 +133,10 @@ def test_a_line_is_read(line: str, expected: dict[str, Any]) -> None:
         ("--save 'a'b m", "there is no space behind the value of --save"),
         ("--against", "--against needs a value: NAME"),
         ("--quiet=1 m", "--quiet takes no value"),
+        ("-t -n 0 m", "-n takes a whole number from 1 on, not '0'"),
+        ("-t -r x m", "-r takes a whole number from 1 on, not 'x'"),
+        ("-tn", "-n needs a value: LOOPS"),
+        ("--peak=1 m", "--peak takes no value"),
     ],
 )
 def test_a_wrong_value_is_refused(line: str, message: str) -> None:
@@ -162,7 +171,14 @@ def test_what_is_no_option_is_refused_and_not_run(line: str, word: str) -> None:
     assert "--fake" not in message
 
 
-@pytest.mark.parametrize("flag", ["-t", "--time", "-n 3", "-n3", "-r 2", "--fake", "--peak"])
+@pytest.mark.parametrize("flag", ["-n 3", "-n3", "-r 2", "--restore"])
+def test_what_is_about_clean_repeats_needs_them(flag: str) -> None:
+    with pytest.raises(OptionError, match="is about clean repeats, which -t asks for"):
+        parse(f"{flag} model(x)")
+    assert parse(f"{flag} -t model(x)").time
+
+
+@pytest.mark.parametrize("flag", ["--fake"])
 def test_what_is_not_there_yet_says_so(flag: str) -> None:
     said = flag if flag.startswith("--") else flag[:2]
     with pytest.raises(OptionError) as caught:
@@ -174,7 +190,7 @@ def test_the_options_are_those_that_are_fixed() -> None:
     assert set(BY_FLAG) == {
         *("-c", "--convention", "-o", "--output", "-v", "--variable", "-q", "--quiet"),
         *("-t", "--time", "-n", "-r", "-d", "--depth", "--by", "--fake", "--peak", "--per"),
-        *("--against", "--view", "--save"),
+        *("--against", "--view", "--save", "--restore"),
     }
 
 

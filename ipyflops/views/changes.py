@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ipyflops.units import duration, scaled
-from ipyflops.views.headline import CONVENTIONS, Figure, Headline, headline
+from ipyflops.views.figure import Figure
+from ipyflops.views.headline import CONVENTIONS, Headline, headline
 from ipyflops.views.visible import visible
 
 if TYPE_CHECKING:

@@ -127,6 +127,7 @@ def add(parts: Iterable[Totals]) -> Totals:
         int_ops=sum(part.int_ops for part in parts),
         bytes=sum(part.bytes for part in parts),
         seconds=sum(part.seconds for part in parts),
+        peak_seconds=sum(part.peak_seconds for part in parts),
     )
 
 
@@ -159,6 +160,7 @@ def _less(totals: Totals, part: Totals) -> Totals:
         int_ops=totals.int_ops - part.int_ops,
         bytes=totals.bytes - part.bytes,
         seconds=max(totals.seconds - part.seconds, 0.0),
+        peak_seconds=max(totals.peak_seconds - part.peak_seconds, 0.0),
     )
 
 

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from ipyflops.conventions import Convention
 from ipyflops.units import duration, percent, scaled
+from ipyflops.views.figure import Figure
+from ipyflops.views.rate_figures import (
+    clean_figures,
+    peak_figures,
+    timing_notes,
+    timing_warnings,
+)
 from ipyflops.views.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -25,25 +32,6 @@ CONVENTIONS: dict[Convention, str] = {
     "article": "Convention: the layer formulas of the article “Flops Model”; what it does not "
     "name is counted as under the standard convention.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of the headline.
-
-    Attributes
-    ----------
-    text : str
-        As ``8.18 GFLOPs``.
-    definition : str
-        What it means, for a tooltip.
-    tone : {"plain", "warning", "error"}
-        A warning or an error has to catch the eye.
-    """
-
-    text: str
-    definition: str
-    tone: Literal["plain", "warning", "error"] = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +77,11 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     """
     figures = _incomplete(report)
     if report.totals.calls:
-        figures += [*_counts(report), *_rates(report)]
+        figures += [*_counts(report), *_rates(report), *clean_figures(report)]
+        figures += peak_figures(report)
         if per is not None:
             figures.append(_per_item(report, *per))
+        figures += timing_warnings(report)
         figures += _unknown(report)
     else:
         figures.append(
@@ -100,7 +90,7 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     return Headline(
         figures=tuple(figures),
         convention=Figure(f"[{report.convention}]", CONVENTIONS[report.convention]),
-        notes=tuple(visible(note) for note in report.notes),
+        notes=tuple(visible(note) for note in (*report.notes, *timing_notes(report))),
     )
 
 

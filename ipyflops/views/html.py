@@ -113,6 +113,8 @@ def _operators(report: Report) -> str:
     titles = ["FLOPs", "share", "int ops", "calls", "time", "FLOPS", "FLOPs/B"]
     if not integers:
         titles.remove("int ops")
+    if report.peak is not None:
+        titles.insert(titles.index("FLOPS") + 1, "of peak")
     rows = "".join(_operator(report, row, integers) for row in operator_rows(report, LIST_ROWS))
     return _table("operator", titles, rows)
 
@@ -123,7 +125,10 @@ def _operator(report: Report, row: OperatorRow, integers: bool) -> str:
     if integers:
         cells.append(scaled(totals.int_ops) if totals.int_ops else "")
     intensity = scaled(totals.intensity) if totals.flops and totals.bytes else ""
-    cells += [scaled(totals.calls), *_time(totals), intensity]
+    cells += [scaled(totals.calls), *_time(totals)]
+    if report.peak is not None:
+        cells.append(text(percent(totals.utilization)) if totals.utilization else "")
+    cells.append(intensity)
     verdict = "" if row.verdict == "formula" else row.verdict
     return _row(row.name, verdict, cells)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from ipyflops.tables import PHASES, Phase, Totals
-from ipyflops.views.headline import Figure, Headline
+from ipyflops.views.figure import Figure
+from ipyflops.views.headline import Headline
 from ipyflops.views.visible import shortened
 
 #: Longer names are cut in their middle, in the row and in its tooltip.

@@ -81,6 +81,9 @@ class _Columns:
             widths += [4.2, 4]
             self._titles.append(("time", "Kernel time, one run"))
             self._titles.append(("FLOPS", "FLOPs per second of kernel time"))
+            if report.peak is not None:
+                widths.append(3.6)
+                self._titles.append(("of peak", "Utilisation (MFU): share of the measured peak"))
         widths.append(4)
         self._titles.append(("FLOPs/B", "Arithmetic intensity: FLOPs per byte read or written"))
         self._widths = widths
@@ -120,6 +123,9 @@ class _Columns:
             time, rate = duration(totals.seconds), totals.flops_per_second
             cells.append(Number(time, f"{time} in kernels"))
             cells.append(Number(scaled(rate), scaled(rate, "FLOPS")) if rate else Number())
+            if self._report.peak is not None:
+                share = percent(totals.utilization) if totals.utilization else ""
+                cells.append(Number(share, f"{share} of peak"))
         intensity = scaled(totals.intensity)
         cells.append(
             Number(intensity, f"{intensity} FLOPs per byte") if totals.intensity else Number()

@@ -38,12 +38,16 @@ def flops_columns(
 
 
 def time_columns(report: Report, totals: Sequence[Totals | None]) -> list[Column]:
-    """Kernel time and FLOPS, where time was taken."""
+    """Kernel time and FLOPS, where time was taken, and their share of the peak, where known."""
     if not report.seconds:
         return []
     times = [duration(one.seconds) if one else "" for one in totals]
     rates = [scaled(one.flops_per_second) if one and one.flops else "" for one in totals]
-    return [Column("time", times, 4), Column("FLOPS", rates, 3)]
+    columns = [Column("time", times, 4), Column("FLOPS", rates, 3)]
+    if report.peak is not None:
+        shares = [percent(one.utilization) if one and one.utilization else "" for one in totals]
+        columns.append(Column("of peak", shares, 6))
+    return columns
 
 
 def _heat(share: float) -> str:

@@ -1,0 +1,122 @@
+"""Which device this is, and what its maker says of it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a device is called, and what its speed depends on.
+
+    Attributes
+    ----------
+    kind : str
+        ``CPU`` or ``GPU``, or what torch calls it.
+    name : str
+        As ``AMD EPYC, 2 threads``.
+    driver : str
+        Of what lies between torch and the device; empty for a CPU.
+    """
+
+    kind: str
+    name: str
+    driver: str = ""
+
+    @classmethod
+    def of(cls, device: torch.device) -> Device:
+        """Look a device up."""
+        if device.type == "cpu":
+            threads = torch.get_num_threads()
+            return cls("CPU", f"{cpu_name()}, {threads} thread{'s' if threads != 1 else ''}")
+        if device.type == "cuda":
+            return cls("GPU", torch.cuda.get_device_name(device), _cuda_driver())
+        return cls(device.type, platform.machine())
+
+
+def cpu_name() -> str:
+    """The processor's name, as its maker gives it where that can be had."""
+    found = ""
+    if sys.platform == "linux":
+        found = _after_colon(_text("/proc/cpuinfo"), "model name")
+    elif sys.platform == "darwin":
+        found = _output("sysctl", "-n", "machdep.cpu.brand_string")
+    return " ".join((found or platform.processor() or platform.machine() or "CPU").split())
+
+
+def _after_colon(text: str, name: str) -> str:
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value
+    return ""
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _cuda_driver() -> str:
+    version = getattr(torch._C, "_cuda_getDriverVersion", lambda: 0)()
+    runtime = torch.version.hip or torch.version.cuda or ""
+    return f"driver {version}, runtime {runtime}"
+
+
+def mode_of(device: torch.device, dtype: torch.dtype) -> str:
+    """How products of a dtype are computed where that can be chosen: ``tf32``; else nothing."""
+    if dtype is not torch.float32:
+        return ""
+    if device.type == "cuda":
+        matmul: Any = torch.backends.cuda.matmul
+        precision = getattr(matmul, "fp32_precision", None)
+        tf32 = precision == "tf32" if precision is not None else matmul.allow_tf32
+        return "tf32" if tf32 else ""
+    precision = torch.get_float32_matmul_precision()
+    return "" if precision == "highest" else f"precision {precision}"
+
+
+def data_sheet_flops(device: torch.device, dtype: torch.dtype) -> float | None:
+    """FLOPS of dense products by the data sheet, where torch has it."""
+    info = _data_sheet(device)
+    tf32 = dtype is torch.float32 and mode_of(device, dtype) == "tf32"
+    tera = info and info.tops.get("torch.tf32" if tf32 else dtype)
+    if not tera:
+        return None
+    # Some makers give the rate of sparse products, which plain float32 and float64 do not have.
+    plain = dtype is torch.float64 or (dtype is torch.float32 and not tf32)
+    factor = 1 if plain else getattr(info, "tops_sparsity_factor", 1)
+    return float(tera) * 1e12 / factor
+
+
+def data_sheet_bandwidth(device: torch.device) -> float | None:
+    """Bytes per second of the device's memory by the data sheet, where torch has it."""
+    info = _data_sheet(device)
+    return float(info.dram_bw_gbs) * 1e9 if info else None
+
+
+def _data_sheet(device: torch.device) -> Any:
+    if device.type != "cuda":
+        return None
+    try:
+        from torch._inductor.analysis.device_info import lookup_device_info
+
+        return lookup_device_info(torch.cuda.get_device_name(device))
+    except Exception:
+        return None  # a part of torch that is not public: other versions have it not
