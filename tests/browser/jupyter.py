@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
@@ -183,6 +183,24 @@ class Session:
             timeout=timeout * 1000,
         )
 
+    def fill(self, cells: Sequence[str]) -> None:
+        """Give the open notebook other cells."""
+        script = """cells => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const shared = notebook.model.sharedModel;
+            shared.deleteCellRange(0, shared.cells.length);
+            for (const source of cells) shared.addCell({ cell_type: 'code', source });
+        }"""
+        self.page.evaluate(script, list(cells))
+
+    def again(self, cells: Sequence[str]) -> Locator:
+        """Run other cells in the notebook that is open, and give the last widget."""
+        self.fill(cells)
+        self.run()
+        widget = self.page.locator(WIDGET).last
+        widget.wait_for(timeout=30_000)
+        return widget
+
     def show(self, name: str, cells: Sequence[str], app: str = "lab") -> Locator:
         """Open a notebook of these cells, run it, and give its last widget."""
         self.open(self.server.notebook(name, cells), app)
@@ -221,7 +239,13 @@ def session(
             else opened.outside.append(socket.url)
         ),
     )
-    page.on("pageerror", lambda error: opened.errors.append(str(error)))
+
+    def note(error: Any) -> None:
+        # The widget's program comes from a blob; JupyterLab has errors of its own.
+        if "blob:" in (error.stack or ""):
+            opened.errors.append(str(error.stack))
+
+    page.on("pageerror", note)
     try:
         yield opened
     finally:

@@ -38,7 +38,7 @@ export const COLUMNS = {
   calls: {
     title: "calls",
     tip: "How often the module was called",
-    width: 50,
+    width: 52,
     value: (f) => f.calls,
     text: (f) => blank(scaled(f.calls), f.calls),
     full: (f) => `${exact(f.calls)} calls`,
@@ -54,7 +54,7 @@ export const COLUMNS = {
   parameters: {
     title: "params",
     tip: "Elements of the parameters, those of the modules inside included",
-    width: 62,
+    width: 68,
     value: (f) => f.parameters,
     text: (f) => blank(scaled(f.parameters), f.parameters),
     full: (f) => `${exact(f.parameters)} parameters`,

@@ -12,13 +12,14 @@ const MOST = 1000;
 /** Write the details of a row of a table into an element. */
 export function drawDetails(element, run, row, convention) {
   const explanations = explain(run, row.source.items(row), convention);
-  element.replaceChildren(
+  const parts = [
     heading(row),
     facts(row, convention),
     phases(run, row, convention),
     operatorTable(run, explanations, convention),
     sourceLines(run, row, convention),
-  );
+  ];
+  element.replaceChildren(...parts.filter(Boolean));
 }
 
 /** All calls of one operator with the same shapes in one phase, the most FLOPs first. */

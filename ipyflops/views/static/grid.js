@@ -11,7 +11,7 @@ import { handleKey } from "./keyboard.js";
 
 export const ROW_HEIGHT = 24;
 const MOST_ROWS = 22; // in sight at once
-const MARGIN = 10; // rows kept ready above and below
+const MARGIN = 6; // rows kept ready above and below
 
 export class Grid {
   /**

@@ -44,7 +44,7 @@ export class Tabs {
 export function choice(label, options, on) {
   const select = make(
     "select",
-    { class: "fw-select" },
+    { class: "fw-select", "aria-label": label },
     ...options.map(([value, text]) => make("option", { value, textContent: text })),
   );
   select.addEventListener("change", () => on(select.value));

@@ -1,0 +1,82 @@
+"""The server and the browser are started once for all tests; each test has a page of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import jupyter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HERE = os.path.dirname(__file__)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if str(item.path).startswith(HERE):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def _needed() -> None:
+    """Skip these tests where they cannot run, unless they are required."""
+    lack = jupyter.missing()
+    if lack and os.environ.get("IPYFLOPS_BROWSER") == "required":
+        pytest.fail(f"the browser tests are required, but {lack}")
+    if lack:
+        pytest.skip(f"{lack}; see CONTRIBUTING.md")
+
+
+@pytest.fixture(scope="session")
+def browser(_needed: None) -> Iterator[Browser]:
+    with jupyter.running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def server(_needed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Server]:
+    with jupyter.running_server(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture
+def session(server: jupyter.Server, browser: Browser) -> Iterator[jupyter.Session]:
+    """A page that must not have asked for anything elsewhere, nor have failed."""
+    with jupyter.session(server, browser) as session:
+        yield session
+        assert session.outside == []
+        assert session.errors == []
+
+
+@pytest.fixture(scope="session")
+def _workbench(server: jupyter.Server, browser: Browser) -> Iterator[jupyter.Session]:
+    with jupyter.session(server, browser) as session:
+        session.open(server.notebook("workbench.ipynb", [""]))
+        yield session
+
+
+@pytest.fixture
+def workbench(_workbench: jupyter.Session) -> Iterator[jupyter.Session]:
+    """JupyterLab with a notebook whose cells each test replaces; starting it takes seconds."""
+    yield _workbench
+    assert _workbench.outside == []
+    assert _workbench.errors == []
+    _workbench.errors.clear()
+
+
+@pytest.fixture(scope="session")
+def axe(_needed: None, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The program of axe-core, which npm fetches for these tests and nothing else."""
+    folder = tmp_path_factory.mktemp("axe")
+    if shutil.which("npm") is None:
+        pytest.skip("there is no npm to fetch axe-core")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "axe-core@4"]
+    subprocess.run(command, cwd=folder, check=True, timeout=120)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

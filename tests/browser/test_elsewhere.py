@@ -1,0 +1,74 @@
+"""The report where no widget lives: reopened, converted, and in another front end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import nbformat
+
+from tests.browser.jupyter import WIDGET
+from tests.browser.networks import BY_HAND, REAL
+from tests.browser.test_widget import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.browser.jupyter import Session
+
+
+def test_notebook_7_shows_the_widget_and_a_reopened_notebook_the_html(session: Session) -> None:
+    widget = session.show("seven.ipynb", [REAL, "%%flops\nnet(x)"], app="notebook")
+    assert rows(widget)[0] == "net"
+    session.command("docmanager:save")
+    session.page.wait_for_timeout(1500)
+    saved = nbformat.read(session.server.folder / "seven.ipynb", 4)
+    data = saved.cells[1].outputs[0].data
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "net" in data["text/plain"]
+    assert "widgets" not in saved.metadata
+
+    # Reopened by a program that knows no widgets' state: no kernel runs, and the HTML is shown.
+    reopened = session.server.notebook("reopened.ipynb", [])
+    nbformat.write(saved, session.server.folder / reopened)
+    session.page.goto(f"{session.server.url}/lab/tree/{reopened}?reset")
+    html = session.page.locator(".jp-OutputArea-output .ipyflops")
+    session.page.wait_for_timeout(4000); session.page.screenshot(path="/tmp/reopened.png")
+    html.first.wait_for()
+    assert "FLOPs" in html.first.inner_text()
+    assert session.page.locator(WIDGET).count() == 0
+
+
+def test_converted_to_html_it_works_offline(session: Session, tmp_path: Path) -> None:
+    cells = [REAL.replace("torch.manual_seed(0)\n", ""), "%%flops\nnet(x)"]
+    name = session.server.notebook("converted.ipynb", cells)
+    command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html"]
+    subprocess.run(
+        [*command, "--output-dir", str(tmp_path), str(session.server.folder / name)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    session.page.goto((tmp_path / "converted.html").as_uri())
+    html = session.page.locator(".ipyflops")
+    assert "FLOPs" in html.inner_text()
+    assert html.locator("summary", has_text="net").first.is_visible()
+    # nbconvert's own page asks for its scripts; the report asks for nothing.
+    assert not [url for url in session.outside if "require" not in url and "athjax" not in url]
+    session.outside.clear()
+
+
+def test_nothing_serious_for_axe(session: Session, axe: str) -> None:
+    widget = session.show("axe.ipynb", [BY_HAND, "FlopsView(reports.unknown())"])
+    widget.locator(".fw-chart img[src]").wait_for()
+    session.page.evaluate(axe)
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        session.command("apputils:change-theme", theme=theme)
+        session.page.wait_for_timeout(1500)
+        found = session.page.evaluate(
+            """async () => (await axe.run('.ipyflops-widget')).violations
+                .filter(one => ['serious', 'critical'].includes(one.impact))
+                .map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html)])"""
+        )
+        assert found == []

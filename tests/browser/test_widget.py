@@ -1,0 +1,308 @@
+"""The widget in a real JupyterLab, used as a person would."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.networks import BY_HAND, MANY, REAL
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.jupyter import Session
+
+
+def rows(widget: Locator) -> list[str]:
+    """The names of the rows, in their order on the screen."""
+    script = """grid => [...grid.querySelectorAll('.fw-body > .fw-row')]
+        .sort((a, b) => a.getAttribute('aria-rowindex') - b.getAttribute('aria-rowindex'))
+        .map(row => row.querySelector('.fw-name').textContent)"""
+    names: list[str] = widget.locator(".fw-grid").evaluate(script)
+    return names
+
+
+def row(widget: Locator, name: str) -> Locator:
+    return widget.locator(".fw-body > .fw-row").filter(
+        has=widget.page.locator(".fw-name", has_text=re.compile(f"^{re.escape(name)}$"))
+    )
+
+
+def active(widget: Locator) -> str:
+    """The name of the row that has the focus."""
+    script = """grid => document.getElementById(grid.getAttribute('aria-activedescendant'))
+        .closest('.fw-row').querySelector('.fw-name').textContent"""
+    name: str = widget.locator(".fw-grid").evaluate(script)
+    return name
+
+
+def chart(widget: Locator) -> str:
+    """The chart, once it is the one that was asked for."""
+    widget.page.wait_for_timeout(200)
+    widget.locator(".fw-chart:not(.fw-waiting) img[src]").wait_for()
+    return widget.locator(".fw-chart img").get_attribute("src") or ""
+
+
+@pytest.fixture
+def resnet(workbench: Session) -> Locator:
+    return workbench.again([BY_HAND, "view = FlopsView(reports.resnet(True)); view"])
+
+
+def ask(session: Session, code: str) -> str:
+    """Run code in the kernel of the notebook that is open; gives what it prints."""
+    script = """async code => {
+        const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+        const future = kernel.requestExecute({ code });
+        let text = '';
+        future.onIOPub = message => {
+            text += message.content.text ?? (message.content.traceback ?? []).join('\\n');
+        };
+        await future.done;
+        return text;
+    }"""
+    answer: str = session.page.evaluate(script, code)
+    return answer.strip()
+
+
+def test_a_counted_cell_shows_the_widget(workbench: Session) -> None:
+    widget = workbench.again([REAL, "%%flops\nnet(x).sum().backward()"])
+    figures = widget.locator(".fw-figures").inner_text()
+    assert "FLOPs" in figures
+    assert "[standard]" in figures
+    assert rows(widget)[:4] == ["(all)", "In[2]:2", "net", "0"]
+    # Five alike blocks (the first one needs no gradient of its input) are one row.
+    assert "5" not in rows(widget)
+    row(widget, "1 … 5").locator(".fw-badge").click()
+    assert [name for name in rows(widget) if name == "5"]
+    assert "image/svg" in chart(widget)
+    widget.get_by_role("tab", name="Lines").click()
+    assert "net(x).sum().backward()" in rows(widget)
+    widget.get_by_role("tab", name="Operators").click()
+    assert "aten::addmm" in rows(widget)
+
+
+def test_rows_open_close_sort_and_are_found(resnet: Locator) -> None:
+    assert "layer1" in rows(resnet)
+    resnet.get_by_role("button", name="Collapse all").click()
+    assert rows(resnet) == ["(all)"]
+    row(resnet, "(all)").locator(".fw-twisty").click()
+    assert rows(resnet) == ["(all)", "model", "In[5]:3", "optimizer"]
+    resnet.get_by_role("button", name="Expand all").click()
+    assert resnet.locator(".fw-grid").get_attribute("aria-rowcount") == "71"
+    resnet.get_by_label("Open", exact=True).select_option("3")
+    assert len(rows(resnet)) == 14
+
+    resnet.locator(".fw-sort", has_text=re.compile("^FLOPs")).click()
+    assert rows(resnet)[:4] == ["(all)", "model", "layer3", "layer2"]
+    resnet.locator(".fw-sort", has_text="module").click()
+    assert rows(resnet)[2:5] == ["avgpool", "bn1", "conv1"]
+
+    resnet.get_by_placeholder("Search").fill("downsample")
+    resnet.get_by_text("4 matches").wait_for()
+    assert rows(resnet).count("downsample") == 4
+    assert "maxpool" not in rows(resnet)
+    resnet.get_by_placeholder("Search").fill("")
+    resnet.get_by_text("4 matches").wait_for(state="detached")
+    assert "maxpool" in rows(resnet)
+
+
+def test_conventions_switch_without_python(workbench: Session, resnet: Locator) -> None:
+    before = resnet.locator(".fw-figures").inner_text()
+    conv1 = row(resnet, "conv1").locator(".fw-cell").nth(1)
+    standard = conv1.inner_text()
+    # The kernel is busy, and still everything changes.
+    ask_later = "import time; time.sleep(3)"
+    workbench.page.evaluate(
+        "code => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        ".requestExecute({ code })",
+        ask_later,
+    )
+    resnet.get_by_label("Convention").select_option("contractions")
+    assert "[contractions]" in resnet.locator(".fw-figures").inner_text()
+    assert resnet.locator(".fw-figures").inner_text() != before
+    assert conv1.inner_text() == standard
+    assert row(resnet, "bn1").locator(".fw-cell").nth(1).inner_text() == "0"
+    resnet.page.wait_for_timeout(3000)
+    assert ask(workbench, "print(view.convention)") == "contractions"
+
+
+def test_the_keyboard_reaches_everything(workbench: Session, resnet: Locator) -> None:
+    cells = workbench.page.locator(".jp-Cell").count()
+    resnet.locator(".fw-grid").focus()
+    press = workbench.page.keyboard.press
+    press("Home")
+    assert active(resnet) == "(all)"
+    press("ArrowDown")
+    press("ArrowDown")
+    assert active(resnet) == "conv1"
+    press("ArrowLeft")
+    assert active(resnet) == "model"
+    press("Enter")
+    assert rows(resnet) == ["(all)", "model", "In[5]:3", "optimizer"]
+    press("ArrowRight")
+    press("l")
+    assert active(resnet) == "layer1"
+    press("End")
+    assert active(resnet) == "optimizer"
+    # Into the cells of the row, and out again.
+    press("ArrowRight")
+    press("ArrowRight")
+    assert resnet.locator(".fw-active-cell").inner_text() == "51.1 M"
+    press("Escape")
+    press("Home")
+    # Letters that are JupyterLab's commands are only letters here.
+    press("b")
+    press("a")
+    press("d")
+    press("d")
+    resnet.page.wait_for_timeout(800)
+    workbench.page.keyboard.type("avg")
+    assert workbench.page.locator(".jp-Cell").count() == cells
+    # A widget's messages wait while Python draws a chart.
+    chart(resnet)
+    resnet.page.wait_for_timeout(300)
+    assert ask(workbench, "print(view.selected)") == "model.avgpool"
+
+
+def test_a_fold_opens_from_the_keyboard(resnet: Locator) -> None:
+    row(resnet, "1 … 5").click()
+    resnet.page.keyboard.press(" ")
+    assert "1 … 5" not in rows(resnet)
+    assert active(resnet) == "1"
+    resnet.page.keyboard.press(" ")
+    assert "1 … 5" in rows(resnet)
+
+
+def test_the_chart_and_the_details_follow_the_selection(
+    workbench: Session, resnet: Locator
+) -> None:
+    first = chart(resnet)
+    row(resnet, "layer2").click()
+    second = chart(resnet)
+    assert second != first
+    assert resnet.locator(".fw-heading").inner_text().startswith("model.layer2")
+    formula = resnet.locator(".fw-formula").first.inner_text()
+    assert re.fullmatch(r"4·n·c·k = 4·[\d·]+ = [\d,]+", formula)
+    resnet.get_by_label("Bars").select_option("seconds")
+    assert chart(resnet) != second
+    alt = resnet.locator(".fw-chart img").get_attribute("alt")
+    assert alt == "Bar chart: kernel time inside model.layer2"
+
+
+def test_python_sets_and_observes(workbench: Session, resnet: Locator) -> None:
+    ask(workbench, "view.selected = 'layer3.4.conv2'; view.convention = 'article'")
+    row(resnet, "conv2").first.wait_for()
+    resnet.page.wait_for_timeout(300)
+    assert resnet.locator(".fw-heading").inner_text().startswith("model.layer3.4.conv2")
+    assert "[article]" in resnet.locator(".fw-figures").inner_text()
+    ask(workbench, "view.expanded = ['', 'model']; view.sort = '-seconds'")
+    resnet.page.wait_for_timeout(300)
+    assert "conv2" not in rows(resnet)
+    assert rows(resnet)[:4] == ["(all)", "model", "layer3", "layer2"]
+    row(resnet, "layer3").click()
+    resnet.page.keyboard.press("ArrowRight")
+    resnet.page.wait_for_timeout(600)
+    # A widget's messages wait while Python draws a chart.
+    chart(resnet)
+    resnet.page.wait_for_timeout(300)
+    assert ask(workbench, "print(view.selected, 'model.layer3' in view.expanded)") == (
+        "model.layer3 True"
+    )
+    assert "no module has the path" in ask(workbench, "view.selected = 'nothing'")
+
+
+def test_two_views_of_one_report_are_independent(workbench: Session) -> None:
+    workbench.again([BY_HAND, "r = reports.resnet(); FlopsView(r)", "FlopsView(r)"])
+    first, second = (workbench.page.locator(".ipyflops-widget").nth(index) for index in (0, 1))
+    second.wait_for()
+    first.get_by_label("Convention").select_option("contractions")
+    first.get_by_role("button", name="Collapse all").click()
+    assert rows(first) == ["model"]
+    assert "layer1" in rows(second)
+    assert "[standard]" in second.locator(".fw-figures").inner_text()
+
+
+def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locator) -> None:
+    resnet.get_by_role("button", name="Choose the columns").click()
+    resnet.locator(".fw-menu").get_by_label("MACs").check()
+    assert resnet.get_by_role("columnheader", name=re.compile("^MACs")).count() == 1
+    workbench.page.keyboard.press("Escape")
+    edge = resnet.get_by_label("Width of FLOPs", exact=True)
+    before = int(edge.get_attribute("aria-valuenow") or 0)
+    edge.focus()
+    workbench.page.keyboard.press("ArrowRight")
+    assert int(edge.get_attribute("aria-valuenow") or 0) == before + 10
+    resnet.get_by_role("button", name="Copy the rows shown").click()
+    resnet.get_by_role("button", name="Copy as Markdown").click()
+    resnet.get_by_text("rows copied").wait_for()
+    text = workbench.page.evaluate("() => navigator.clipboard.readText()")
+    assert text.startswith("| module | type | FLOPs | MACs |")
+    resnet.get_by_role("button", name="Copy the rows shown").click()
+    resnet.get_by_role("button", name="Copy as tab-separated values").click()
+    workbench.page.wait_for_timeout(200)
+    text = workbench.page.evaluate("() => navigator.clipboard.readText()")
+    assert text.splitlines()[1].split("\t")[:3] == ["(all)", "", "23208882136"]
+
+
+def test_ten_thousand_modules_show_at_once(workbench: Session) -> None:
+    widget = workbench.again([BY_HAND + MANY, "FlopsView(many(10_000))"])
+    widget.get_by_role("button", name="Expand all").click()
+    grid = widget.locator(".fw-grid")
+    assert grid.get_attribute("aria-rowcount") == "10002"
+    assert widget.locator(".fw-body > .fw-row").count() < 60
+    most = grid.evaluate(
+        """async grid => {
+            const times = [];
+            for (let step = 0; step < 60; step++) {
+                const start = performance.now();
+                grid.scrollTop += 160;
+                grid.dispatchEvent(new Event('scroll'));
+                grid.getBoundingClientRect();
+                times.push(performance.now() - start);
+                await new Promise(requestAnimationFrame);
+            }
+            return times.sort((a, b) => a - b)[50];
+        }"""
+    )
+    assert most < 50  # milliseconds for a frame; the slowest ten are the machine's
+    grid.focus()
+    workbench.page.keyboard.press("End")
+    assert active(widget) == "leaf8"
+
+
+def test_what_users_write_is_shown_as_text(workbench: Session) -> None:
+    workbench.page.evaluate("() => { window.alert = () => { window.attacked = true; }; }")
+    widget = workbench.again([BY_HAND, "FlopsView(reports.hostile())"])
+    widget.get_by_role("button", name="Expand all").click()
+    assert "<img src=x onerror=alert(1)>" in rows(widget)
+    for tab in ("Operators", "Lines", "Modules"):
+        widget.get_by_role("tab", name=tab).click()
+        widget.locator(".fw-body > .fw-row").nth(1).click()
+        workbench.page.wait_for_timeout(150)
+    assert widget.locator("img").count() == 1  # the chart
+    assert widget.locator(".fw-error").count() == 1
+    assert not workbench.page.evaluate("() => window.attacked === true")
+
+
+def test_dark_pages_get_dark_charts(workbench: Session, resnet: Locator) -> None:
+    light = chart(resnet)
+    workbench.command("apputils:change-theme", theme="JupyterLab Dark")
+    resnet.locator("xpath=self::*[@data-theme='dark']").wait_for()
+    dark = chart(resnet)
+    color = resnet.evaluate("element => getComputedStyle(element).color")
+    workbench.command("apputils:change-theme", theme="JupyterLab Light")
+    resnet.locator("xpath=self::*[@data-theme='light']").wait_for()
+    assert dark != light
+    assert "dfe3e8" in dark
+    assert min(map(int, re.findall(r"\d+", color)[:3])) > 150
+
+
+def test_a_failed_cell_says_so_and_an_empty_one_has_no_table(workbench: Session) -> None:
+    cells = [REAL, "%%flops\npass", "%%flops\nnet[0](x)\nnet(x.T)"]
+    widget = workbench.again(cells)
+    assert "incomplete: RuntimeError" in widget.locator(".fw-error").inner_text()
+    empty = workbench.page.locator(".ipyflops-widget").first
+    assert "no operator ran" in empty.inner_text()
+    assert empty.locator(".fw-grid").count() == 0
