@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from dataclasses import replace
 
+from ipyflops import first_calls
 from ipyflops.conventions import Convention, within_layer
 from ipyflops.marks import LineKey, Location
 from ipyflops.places import Place
@@ -21,6 +22,7 @@ def build_report(
     convention: Convention,
     complete: bool,
     error: str,
+    device: str = "cpu",
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -29,7 +31,7 @@ def build_report(
     scopes : Scopes or None
         None where nothing was ever counted.
     recorder : Recorder
-    convention, complete, error
+    convention, complete, error, device
         See `Report`.
     """
     tables = _Tables(scopes)
@@ -38,6 +40,7 @@ def build_report(
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
     ]
+    notes += first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),
         lines=tuple(tables.lines),
@@ -47,6 +50,7 @@ def build_report(
         complete=complete,
         error=error,
         notes=tuple(notes),
+        device=device,
     )
 
 

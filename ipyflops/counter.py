@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops import compiled, conventions
+from ipyflops import clock, compiled, conventions
 from ipyflops.building import build_report
 from ipyflops.conventions import Convention
 from ipyflops.formulas import UNKNOWN, Call, Free, Verdict, lookup
@@ -88,7 +87,8 @@ class FlopCounter(TorchDispatchMode):
         super().__init__()
         self._convention = conventions.check(convention)
         self._source = source
-        self._clock = time.perf_counter_ns if device_time else _no_time
+        self._clock = clock.now if device_time else clock.stopped
+        self._cuda = clock.cuda_clock() if device_time else None
         self._recorder = Recorder()
         self._bound: dict[int, tuple[Verdict, Any]] = {}
         self._scopes: Scopes
@@ -142,12 +142,15 @@ class FlopCounter(TorchDispatchMode):
     @property
     def report(self) -> Report:
         """What was counted so far; incomplete while the block is open, or if it was cut short."""
+        if self._cuda is not None:
+            self._cuda.resolve()
         return build_report(
             self._scopes if self._entered else None,
             self._recorder,
             convention=self._convention,
             complete=self._depth == 0 and not self._error,
             error=self._error,
+            device=(self._cuda and self._cuda.device) or "cpu",
         )
 
     # --- one operator --------------------------------------------------------------------------
@@ -183,17 +186,26 @@ class FlopCounter(TorchDispatchMode):
             kernel = python_kernel(func, args, kwargs)
             if kernel is not None:
                 return self._run_custom(func, kernel, args, kwargs, location)
+        cuda = self._cuda
+        span = None if cuda is None else cuda.begin(args, kwargs)
         clock = self._clock
         start = clock()
         out = func(*args, **kwargs)
         nanoseconds = clock() - start
+        if span is not None:
+            cuda.end(span)  # type: ignore[union-attr]
         key = call_key(func, verdict, args, kwargs)
         entry = location.entries.get(key)
         if entry is None or entry.sums is not None:
             call = Call(func, args, kwargs, out)
             entry = self._recorder.record(location, key, call, verdict)
+            if entry.first < 0 and span is None:
+                entry.first = nanoseconds
         entry.calls += 1
-        entry.nanoseconds += nanoseconds
+        if span is None:
+            entry.nanoseconds += nanoseconds
+        else:
+            cuda.keep(span, entry)  # type: ignore[union-attr]
         return out
 
     def _run_custom(
@@ -235,10 +247,6 @@ class FlopCounter(TorchDispatchMode):
 def _is_plain(kind: type) -> bool:
     """Whether tensors of a type are counted as they are, instead of what they wrap."""
     return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
-
-
-def _no_time() -> int:
-    return 0
 
 
 def _source_of(frame: FrameType) -> Source:

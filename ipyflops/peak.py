@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-from torch.utils import benchmark
 
 from ipyflops import ceiling_cache
 from ipyflops.ceilings import Peak, Rate
@@ -26,8 +25,12 @@ SECONDS, LONGEST = 0.25, 0.5
 BYTES = 128 * 1024**2
 MOST_RUNS = 1000
 
-#: Waits for what the accelerator still computes, and gives the time in seconds.
-clock: Callable[[], float] = benchmark.timer
+
+def clock() -> float:
+    """Wait for what the accelerator still computes, and give the time in seconds."""
+    from torch.utils.benchmark import timer  # takes long to import
+
+    return timer()
 
 
 def peak(

@@ -46,16 +46,19 @@ class Entry:
     signature : Signature
         Of one call; where `sums` is given, only its operator and verdict mean something.
     calls, nanoseconds : int
+    first : int
+        Nanoseconds of the first call; -1 where they are not known.
     sums : CallSums or None
         For calls that differ from each other.
     """
 
-    __slots__ = ("calls", "nanoseconds", "signature", "sums")
+    __slots__ = ("calls", "first", "nanoseconds", "signature", "sums")
 
     def __init__(self, signature: Signature, sums: CallSums | None = None) -> None:
         self.signature = signature
         self.calls = 0
         self.nanoseconds = 0
+        self.first = -1
         self.sums = sums
 
 
@@ -124,6 +127,9 @@ class Recorder:
         self._signatures: dict[Key, Signature] = {}
         #: What formulas failed with, by operator.
         self.failures: dict[str, str] = {}
+        #: All entries whose calls are alike, and the first of each operator.
+        self.entries: list[Entry] = []
+        self.first: dict[str, Entry] = {}
 
     def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
         """Give the entry of a call that has none yet, or whose cost has to be added up."""
@@ -135,6 +141,8 @@ class Recorder:
                     self._signatures.clear()
                 signature = self._signatures[key] = self._signature(call, verdict, location.line)
             entry = entries[key] = Entry(signature)
+            self.entries.append(entry)
+            self.first.setdefault(signature.operator, entry)
             return entry
         signature = self._signature(call, verdict, location.line)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
