@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
@@ -15,44 +11,20 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import ipyflops
-from ipyflops import Report, session
-from ipyflops.options import OPTIONS
-from tests.shells import Done, fresh_shell, run, variables
-
-SETUP = """\
-import torch
-model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())
-x = torch.ones(2, 3)
-"""
-FLOPS = 2 * 2 * 3 * 4 + 2 * 4  # of model(x)
-ARTICLE = (2 * 3 - 1) * 8 + 8
+from ipyflops import Report
+from tests.counted import ARTICLE, FLOPS, Shown, last, model_shell, recorded_views
+from tests.shells import Done, run, variables
 
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    monkeypatch.setattr(session, "_last", None)
-    with fresh_shell("ipyflops") as shell:
-        run(shell, SETUP)
+    with model_shell(monkeypatch) as shell:
         yield shell
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Report, dict[str, Any]]]:
-    """What the views are asked to show, in their place."""
-    calls: list[tuple[Report, dict[str, Any]]] = []
-
-    def mime_bundle(report: Report, **options: Any) -> dict[str, str]:
-        calls.append((report, options))
-        return {"text/plain": "<the report>"}
-
-    monkeypatch.setattr("ipyflops.views.mime_bundle", mime_bundle)
-    return calls
-
-
-def last() -> Report:
-    report = ipyflops.last()
-    assert report is not None
-    return report
+def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    return recorded_views(monkeypatch)
 
 
 def usage_error(done: Done) -> str:
@@ -189,9 +161,7 @@ def test_quiet_shows_nothing(shell: InteractiveShell) -> None:
     assert (done.out, done.err) == ("", "")
 
 
-def test_the_options_reach_the_views(
-    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
-) -> None:
+def test_the_options_reach_the_views(shell: InteractiveShell, shown: Shown) -> None:
     run(shell, "%flops model(x)")
     run(shell, "%flops -d 2 --by lines --per 6:token --view text model(x)")
     assert [options for _, options in shown] == [
@@ -345,9 +315,7 @@ def test_a_wrong_option_is_refused_before_the_run(
 # --- shown again ---------------------------------------------------------------------------------
 
 
-def test_the_last_report_is_shown_again(
-    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
-) -> None:
+def test_the_last_report_is_shown_again(shell: InteractiveShell, shown: Shown) -> None:
     run(shell, "%flops -q -c article model(x)")
     report = last()
     done = run(shell, "%flops")
@@ -381,172 +349,3 @@ def test_the_last_report_can_be_had_stored_saved_and_compared(
 def test_there_may_be_no_last_report(shell: InteractiveShell) -> None:
     assert usage_error(run(shell, "%flops")).startswith("there is no report yet")
     assert usage_error(run(shell, "%flops --by lines")).startswith("there is no report yet")
-
-
-# --- failed cells --------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore:To exit:UserWarning")  # IPython's, on SystemExit
-@pytest.mark.parametrize(
-    ("statement", "error"),
-    [
-        ("1/0", "ZeroDivisionError: division by zero"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("raise ValueError('<b>')", "ValueError: <b>"),
-        ("model(torch.ones(1, 7))", "RuntimeError: mat1 and mat2"),
-    ],
-)
-def test_of_a_failed_cell_the_report_is_shown_and_the_error_raised(
-    shell: InteractiveShell, tmp_path: Path, statement: str, error: str
-) -> None:
-    done = run(shell, f"%%flops -v kept --save {tmp_path}/run.json\ny = model(x)\n{statement}")
-    assert type(done.error).__name__ == error.partition(":")[0]
-    report = last()
-    assert not report.complete
-    assert report.error.startswith(error)
-    assert report.flops == FLOPS
-    assert shell.user_ns["kept"] is report
-    assert Report.load(tmp_path / "run.json") == report
-    assert done.out.index("incomplete") < done.out.rindex(error.partition(":")[0])
-    assert f"{FLOPS} FLOPs" in done.out
-
-
-def test_the_error_object_is_the_one_that_was_raised(shell: InteractiveShell) -> None:
-    done = run(
-        shell, "%%flops -q\ncause = KeyError(1)\nboom = ValueError(2)\nraise boom from cause"
-    )
-    assert done.error is shell.user_ns["boom"]
-    assert done.error.__cause__ is shell.user_ns["cause"]
-    assert done.error.__context__ is None
-
-
-def test_the_context_of_an_error_is_kept(shell: InteractiveShell) -> None:
-    run(
-        shell,
-        "def inner():\n"
-        "    try:\n"
-        "        {}['inner']\n"
-        "    except KeyError:\n"
-        "        1/0\n"
-        "try:\n"
-        "    [][1]\n"
-        "except IndexError:\n"
-        "    try:\n"
-        "        %flops -q inner()\n"
-        "    except ZeroDivisionError as e:\n"
-        "        chain = [type(e), type(e.__context__), type(e.__context__.__context__)]",
-    )
-    assert shell.user_ns["chain"] == [ZeroDivisionError, KeyError, IndexError]
-
-
-def test_an_error_can_be_caught_around_the_magic(shell: InteractiveShell) -> None:
-    done = run(shell, "try:\n    %flops -q 1/0\nexcept ZeroDivisionError:\n    caught = True")
-    assert done.error is None
-    assert shell.user_ns["caught"]
-    assert not last().complete
-
-
-def test_a_view_that_fails_does_not_hide_the_cells_error(
-    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(report: Report, **options: Any) -> dict[str, str]:
-        raise LookupError("of the view")
-
-    monkeypatch.setattr("ipyflops.views.mime_bundle", broken)
-    done = run(shell, "%%flops\n1/0")
-    assert type(done.error) is ZeroDivisionError
-    assert done.err == "ipyflops: LookupError: of the view\n"
-    assert type(run(shell, "%%flops\n1").error) is LookupError
-
-
-def test_of_a_cell_that_cannot_be_compiled_there_is_no_report(shell: InteractiveShell) -> None:
-    done = run(shell, "%%flops\nx = = 1")
-    assert type(done.error) is SyntaxError
-    assert ipyflops.last() is None
-    assert "FLOPs" not in done.out
-
-
-def test_no_mode_is_left_behind(shell: InteractiveShell) -> None:
-    count = "len(torch.utils._python_dispatch._get_current_dispatch_mode_stack())"
-    for cell in ("%%flops -q\n1/0", "%%flops -q\nraise KeyboardInterrupt", "%%flops -q\nmodel(x)"):
-        run(shell, cell)
-        assert run(shell, count).result == 0
-    assert run(shell, f"%flops -q {count}").result == 1
-
-
-# --- configuration and help ----------------------------------------------------------------------
-
-
-def test_defaults_are_configured(
-    shell: InteractiveShell, shown: list[tuple[Report, dict[str, Any]]]
-) -> None:
-    run(
-        shell,
-        "%config FlopsMagics.convention = 'article'\n"
-        "%config FlopsMagics.by = 'lines'\n"
-        "%config FlopsMagics.view = 'text'\n"
-        "%config FlopsMagics.depth = 4\n"
-        "%config FlopsMagics.device_time = False",
-    )
-    run(shell, "%flops model(x)")
-    run(shell, "%flops -c standard --by modules --view html -d 0 model(x)")
-    assert [options for _, options in shown] == [
-        {"view": "text", "by": "lines", "depth": 4, "per": None},
-        {"view": "html", "by": "modules", "depth": 0, "per": None},
-    ]
-    assert [report.convention for report, _ in shown] == ["article", "standard"]
-    assert last().seconds == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("convention", "bogus"), ("by", "module"), ("view", "table"), ("depth", -1)],
-)
-def test_a_wrong_default_is_refused(
-    shell: InteractiveShell, name: str, value: object, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = run(shell, f"%config FlopsMagics.{name}").result
-    run(shell, f"%config FlopsMagics.{name} = {value!r}")
-    assert f"'{name}' trait" in caplog.text
-    assert run(shell, f"%config FlopsMagics.{name}").result == before
-
-
-def test_the_configuration_explains_itself(shell: InteractiveShell) -> None:
-    out = run(shell, "%config FlopsMagics").out
-    for name in ("convention", "by", "view", "depth", "device_time"):
-        assert f"FlopsMagics.{name}=" in out
-
-
-@pytest.mark.parametrize("question", ["%flops?", "%%flops?", "?%flops"])
-def test_help_explains_everything(
-    shell: InteractiveShell, question: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("IPython.core.page.page", lambda text, **_: print(text["text/plain"]))
-    out = run(shell, question).out
-    for option in OPTIONS:
-        for flag in option.flags:
-            assert bool(re.search(rf"(?<![\w-]){flag}(?![\w-])", out)) == option.available, flag
-    for word in ("standard", "contractions", "article", "%config FlopsMagics", "ipyflops.last()"):
-        assert word in out
-    assert max(map(len, out.splitlines())) <= 100
-
-
-def test_the_examples_of_the_help_work(
-    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run(shell, "smaller, tokens = model[0], x")
-    magic = shell.find_line_magic("flops")
-    assert magic is not None
-    text = inspect.cleandoc(magic.__doc__ or "").partition("Examples\n--------\n::\n")[2]
-    text = text.partition("In Python:")[0]
-    cells = [re.sub(r" {3,}\w.*", "", block) for block in inspect.cleandoc(text).split("\n\n")]
-    ran = 0
-    for block in cells:
-        for cell in [block] if block.startswith("%%") else block.splitlines():
-            done = run(shell, cell)
-            assert done.error is None, cell
-            ran += 1
-    assert ran == 9
-    assert os.listdir(tmp_path) == ["base.json"]
