@@ -14,6 +14,9 @@ from ipyflops.report import Report
 from ipyflops.scopes import Scopes
 from ipyflops.tables import Line, Row, Scope, Signature
 
+#: How many modules a note names.
+MOST_NAMES = 4
+
 
 def build_report(
     scopes: Scopes | None,
@@ -36,7 +39,8 @@ def build_report(
     """
     tables = _Tables(scopes)
     tables.add(scopes.root if scopes is not None else Place(None, "", "", "root"))
-    notes = [
+    notes = [*(scopes.notes if scopes is not None else ()), *tables.notes()]
+    notes += [
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
     ]
@@ -64,6 +68,18 @@ class _Tables:
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
+        self._scripted: list[str] = []
+
+    def notes(self) -> list[str]:
+        """What the tables cannot show."""
+        if not self._scripted:
+            return []
+        names = ", ".join(self._scripted[:MOST_NAMES])
+        more = len(self._scripted) - MOST_NAMES
+        return [
+            f"TorchScript does not show its submodules: {names}"
+            f"{f' and {more} more' if more > 0 else ''} counted as a whole"
+        ]
 
     def add(self, root: Place) -> None:
         """Add a place and all below it; without recursion, for models nested a thousand deep."""
@@ -73,6 +89,8 @@ class _Tables:
             if place.kind == "code" and not any(one.entries for one in place.locations.values()):
                 continue  # a line that made views and no more
             index = parent
+            if place.scripted:
+                self._scripted.append(place.name)
             if not place.folded:
                 index = len(self.scopes)
                 self.scopes.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops import clock, compiled, conventions
+from ipyflops import clock, compiled, conventions, stack, threads
 from ipyflops.building import build_report
 from ipyflops.conventions import Convention
 from ipyflops.formulas import UNKNOWN, Call, Free, Verdict, lookup
@@ -28,6 +30,9 @@ from ipyflops.unfolding import Watch, python_kernel, unfolded
 _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
 #: What a tensor class has in the place of a handler of its own.
 _NO_DISPATCH = torch.Tensor.__torch_dispatch__
+#: What makes a graph of a program while it runs (make_fx, AOTAutograd), if something does.
+_tracer = torch._C._get_dispatch_mode
+_PROXY = torch._C._TorchDispatchModeKey.PROXY
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,16 @@ class FlopCounter(TorchDispatchMode):
     Entering the same counter again adds to what it has counted. Counters can be nested; each counts
     all that runs in its own block.
 
+    What is counted where a program does several things at once:
+
+    - another asyncio task on the same loop is not counted, and may have a counter of its own;
+    - a thread that starts within the block is counted, so those of a thread pool made there and of
+      `torch.nn.DataParallel`, until the thread or the block ends;
+    - a thread that was there before the block is not; if it belongs to a pool and had work to do,
+      the report says so (on Linux, where this can be seen);
+    - another process is not, as a worker of a `torch.utils.data.DataLoader`: the report says so
+      where it was forked.
+
     Examples
     --------
     >>> model = torch.nn.Linear(4, 3)
@@ -93,7 +108,8 @@ class FlopCounter(TorchDispatchMode):
         self._bound: dict[int, tuple[Verdict, Any]] = {}
         self._scopes: Scopes
         self._entered = False
-        self._depth = 0
+        #: How often the block is open, by thread.
+        self._depths: dict[int, int] = {}
         self._error = ""
 
     # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
@@ -107,16 +123,17 @@ class FlopCounter(TorchDispatchMode):
     # --- the block -----------------------------------------------------------------------------
 
     def __enter__(self) -> FlopCounter:
-        if self._entered:
-            self._scopes.sequence.skip()
-        else:
+        if not self._entered:
             source = self._source or _source_of(sys._getframe(1))
             self._scopes = Scopes(source.filename, source.name)
             self._entered = True
-        self._depth += 1
+        if not self._depths:
+            self.outside = threads.Outside()
+            threads.follow(self)
         compiled.step_aside()
-        _counting.set((*_counting.get(), id(self)))
-        super().__enter__()
+        thread = threading.get_ident()
+        self._depths[thread] = self._depths.get(thread, 0) + 1
+        self.step_into_thread()
         return self
 
     def __exit__(
@@ -125,19 +142,38 @@ class FlopCounter(TorchDispatchMode):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        super().__exit__(exc_type, exc_val, exc_tb)
-        compiled.step_back()
+        thread = threading.get_ident()
+        depth = self._depths.pop(thread, 1) - 1
+        if depth:
+            self._depths[thread] = depth
+        else:
+            self.step_out_of_thread()
         active = list(_counting.get())
         if id(self) in active:
             active.remove(id(self))
         _counting.set(tuple(active))
-        self._depth -= 1
+        compiled.step_back()
         if exc_type is not None:
-            text = str(exc_val).strip()
-            self._error = f"{exc_type.__name__}: {text}" if text else exc_type.__name__
-        if self._depth == 0:
+            self._error = _described(exc_type, exc_val)
+        if not self._depths:
+            threads.unfollow(self)
+            self._scopes.notes.update(dict.fromkeys(self.outside.notes()))
             self._scopes.release(sys._getframe(1))
             self._bound.clear()
+
+    def step_into_thread(self) -> None:
+        """Count what this thread runs; nothing changes where that is so already."""
+        _counting.set((*_counting.get(), id(self)))
+        if not stack.contains(self):
+            self._scopes.begin_thread()
+            stack.enter(self)
+
+    def step_out_of_thread(self) -> bool:
+        """Stop counting what this thread runs; False if an operator runs now, which has to end."""
+        if not stack.contains(self):
+            return False
+        stack.leave(self)
+        return True
 
     @property
     def report(self) -> Report:
@@ -148,7 +184,7 @@ class FlopCounter(TorchDispatchMode):
             self._scopes if self._entered else None,
             self._recorder,
             convention=self._convention,
-            complete=self._depth == 0 and not self._error,
+            complete=not self._depths and not self._error,
             error=self._error,
             device=(self._cuda and self._cuda.device) or "cpu",
         )
@@ -162,9 +198,8 @@ class FlopCounter(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if types and not all(map(_is_plain, types)):
-            # A tensor that wraps others: let it unfold, and count what it does with those.
-            return NotImplemented
+        if types and not (all(map(_is_plain, types)) and _tracer(_PROXY) is None):
+            return self._let_unfold(func, types, args, kwargs or {})
         if kwargs is None:
             kwargs = {}
         scopes = self._scopes
@@ -208,6 +243,26 @@ class FlopCounter(TorchDispatchMode):
             cuda.keep(span, entry)  # type: ignore[union-attr]
         return out
 
+    def _let_unfold(
+        self,
+        func: Any,
+        types: tuple[type, ...],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Let tensors that wrap others unfold, to count what they do with those.
+
+        Where a graph is being made of a program, nothing is counted: nothing really runs.
+        """
+        if FunctionalTensor in types or all(map(_is_plain, types)):
+            return func(*args, **kwargs)
+        first = stack.others(FlopCounter)
+        if not first:
+            return NotImplemented
+        # The tensor would now be asked before the user's modes below this one. They come first.
+        with stack.beneath(self, first):
+            return func(*args, **kwargs)
+
     def _run_custom(
         self,
         func: Any,
@@ -235,11 +290,11 @@ class FlopCounter(TorchDispatchMode):
         """Make a function count that is called from inside an operator, where nothing counts."""
 
         def counted(*args: Any, **kwargs: Any) -> Any:
-            TorchDispatchMode.__enter__(self)
+            stack.enter(self)
             try:
                 return function(*args, **kwargs)
             finally:
-                TorchDispatchMode.__exit__(self, None, None, None)
+                stack.leave(self)
 
         return counted
 
@@ -247,6 +302,15 @@ class FlopCounter(TorchDispatchMode):
 def _is_plain(kind: type) -> bool:
     """Whether tensors of a type are counted as they are, instead of what they wrap."""
     return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
+
+
+def _described(kind: type[BaseException], error: BaseException | None) -> str:
+    """An error in one line; without its text where that cannot be had."""
+    try:
+        text = str(error).strip()
+    except Exception:
+        text = ""
+    return f"{kind.__name__}: {text}" if text else kind.__name__
 
 
 def _source_of(frame: FrameType) -> Source:

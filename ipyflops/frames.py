@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
@@ -19,9 +20,14 @@ DROPOUT = 8  # it is torch.nn.functional.dropout or a sibling
 CALL = 16  # it is the function through which a module is called
 CONSTRUCTOR = 32  # it is an __init__
 SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it lives
+COMPILED = 128  # through it torch.compile calls what it has compiled, here the eager code
 
 _MODULE_FILE = torch.nn.modules.module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
+_TORCH = os.path.dirname(torch.__file__)
+#: Where no frame holds a variable of the user's.
+_NOT_THE_USERS = (_TORCH + os.sep, os.path.dirname(__file__) + os.sep)
+_COMPILER_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
 _ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
 _DROPOUT_NAMES = frozenset(
     {
@@ -48,6 +54,8 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = CALL if code.co_name == "_call_impl" else 0
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
+    elif file == _COMPILER_FILE:
+        kind = COMPILED
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
     if file == user_file:
@@ -87,19 +95,28 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
     return found
 
 
-def user_frames(frame: FrameType, user_file: str) -> list[FrameType]:
-    """The frames around `frame` that may hold the user's variables.
+def user_frames(
+    frame: FrameType, user_file: str, thread: int
+) -> tuple[list[FrameType], list[FrameType]]:
+    """The frames that may hold the user's variables, in the order in which to look.
 
-    Those of the user's file, the outermost first; where there is none, all that are not torch's,
-    from the inside out.
+    First those of the user's file, the outermost first; then all others around that are neither
+    torch's nor ours, from the inside out, and at last those of the thread that entered the block.
     """
-    around: list[FrameType] = []
-    current = frame.f_back
-    while current is not None:
-        around.append(current)
-        current = current.f_back
+    around = list(_around(frame.f_back))
+    if threading.get_ident() != thread:
+        around.extend(_around(sys._current_frames().get(thread)))
     in_file = [one for one in around if one.f_code.co_filename == user_file]
-    if in_file:
-        return in_file[::-1]
-    own = os.path.dirname(torch.__file__)
-    return [one for one in around if not one.f_code.co_filename.startswith(own)]
+    others = [
+        one
+        for one in around
+        if one.f_code.co_filename != user_file
+        and not one.f_code.co_filename.startswith(_NOT_THE_USERS)
+    ]
+    return in_file[::-1], others
+
+
+def _around(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -6,6 +6,7 @@ that counting keeps no module alive.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ class Place:
         The layer of the article that this place is, where plain operators have to be read as one.
     folded : bool
         Whether it is no node of its own in a report, but part of its parent.
+    scripted : bool
+        Whether it is TorchScript, which calls its submodules out of sight.
     calls, parameters : int
     locations : dict
         Its locations (see `ipyflops.marks`) by line, phase and whether a constructor is at work.
@@ -51,6 +54,7 @@ class Place:
         "name",
         "parameters",
         "parent",
+        "scripted",
         "type",
         "user_frames",
     )
@@ -71,6 +75,7 @@ class Place:
         self.kind = kind
         self.layer = layer
         self.folded = folded
+        self.scripted = False
         self.calls = 0
         self.parameters = 0
         self.locations: dict[Hashable, Location] = {}
@@ -146,7 +151,7 @@ class Place:
         """The place below this one at registered names, with the containers in between."""
         place, module = self, parent
         for name in names:
-            module = submodules(module)[name]
+            module = original(submodules(module)[name])
             key = ("module", name)
             child = place._children.get(key)
             if child is None or (child.holder is not module and child.holder is not None):
@@ -190,9 +195,10 @@ class Place:
     ) -> Place:
         child = Place(self, name, type(holder).__name__, kind)
         child._reference = weakref.ref(holder)
-        if isinstance(holder, torch.nn.Module):
+        if issubclass(type(holder), torch.nn.Module):
+            child.scripted = issubclass(type(holder), torch.jit.ScriptModule)
             child.parameters = count_parameters(holder)
-            child.layer = "linear" if isinstance(holder, torch.nn.Linear) else None
+            child.layer = "linear" if issubclass(type(holder), torch.nn.Linear) else None
         self._children[key] = child
         return child
 
@@ -223,7 +229,7 @@ class DescendantNames:
         if names is None:
             # It may have been registered since.
             for name, child in submodules(parent).items():
-                if child is module:
+                if original(child) is module:
                     names = self._found[id(module)] = (name,)
         return names
 
@@ -237,12 +243,24 @@ class DescendantNames:
             holder = follow(parent, names)
             if holder is None:
                 continue
-            for name, child in submodules(holder).items():
+            for name, held in submodules(holder).items():
+                child = original(held)
                 if child is not None and id(child) not in self._seen:
                     self._seen.add(id(child))
                     self._found[id(child)] = (*names, name)
                     frontier.append((*names, name))
         self._frontier = frontier
+
+
+def original(value: Any) -> Any:
+    """The module that ``torch.compile`` made a module of; anything else as it is.
+
+    What is compiled is called by its own name, as if the wrapper were not there.
+    """
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    if compiler is not None and type(value) is compiler.OptimizedModule:
+        return submodules(value).get("_orig_mod")
+    return value
 
 
 def submodules(module: torch.nn.Module) -> Mapping[str, Any]:
@@ -266,27 +284,28 @@ def follow(module: torch.nn.Module, names: Iterable[str]) -> torch.nn.Module | N
     for name in names:
         if found is None:
             return None
-        found = submodules(found).get(name)
+        found = original(submodules(found).get(name))
     return found
 
 
 def attribute_name(owner: object, module: torch.nn.Module) -> str | None:
     """The attribute of `owner` that holds a module unregistered, also in a list or dictionary."""
     for name, value in vars_of(owner).items():
-        if value is module:
+        if original(value) is module:
             return name
-        if isinstance(value, (list, tuple)):
+        # By the type itself: `isinstance` would ask the object for its class.
+        if issubclass(type(value), (list, tuple)):
             for index, item in enumerate(value):
                 if item is module:
                     return f"{name}.{index}"
-        elif isinstance(value, dict) and name not in ("_modules", "_parameters", "_buffers"):
+        elif issubclass(type(value), dict) and name not in ("_modules", "_parameters", "_buffers"):
             for key, item in value.items():
                 if item is module:
                     return f"{name}.{key}"
     return None
 
 
-def count_parameters(module: torch.nn.Module) -> int:
+def count_parameters(module: object) -> int:
     """Elements of the parameters of a module and all below it, each counted once."""
     elements = 0
     seen: set[int] = set()
@@ -302,5 +321,6 @@ def count_parameters(module: torch.nn.Module) -> int:
                 continue
             seen.add(id(parameter))
             if not is_lazy(parameter):
-                elements += parameter.numel()
+                with torch._C.DisableTorchFunctionSubclass():
+                    elements += parameter.numel()
     return elements

@@ -17,7 +17,7 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 from __future__ import annotations
 
 import sys
-import threading
+from threading import get_ident
 from types import CodeType, FrameType
 
 import torch
@@ -27,6 +27,7 @@ from torch._C._autograd import _get_sequence_nr
 from ipyflops import marks
 from ipyflops.frames import (
     CALL,
+    COMPILED,
     CONSTRUCTOR,
     DROPOUT,
     ENGINE,
@@ -39,9 +40,11 @@ from ipyflops.frames import (
 )
 from ipyflops.marks import EngineFrame, LineKey, Location, Mark, UserFrame
 from ipyflops.names import variable_name, variable_path
-from ipyflops.places import Place
-from ipyflops.sequence import SequenceMap
+from ipyflops.places import Place, original
+from ipyflops.sequence import NodeMap
 from ipyflops.tables import Phase
+
+EAGERLY = "compiled code was counted as the eager code that it was compiled from"
 
 
 class Scopes:
@@ -59,15 +62,20 @@ class Scopes:
         self.root = Place(None, "", "", "root")
         self.user_file = user_file
         self.file_label = file_label
-        self.sequence = SequenceMap()
-        self._thread = threading.get_ident()
+        self._nodes = NodeMap()
+        self._sequences = self._nodes.threads
+        #: The thread that entered the block first; its frames know the user's variables.
+        self._thread = get_ident()
         # By id; the code objects are kept so that their ids stay their own.
         self._kinds: dict[int, int] = {}
         self._codes: list[CodeType] = []
         self._engine_frames: dict[LineKey | None, EngineFrame] = {}
-        #: Marks of frames that cannot carry them, because a tracer uses them; outermost first.
-        self._held: list[tuple[FrameType, Mark]] = []
-        self._last_backward: Place | None = None
+        #: Marks of frames that cannot carry them, because a tracer uses them; outermost first, by
+        #: thread.
+        self._held: dict[int, list[tuple[FrameType, Mark]]] = {}
+        self._last_backward: dict[int, Place] = {}
+        #: What a reader has to know of how the block was counted; a set that keeps its order.
+        self.notes: dict[str, None] = {}
 
     # --- what the counter asks -----------------------------------------------------------------
 
@@ -76,13 +84,20 @@ class Scopes:
         mark = frame.f_trace
         known = type(mark) is Location and mark.scopes is self
         location: Location = mark if known else self._locate(frame)  # type: ignore[assignment]
-        if _get_sequence_nr() != self.sequence.next_number and self.in_own_thread():
-            self.sequence.note(location.place)
+        sequence = self._nodes.only
+        if sequence is None or _get_sequence_nr() != sequence.next_number:
+            sequence = self._sequences.get(get_ident())
+            if sequence is not None and _get_sequence_nr() != sequence.next_number:
+                sequence.note(location.place)
         return location
 
+    def begin_thread(self) -> None:
+        """Begin, or go on, to count what this thread runs."""
+        self._nodes.begin_thread()
+
     def in_own_thread(self) -> bool:
-        """Whether this is the thread that entered the block; the autograd engine has others."""
-        return threading.get_ident() == self._thread
+        """Whether this is a thread that was stepped into; the autograd engine has others."""
+        return get_ident() in self._sequences
 
     def release(self, frame: FrameType | None) -> None:
         """Take the marks from the frames that go on living, and forget all frames."""
@@ -134,10 +149,11 @@ class Scopes:
         """
         node = _current_autograd_node()
         if node is not None:
-            place = self.sequence.place_of(node._sequence_nr())
+            place = self._nodes.place_of(node._sequence_nr())
             if place is not None:
-                self._last_backward = place
-        return self._last_backward
+                self._last_backward[get_ident()] = place
+                return place
+        return self._last_backward.get(get_ident())
 
     # --- from frames to marks ------------------------------------------------------------------
 
@@ -163,7 +179,7 @@ class Scopes:
                 fresh.append((current, kind))
             current = current.f_back
         if mark is None:
-            self._held.clear()
+            self._held.pop(get_ident(), None)
             mark = self._outermost()
         around = self._location(mark, current)
         innermost = current
@@ -217,10 +233,12 @@ class Scopes:
         `called` is the frame through which a module was called, if that is what this is about.
         """
         if kind & ENGINE:
-            self._last_backward = None
+            self._last_backward.clear()
             mark: Mark = self._engine_frame(around.line)
             self._keep(frame, mark)
             return mark
+        if kind & COMPILED:
+            self.notes[EAGERLY] = None
         place, phase, constructing = around.place, around.phase, around.constructing
         if place.kind == "code":
             place = self.root
@@ -232,7 +250,7 @@ class Scopes:
                 # What the module calls as its forward is a method of something else.
                 holder = self_of(called)
             is_call = called is not None or bool(kind & CALL)
-            if issubclass(type(holder), torch.nn.Module):
+            if issubclass(type(holder), torch.nn.Module) and original(holder) is holder:
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
                 if not constructing:
                     place, phase = self._enter_module(holder, frame, place, phase, is_call)
@@ -291,13 +309,13 @@ class Scopes:
                 if found is not None:
                     return found
         # A graph that nobody holds is one that torch made, of the branch of a `cond`, say.
-        is_graph = isinstance(module, torch.fx.GraphModule)
+        is_graph = issubclass(type(module), torch.fx.GraphModule)
         if around.kind == "module":
             return around.registered(module) if is_graph else around.module(module)
         known = self.root.known(module)
         if known is not None:
             return known
-        path = variable_path(module, user_frames(frame, self.user_file))
+        path = variable_path(module, user_frames(frame, self.user_file, self._thread))
         if path is None:
             return None if is_graph else self.root.held(module, type(module).__name__)
         name, owner, names = path
@@ -312,7 +330,7 @@ class Scopes:
     ) -> Place:
         place = self.root.known(optimizer)
         if place is None:
-            name = variable_name(optimizer, user_frames(frame, self.user_file))
+            name = variable_name(optimizer, user_frames(frame, self.user_file, self._thread))
             place = self.root.held(optimizer, name or type(optimizer).__name__, "optimizer")
         if around is not place and frame.f_code.co_name == "step":
             place.calls += 1
@@ -324,7 +342,7 @@ class Scopes:
         """Remember the mark of a frame: on it, or beside it where a tracer may use it."""
         present = frame.f_trace
         if sys.gettrace() is not None or not (present is None or marks.is_mark(present)):
-            self._held.append((frame, mark))
+            self._held.setdefault(get_ident(), []).append((frame, mark))
         elif present is None:
             frame.f_trace = mark
         else:
@@ -332,9 +350,10 @@ class Scopes:
 
     def _held_mark(self, frame: FrameType) -> Mark | None:
         """The mark of a frame that is remembered outside; forgets the frames called from it."""
-        for index in range(len(self._held) - 1, -1, -1):
-            held, mark = self._held[index]
+        here = self._held.get(get_ident(), [])
+        for index in range(len(here) - 1, -1, -1):
+            held, mark = here[index]
             if held is frame:
-                del self._held[index + 1 :]
+                del here[index + 1 :]
                 return mark
         return None

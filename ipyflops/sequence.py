@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from torch._C._autograd import _get_sequence_nr
@@ -53,3 +55,45 @@ class SequenceMap:
             return None
         index = bisect_right(self._starts, number) - 1
         return self._places[index] if index >= 0 else None
+
+
+class NodeMap:
+    """The place that made each autograd node, in every thread that is counted.
+
+    Each thread numbers its nodes from zero, and a node does not tell which thread made it. So where
+    two threads have made nodes of one number in different places, nobody knows.
+
+    Attributes
+    ----------
+    threads : dict of int to SequenceMap
+        By the thread's identifier.
+    only : SequenceMap or None
+        The only one of them, as long as there are no others.
+    """
+
+    #: Threads that have ended whose nodes are remembered.
+    MOST_ENDED = 64
+    __slots__ = ("_ended", "only", "threads")
+
+    def __init__(self) -> None:
+        self.threads: dict[int, SequenceMap] = {}
+        self.only: SequenceMap | None = None
+        self._ended: deque[SequenceMap] = deque(maxlen=self.MOST_ENDED)
+
+    def begin_thread(self) -> None:
+        """Note the nodes of this thread from now on, leaving out those made since it stopped."""
+        sequence = self.threads.get(get_ident())
+        if sequence is not None and _get_sequence_nr() >= sequence.next_number:
+            sequence.skip()
+            return
+        if sequence is not None:
+            self._ended.append(sequence)  # of a thread that is gone and left its identifier
+        self.threads[get_ident()] = sequence = SequenceMap()
+        self.only = sequence if len(self.threads) == 1 and not self._ended else None
+
+    def place_of(self, number: int) -> Place | None:
+        """The place that made the node of that number; None if it was not counted."""
+        if self.only is not None:
+            return self.only.place_of(number)
+        found = {one.place_of(number) for one in (*self.threads.values(), *self._ended)} - {None}
+        return found.pop() if len(found) == 1 else None

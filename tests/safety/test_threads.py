@@ -1,0 +1,232 @@
+"""Threads and processes that a block starts, and those that were there before."""
+
+import asyncio
+import gc
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from ipyflops.counter import FlopCounter
+from tests.safety.programs import Pair, adds_up, modules
+
+MM = 2 * 2 * 2 * 2
+SQUARE = torch.ones(2, 2)
+
+
+def run_in_thread(function: Any) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_a_thread_that_the_block_starts_is_counted() -> None:
+    model = Pair()
+    with FlopCounter("contractions") as counter:
+        run_in_thread(lambda: model(torch.ones(1, 4)).sum().backward())
+    report = counter.report
+    adds_up(report)
+    assert modules(report)["model.out"] == 3 * 64
+    assert report.find("model.out").phases["backward"].flops == 2 * 64
+    assert report.notes == ()
+    assert report.complete
+
+
+def test_a_thread_pool_of_the_block_is_counted() -> None:
+    model = Pair()
+    inputs = [torch.ones(1, 4)] * 20
+    with FlopCounter("contractions") as counter, ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(model, inputs))
+    assert len(results) == 20
+    assert modules(counter.report)["model"] == 20 * 128
+    with FlopCounter("contractions") as counter, ThreadPool(2) as other:
+        other.map(model, inputs)
+    assert modules(counter.report)["model"] == 20 * 128
+
+
+def test_a_pool_that_goes_on_after_the_block_is_rid_of_the_counter() -> None:
+    seen: list[tuple[int, Any]] = []
+
+    def work(square: torch.Tensor) -> torch.Tensor:
+        result = square @ square
+        modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+        seen.append((len(modes), sys.getprofile()))
+        return result
+
+    with ThreadPoolExecutor(1) as pool:
+        with FlopCounter() as counter:
+            pool.submit(work, SQUARE).result()
+        for _ in range(3):
+            pool.submit(work, SQUARE).result()
+        reference = weakref.ref(counter)
+        assert counter.report.flops == MM
+        del counter
+        gc.collect()
+        assert reference() is None
+    assert [modes for modes, _ in seen] == [1, 0, 0, 0]
+    assert [profile for _, profile in seen[1:]] == [None] * 3
+    assert threading.getprofile() is None
+
+
+def test_a_pool_that_was_there_before_is_not_counted_and_the_report_says_so() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: SQUARE @ SQUARE).result()
+        with FlopCounter() as counter:
+            pool.submit(lambda: [SQUARE @ SQUARE for _ in range(2000)]).result()
+        with FlopCounter() as idle:
+            pass
+    assert counter.report.flops == 0
+    assert len(counter.report.notes) == 1
+    assert "ThreadPoolExecutor" in counter.report.notes[0]
+    assert idle.report.notes == ()
+
+
+def test_the_profiler_of_the_users_threads_goes_on() -> None:
+    events: list[str] = []
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        events.append(frame.f_code.co_name)
+
+    def work() -> None:
+        SQUARE @ SQUARE
+
+    threading.setprofile(profile)
+    try:
+        with FlopCounter() as counter:
+            run_in_thread(work)
+        assert threading.getprofile() is profile
+    finally:
+        threading.setprofile(None)  # type: ignore[arg-type]
+    assert counter.report.flops == MM
+    assert "work" in events
+
+
+def test_nested_blocks_and_threads() -> None:
+    with FlopCounter() as outer:
+        run_in_thread(lambda: SQUARE @ SQUARE)
+        with FlopCounter() as inner:
+            run_in_thread(lambda: SQUARE @ SQUARE)
+    assert (outer.report.flops, inner.report.flops) == (2 * MM, MM)
+
+
+def test_a_block_within_a_thread() -> None:
+    reports = []
+
+    def work() -> None:
+        with FlopCounter() as counter:
+            SQUARE @ SQUARE
+            run_in_thread(lambda: SQUARE @ SQUARE)
+        reports.append(counter.report.flops)
+
+    run_in_thread(work)
+    assert reports == [2 * MM]
+
+
+def test_two_threads_that_each_count_for_themselves() -> None:
+    barrier = threading.Barrier(2)
+    found: dict[int, int] = {}
+
+    def work(times: int) -> None:
+        barrier.wait()
+        with FlopCounter() as counter:
+            for _ in range(times):
+                SQUARE @ SQUARE
+        found[times] = counter.report.flops
+
+    threads = [threading.Thread(target=work, args=(times,)) for times in (20, 70)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {20: 20 * MM, 70: 70 * MM}
+
+
+def test_other_tasks_that_use_threads_are_not_counted() -> None:
+    async def counted() -> int:
+        with FlopCounter() as counter:
+            await asyncio.to_thread(lambda: SQUARE @ SQUARE)
+            await asyncio.sleep(0.05)
+        return counter.report.flops
+
+    async def other() -> None:
+        await asyncio.sleep(0.01)
+        for _ in range(3):
+            await asyncio.to_thread(lambda: SQUARE @ SQUARE)
+
+    async def main() -> int:
+        flops, _ = await asyncio.gather(counted(), other())
+        return flops
+
+    assert asyncio.run(main()) == MM
+
+
+def test_backward_in_the_main_thread_of_a_forward_in_another_blames_nobody_wrongly() -> None:
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    losses: list[torch.Tensor] = []
+    with FlopCounter("contractions") as counter:
+        run_in_thread(lambda: losses.append(first(torch.ones(1, 4)).sum()))
+        second(torch.ones(1, 4))
+        losses[0].backward()
+    report = counter.report
+    assert report.by_phase["backward"].flops == 32
+    assert "backward" not in {
+        phase for phase, totals in report.find("second").phases.items() if totals.flops
+    }
+
+
+def test_many_threads_under_a_tracer() -> None:
+    model = Pair()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        return trace
+
+    before = sys.gettrace()
+    threading.settrace(trace)
+    sys.settrace(trace)
+    try:
+        with FlopCounter("contractions") as counter, ThreadPoolExecutor(3) as pool:
+            list(pool.map(model, [torch.ones(1, 4)] * 12))
+    finally:
+        sys.settrace(before)
+        threading.settrace(None)  # type: ignore[arg-type]
+    assert modules(counter.report)["model"] == 12 * 128
+    assert counter.report.find("model").calls == 12
+
+
+def test_data_parallel_runs_the_model_itself_without_gpus() -> None:
+    model = nn.DataParallel(Pair())
+    with FlopCounter("contractions") as counter:
+        model(torch.ones(1, 4))
+    assert counter.report.flops == 128
+
+
+class Products(Dataset[torch.Tensor]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return SQUARE @ SQUARE
+
+
+def test_a_data_loader_without_workers_is_counted() -> None:
+    with FlopCounter() as counter:
+        for _ in DataLoader(Products(), batch_size=2):
+            pass
+    assert counter.report.flops == 4 * MM
+    assert counter.report.notes == ()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_workers_of_a_data_loader_are_not_counted_and_the_report_says_so() -> None:
+    with FlopCounter() as counter:
+        batches = list(DataLoader(Products(), batch_size=2, num_workers=1))
+    assert len(batches) == 2
+    assert counter.report.flops == 0
+    assert any("process" in note for note in counter.report.notes)
