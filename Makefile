@@ -3,6 +3,7 @@
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone
+#   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
 #   make lab     JupyterLab on the tutorials  (ARGS="--no-browser" goes to JupyterLab)
 #   make clean   remove what the tools left, but keep .venv (distclean removes that too)
 
@@ -19,7 +20,7 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint lab clean distclean
+.PHONY: demo test lint bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -31,6 +32,16 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	PYTHONPATH=notebooks $(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(VENV)/.bench: $(READY) tests/benchmarks/requirements.txt
+	sed 's/#.*//' tests/benchmarks/requirements.txt | while read -r one; do \
+	    test -z "$$one" || $(BIN)/python -m pip install --quiet "$$one" $(TORCH) \
+	        || echo "make bench: $$one cannot be installed, so it is left out"; \
+	done
+	touch $@
 
 lab: $(READY)
 	$(BIN)/jupyter lab --allow-root $(ARGS) notebooks

@@ -84,40 +84,52 @@ def call_key(func: Any, verdict: Verdict, args: Sequence[Any], kwargs: Mapping[s
     if type(verdict) is Formula and verdict.by_value:
         return (id(func), None)
     parts: list[Any] = [id(func)]
+    append = parts.append
     try:
-        _add_parts(parts.append, args)
+        # What most calls have is dealt with right here: this runs for every one of them.
+        for value in args:
+            kind = type(value)
+            if kind is Tensor or kind is Parameter:
+                if value.layout is not _STRIDED:
+                    return (id(func), None)
+                append(value.shape)
+                append(value.dtype)
+            elif kind is int or value is None:
+                append(value)
+            else:
+                _add_part(append, value)
         if kwargs:
             for name, value in kwargs.items():
-                parts.append(name)
-                _add_parts(parts.append, (value,))
+                append(name)
+                _add_part(append, value)
     except (_Irregular, RuntimeError):  # the latter from nested tensors, which have no shape
         return (id(func), None)
-    parts.append(len(parts))
+    append(len(parts))
     return tuple(parts)
 
 
-def _add_parts(append: Callable[[Any], None], values: Sequence[Any]) -> None:
-    for value in values:
-        kind = value.__class__
-        if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
-            if value.layout is not _STRIDED:
-                raise _Irregular
-            append(value.shape)
-            append(value.dtype)
-        elif kind is int or value is None or kind is str or kind is torch.dtype:
-            append(value)
-        elif kind is float:
-            append(value if value in _TELLING_FLOATS else float)
-        elif kind is bool:
-            # As a key True would be 1.
-            append(kind)
-            append(value)
-        elif kind is list or kind is tuple:
-            append(len(value))
-            _add_parts(append, value)
-        else:
-            # Devices, layouts, generators, symbolic numbers: no formula looks at their value.
-            append(kind)
+def _add_part(append: Callable[[Any], None], value: Any) -> None:
+    kind = type(value)
+    if kind is list or kind is tuple:
+        append(len(value))
+        for item in value:
+            _add_part(append, item)
+    elif isinstance(value, Tensor):
+        if value.layout is not _STRIDED:
+            raise _Irregular
+        append(value.shape)
+        append(value.dtype)
+    elif kind is int or value is None or kind is str or kind is torch.dtype:
+        append(value)
+    elif kind is float:
+        append(value if value in _TELLING_FLOATS else float)
+    elif kind is bool:
+        # As a key True would be 1.
+        append(kind)
+        append(value)
+    else:
+        # Devices, layouts, generators, symbolic numbers: no formula looks at their value.
+        append(kind)
 
 
 class Recorder:

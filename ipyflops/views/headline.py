@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ipyflops.conventions import Convention
 from ipyflops.units import duration, percent, scaled
+from ipyflops.views.bounds import bound_notes
 from ipyflops.views.figure import Figure
 from ipyflops.views.rate_figures import (
     clean_figures,
@@ -90,8 +91,12 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     return Headline(
         figures=tuple(figures),
         convention=Figure(f"[{report.convention}]", CONVENTIONS[report.convention]),
-        notes=tuple(visible(note) for note in (*report.notes, *timing_notes(report))),
+        notes=tuple(visible(note) for note in _notes(report)),
     )
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    return (*report.notes, *timing_notes(report), *bound_notes(report))
 
 
 def _incomplete(report: Report) -> list[Figure]:

@@ -58,9 +58,10 @@ def roofline(
     by : {"modules", "operators"}
         What a point is: what ran in one module, without its children, or one operator.
     peak_flops : float, optional
-        What the device can compute per second, in FLOPS.
+        What the device can compute per second, in FLOPS; as the report's peak has it for the dtype
+        with the most FLOPs where it is left out.
     peak_bandwidth : float, optional
-        What the device can move per second, in bytes.
+        What the device can move per second, in bytes; likewise.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def roofline(
     for peak in (peak_flops, peak_bandwidth):
         if peak is not None and not 0 < peak < math.inf:
             raise ValueError(f"a peak has to be a positive number, not {peak}")
+    peak_flops, peak_bandwidth = _measured(report, peak_flops, peak_bandwidth)
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -95,6 +97,19 @@ def roofline(
         text = "no operator with FLOPs, bytes and kernel time"
         ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
     return ax
+
+
+def _measured(
+    report: Report, flops: float | None, bandwidth: float | None
+) -> tuple[float | None, float | None]:
+    """The ceilings that were given or, for those that were not, the report's."""
+    peak = report.peak
+    if peak is None:
+        return flops, bandwidth
+    rates = [rate for name in report.by_dtype if (rate := peak.rate(name)) is not None]
+    if flops is None:
+        flops = rates[0].flops_per_second if rates else peak.flops_per_second
+    return flops, bandwidth or peak.bytes_per_second or None
 
 
 def _operators(report: Report) -> list[Point]:
