@@ -196,17 +196,16 @@ class FlopsMagics(Magics):
             print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _show(self, report: Report, options: Options) -> None:
-        from ipyflops.views import mime_bundle
+        from ipyflops.views.displays import displays
 
-        self._publish(
-            mime_bundle(
-                report,
-                view=options.view or self.view,
-                by=options.by or self.by,
-                depth=self.depth if options.depth is None else options.depth,
-                per=options.per,
-            )
-        )
+        for bundle in displays(
+            report,
+            view=options.view or self.view,
+            by=options.by or self.by,
+            depth=self.depth if options.depth is None else options.depth,
+            per=options.per,
+        ):
+            self._publish(bundle)
 
     def _compare(self, report: Report, before: Report, options: Options) -> None:
         from ipyflops.views import difference_mime_bundle

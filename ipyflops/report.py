@@ -367,3 +367,13 @@ class Report:
         from ipyflops.views.frontend import preferred_view
 
         return mime_bundle(self, view=preferred_view())
+
+    def _ipython_display_(self) -> None:
+        from ipyflops.views.displays import displays
+        from ipyflops.views.frontend import preferred_view, publish
+
+        bundles = displays(self, view=preferred_view())
+        if len(bundles) == 1:
+            raise NotImplementedError  # one bundle is enough: IPython asks for it
+        for bundle in bundles:
+            publish(bundle)

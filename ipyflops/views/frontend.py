@@ -41,6 +41,11 @@ def preferred_view() -> str:
     return str(getattr(found, "view", "auto"))
 
 
+def publish(bundle: Mapping[str, Any]) -> None:
+    """Show a bundle as an output of the cell that is running."""
+    _running_shell().display_pub.publish(data=dict(bundle), metadata={})
+
+
 def _running_shell() -> Any:
     # Without IPython nothing of it is imported.
     if "IPython" not in sys.modules:

@@ -84,6 +84,8 @@ class FlopsView(anywidget.AnyWidget):
     by = traitlets.Enum(BY, "modules").tag(sync=True)
 
     _data = traitlets.Dict().tag(sync=True)
+    #: What the HTML that stands in for this view is known by.
+    _key = traitlets.Unicode("").tag(sync=True)
     _depth = traitlets.Int(None, allow_none=True).tag(sync=True)
     #: The chart last drawn, with the request that it answers.
     _chart = traitlets.Dict().tag(sync=True)
@@ -101,6 +103,7 @@ class FlopsView(anywidget.AnyWidget):
         self._paths: dict[str, str] | None = None
         traits.setdefault("convention", report.convention)
         super().__init__(_data=pack(report, per=per), _depth=depth, **traits)
+        self._key = self.model_id or ""
         self.on_msg(self._received)
 
     # --- what is set ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import { drawHeadline } from "./headline.js";
 import { LineList, OperatorList } from "./lists.js";
 import { measureOf } from "./rows.js";
 import { Run } from "./run.js";
+import { hideStandIn } from "./stand_in.js";
 import { isDark, watchTheme } from "./theme.js";
 import { button, choice, columnsMenu, conventionChoice, menu, metricChoice, Search, Tabs } from "./toolbar.js";
 import { ModuleTree } from "./tree.js";
@@ -70,6 +71,7 @@ class View {
     );
     const empty = this.run.rowScope.length === 0;
     this.root.replaceChildren(
+      hideStandIn(this.model.get("_key")),
       this.headline,
       ...(empty ? [] : [this.toolbar, make("div", { class: "fw-main-area" }, this.panel, this.chart.element), this.details]),
     );

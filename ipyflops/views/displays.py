@@ -1,0 +1,55 @@
+"""A report as the outputs of a cell: the widget, and the HTML that stands in for it.
+
+One output that offers both is not enough. A notebook that is opened again has the widget's name
+and no widget; JupyterLab then says so in an error, and leaves the HTML beside it alone. So the HTML
+is an output of its own. The living widget hides it (``static/stand_in.js``), by its key, wherever
+both are in one page. Where no widget comes to life within a moment, the HTML shows, and hides what
+JupyterLab says in the widget's place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ipyflops.views import WIDGET_VIEW, mime_bundle
+
+if TYPE_CHECKING:
+    from ipyflops.report import Report
+
+#: Seconds that a widget has to appear before the HTML does.
+PATIENCE = 2
+
+_STAND_IN = """\
+<div class="ipyflops-stand-in" data-ipyflops-key="{key}">
+<style>
+@keyframes ipyflops-wait {{ from, to {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
+.ipyflops-stand-in {{ animation: ipyflops-wait {patience}s; }}
+.jp-OutputArea-child:not(:has(.ipyflops-widget)):has(\
++ .jp-OutputArea-child [data-ipyflops-key="{key}"]) {{ display: none; }}
+</style>
+{html}
+</div>"""
+
+
+def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
+    """Give the outputs that show a report, to be published one after the other.
+
+    Parameters
+    ----------
+    report : Report
+    **options
+        As for `ipyflops.views.mime_bundle`.
+
+    Returns
+    -------
+    list of dict
+        Bundles by MIME type.
+    """
+    bundle = mime_bundle(report, **options)
+    view = bundle.pop(WIDGET_VIEW, None)
+    if view is None:
+        return [bundle]
+    bundle["text/html"] = _STAND_IN.format(
+        key=view["model_id"], patience=PATIENCE, html=bundle["text/html"]
+    )
+    return [{WIDGET_VIEW: view}, bundle]
