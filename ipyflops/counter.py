@@ -21,6 +21,7 @@ from ipyflops.building import build_report
 from ipyflops.conventions import Convention
 from ipyflops.formulas import UNKNOWN, Call, Free, Verdict, lookup
 from ipyflops.marks import Location
+from ipyflops.progress import Progress, Reader
 from ipyflops.recording import Recorder, call_key
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
@@ -108,6 +109,7 @@ class FlopCounter(TorchDispatchMode):
         self._bound: dict[int, tuple[Verdict, Any]] = {}
         self._scopes: Scopes
         self._entered = False
+        self._reader: Reader | None = None
         #: How often the block is open, by thread.
         self._depths: dict[int, int] = {}
         self._error = ""
@@ -188,6 +190,14 @@ class FlopCounter(TorchDispatchMode):
             error=self._error,
             device=(self._cuda and self._cuda.device) or "cpu",
         )
+
+    def progress(self) -> Progress:
+        """How far the count has come; another thread may ask while the block is open."""
+        if not self._entered:
+            return Progress(0, 0, "")
+        if self._reader is None:
+            self._reader = Reader(self._scopes.root, self._convention)
+        return self._reader.read()
 
     # --- one operator --------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Int
 
-from ipyflops import conventions, origin, runner, session, tracebacks
+from ipyflops import conventions, origin, progress, runner, session, tracebacks
 from ipyflops.completion import IDENTIFIER, option_matcher
 from ipyflops.counter import FlopCounter, Source
 from ipyflops.help import HELP
@@ -68,6 +69,10 @@ class FlopsMagics(Magics):
         config=True
     )
 
+    progress = Bool(True, help="Say how far a cell has come that takes longer than a second.").tag(
+        config=True
+    )
+
     shell: Shell
 
     @no_var_expand
@@ -97,7 +102,8 @@ class FlopsMagics(Magics):
             source=Source(filename=code.filename, name=code.name),
         )
         try:
-            value = runner.run(self.shell, code, counter, local_ns)
+            with self._progress(counter, options):
+                value = runner.run(self.shell, code, counter, local_ns)
         except BaseException as error:
             tracebacks.trim(error, code.parts)
             self._after_failure(counter, wishes)
@@ -126,6 +132,11 @@ class FlopsMagics(Magics):
         if cell is None:
             return runner.compile_cell(self.shell, code, origin.of_line(self.shell, line))
         return runner.compile_cell(self.shell, cell, origin.of_cell(self.shell, line, cell))
+
+    def _progress(self, counter: FlopCounter, options: Options) -> AbstractContextManager[object]:
+        if self.progress and not options.quiet and progress.can_be_shown(self.shell):
+            return progress.shown(counter, self.shell)
+        return nullcontext()
 
     # --- after the run -------------------------------------------------------------------------
 
