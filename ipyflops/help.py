@@ -39,6 +39,11 @@ Conventions::
 FLOPs are a count, FLOPS are FLOPs per second; 1 MAC = 2 FLOPs. Integer operations are counted
 apart. The seconds are those inside the kernels in the one counted run.
 
+With -t the code then runs again: once to check that it does the same FLOPs, once to warm up, and
+as often as the clock needs, with nothing intercepted. What it prints then is dropped. What it
+changes moves on, and the report says so; --restore puts modules, optimizers, tensors, variables
+and random numbers that the code names back to where the counted run left them.
+
 Examples
 --------
 ::
@@ -54,6 +59,7 @@ Examples
 
     %flops --against base smaller(x)             what has changed since then
     %flops --per 128:token model(tokens)         FLOPs per token too
+    %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults
