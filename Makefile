@@ -57,5 +57,5 @@ $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable '.[test,pandas,lab]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,pandas,lab,browser]'
 	touch $@

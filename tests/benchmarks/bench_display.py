@@ -1,0 +1,80 @@
+"""How long a report of 1,000, 10,000 and 100,000 modules takes to be seen in JupyterLab.
+
+Prints, for each size, the time from the arrival of the widget's message in the browser to the first
+rows on the screen, and the slowest of sixty frames while everything is open and is scrolled.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.browser import jupyter
+from tests.browser.networks import BY_HAND, MANY
+
+SIZES = (1_000, 10_000, 100_000)
+# The message that opens the widget is by far the largest; when it has come is noted.
+ARRIVAL = """
+    const { addEventListener } = WebSocket.prototype;
+    const note = event => {
+        const size = event.data.byteLength ?? event.data.length ?? 0;
+        if (size > 50000) window.arrived = performance.now();
+    };
+    const Socket = window.WebSocket;
+    window.WebSocket = class extends Socket {
+        constructor(...values) {
+            super(...values);
+            addEventListener.call(this, 'message', note);
+        }
+    };
+    new MutationObserver((_, observer) => {
+        if (!document.querySelector('.fw-body > .fw-row')) return;
+        observer.disconnect();
+        requestAnimationFrame(() => setTimeout(() => { window.seen = performance.now(); }));
+    }).observe(document, { childList: true, subtree: true });
+"""
+SCROLL = """async () => {
+    const grid = document.querySelector('.fw-grid');
+    let slowest = 0;
+    for (let step = 0; step < 60; step++) {
+        const start = performance.now();
+        grid.scrollTop += 160;
+        grid.dispatchEvent(new Event('scroll'));
+        grid.getBoundingClientRect();
+        slowest = Math.max(slowest, performance.now() - start);
+        await new Promise(requestAnimationFrame);
+    }
+    return slowest;
+}"""
+
+
+def measure(server: jupyter.Server, count: int) -> tuple[float, float]:
+    """Milliseconds to the first rows, and of the slowest frame."""
+    with jupyter.running_browser() as browser, jupyter.session(server, browser) as session:
+        session.page.add_init_script(ARRIVAL)
+        session.open(server.notebook(f"bench{count}.ipynb", [BY_HAND + MANY, f"r = many({count})"]))
+        session.run()
+        widget = session.again(["FlopsView(r)"])
+        session.page.wait_for_function("() => window.seen && window.arrived")
+        shown = session.page.evaluate("() => window.seen - window.arrived")
+        widget.get_by_role("button", name="Expand all").click()
+        return shown, session.page.evaluate(SCROLL)
+
+
+def main() -> None:
+    lack = jupyter.missing()
+    if lack:
+        sys.exit(f"display times need a browser, and {lack}")
+    print(f"{'modules':>8}  {'shown after':>11}  {'slowest frame':>13}")
+    with tempfile.TemporaryDirectory() as folder, jupyter.running_server(Path(folder)) as server:
+        for count in SIZES:
+            shown, frame = measure(server, count)
+            print(f"{count:8,}  {shown:8.0f} ms  {frame:10.0f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()
