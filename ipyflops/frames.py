@@ -21,12 +21,14 @@ CALL = 16  # it is the function through which a module is called
 CONSTRUCTOR = 32  # it is an __init__
 SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it lives
 COMPILED = 128  # through it torch.compile calls what it has compiled, here the eager code
+REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to learn their shapes
 
 _MODULE_FILE = torch.nn.modules.module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
 _TORCH = os.path.dirname(torch.__file__)
 #: Where no frame holds a variable of the user's.
 _NOT_THE_USERS = (_TORCH + os.sep, os.path.dirname(__file__) + os.sep)
+_SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")
 _COMPILER_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
 _ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
 _DROPOUT_NAMES = frozenset(
@@ -56,6 +58,8 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
     elif file == _COMPILER_FILE:
         kind = COMPILED
+    elif file == _SHARDING_FILE:
+        kind = REHEARSAL
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
     if file == user_file:
@@ -76,6 +80,12 @@ def self_of(frame: FrameType) -> Any:
     ):
         variables.clear()
     return found
+
+
+def calls_itself(frame: FrameType, module: object) -> bool:
+    """Whether `frame`, torch's way to call a module, was called by one of the module's own class."""
+    outer = frame.f_back.f_back if frame.f_back is not None else None
+    return outer is not None and outer.f_code.co_name == "__call__" and self_of(outer) is module
 
 
 def read_variables(frame: FrameType) -> Mapping[str, Any]:

@@ -31,9 +31,11 @@ from ipyflops.frames import (
     CONSTRUCTOR,
     DROPOUT,
     ENGINE,
+    REHEARSAL,
     SELF,
     SUSPENDABLE,
     USER,
+    calls_itself,
     classify,
     self_of,
     user_frames,
@@ -62,6 +64,7 @@ class Scopes:
         self.root = Place(None, "", "", "root")
         self.user_file = user_file
         self.file_label = file_label
+        self._nowhere = Place(None, "", "")
         self._nodes = NodeMap()
         self._sequences = self._nodes.threads
         #: The thread that entered the block first; its frames know the user's variables.
@@ -232,14 +235,14 @@ class Scopes:
 
         `called` is the frame through which a module was called, if that is what this is about.
         """
-        if kind & ENGINE:
-            self._last_backward.clear()
-            mark: Mark = self._engine_frame(around.line)
+        if kind & (ENGINE | REHEARSAL):
+            mark = self._enter_torch(kind, around)
             self._keep(frame, mark)
             return mark
         if kind & COMPILED:
             self.notes[EAGERLY] = None
         place, phase, constructing = around.place, around.phase, around.constructing
+        again = True  # whether the same call from here would lead to the same place
         if place.kind == "code":
             place = self.root
         if kind & DROPOUT:
@@ -250,6 +253,8 @@ class Scopes:
                 # What the module calls as its forward is a method of something else.
                 holder = self_of(called)
             is_call = called is not None or bool(kind & CALL)
+            if is_call and place.holder is holder and calls_itself(called or frame, holder):
+                is_call = again = False  # its own `__call__` was the call
             if issubclass(type(holder), torch.nn.Module) and original(holder) is holder:
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
                 if not constructing:
@@ -267,7 +272,7 @@ class Scopes:
         else:
             at = place if place is not self.root else self._code_place(around.line)
             mark = self._interned(at, around.line, phase, constructing)
-            if called is not None:
+            if called is not None and again:
                 around.callees[id(place.holder)] = mark
         if not kind & SUSPENDABLE:
             self._keep(frame, mark)
@@ -275,6 +280,13 @@ class Scopes:
             # So that hooks, which run beside the forward, are not taken for another call.
             self._keep(called, self._interned(place, around.line, phase, constructing))
         return mark
+
+    def _enter_torch(self, kind: int, around: Location) -> Mark:
+        if kind & ENGINE:
+            self._last_backward.clear()
+            return self._engine_frame(around.line)
+        # Marked like any other frame, but with a place that no report shows.
+        return self._interned(self._nowhere, around.line, around.phase, False)
 
     def _enter_module(
         self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool

@@ -116,6 +116,7 @@ _COMMUNICATION = {
         "reduce_scatter_tensor",
     ),
     "_dtensor": ("shard_dim_alltoall",),
+    "fsdp": ("all_gather_copy_in", "chunk_cat", "copy_", "split_with_sizes_copy"),
     "symm_mem": (
         "_barrier",
         "_low_contention_all_gather",

@@ -1,6 +1,6 @@
 """Tensors that are more than a tensor: what is counted is what they really compute."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ class Wrapper(Tensor):
     """A tensor that holds another and logs what is done with it."""
 
     inner: Tensor
-    log: list[str] = []
+    log: ClassVar[list[str]] = []
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "Wrapper":
