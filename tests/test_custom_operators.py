@@ -119,7 +119,9 @@ def test_a_whole_number_may_be_a_float(product: Any) -> None:
     assert count(lambda: product(A, B))[1].flops == 1000
 
 
-@pytest.mark.parametrize("wrong", ["product", 5, nn.Linear, torch.mm], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", ["product", 5, nn.Linear, torch.mm], ids=["text", "number", "class", "function"]
+)
 def test_what_is_no_operator_is_refused(wrong: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="operator"):
         register_formula(wrong)
