@@ -44,8 +44,8 @@ export const COLUMNS = {
     full: (f) => `${exact(f.calls)} calls`,
   },
   operators: {
-    title: "op calls",
-    tip: "Operator calls",
+    title: "calls",
+    tip: "Operator calls: views, which do nothing, are not among them",
     width: 64,
     value: (f) => f.operators,
     text: (f) => blank(scaled(f.operators), f.operators),

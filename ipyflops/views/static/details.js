@@ -46,8 +46,14 @@ function heading(row) {
   const where = row.kind === "root" ? "" : path && path !== row.name && row.repeats === 1 ? path : row.name;
   const title = row.kind === "root" ? "The whole run" : row.kind === "own" ? `${path}: own work` : where;
   const parts = [make("span", { textContent: title })];
-  if (row.repeats > 1) parts.push(make("b", { textContent: ` ×${row.repeats.toLocaleString("en")}` }));
+  // Inside of what is folded, every row stands for several places.
+  const alike = row.nodes?.length ?? 1;
+  if (alike > 1) parts.push(make("b", { textContent: ` ×${alike.toLocaleString("en")}` }));
   if (row.type) parts.push(make("span", { class: "fw-type", textContent: `  ${row.type}` }));
+  if (alike > 1) {
+    const remark = `  (the sum of ${alike.toLocaleString("en")} alike; the chart shows the first of them)`;
+    parts.push(make("span", { class: "fw-type", textContent: remark }));
+  }
   return make("h3", { class: "fw-heading" }, ...parts);
 }
 
