@@ -21,7 +21,10 @@ export class ChartPane {
   want(wish, description) {
     const key = JSON.stringify(wish);
     if (key === this.wanted) return;
+    // What was drawn for a light page cannot be read on a dark one.
+    if (wish.dark !== this.dark) this.image.hidden = true;
     this.wanted = key;
+    this.dark = wish.dark;
     this.description = description;
     if (this._show()) return;
     this.element.classList.add("fw-waiting");
@@ -47,8 +50,9 @@ export class ChartPane {
   _show() {
     const chart = this.model.get("_chart") ?? {};
     const current = chart.key === this.wanted;
-    // Another view of the same widget may have asked for another chart.
-    if (!chart.key || (!current && !this.image.hidden)) return false;
+    // Another view of the same widget may have asked for another chart; it is better than none.
+    const usable = current || (this.image.hidden && JSON.parse(chart.key ?? "{}").dark === this.dark);
+    if (!chart.key || !usable) return false;
     if (chart.svg) {
       this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(chart.svg)}`;
       this.image.alt = this.description;

@@ -86,7 +86,7 @@ export const COLUMNS = {
   intensity: {
     title: "FLOPs/B",
     tip: "Arithmetic intensity: FLOPs per byte read or written",
-    width: 68,
+    width: 76,
     value: (f) => f.intensity,
     text: (f) => blank(scaled(f.intensity, "", false), f.intensity),
     full: (f) => `${scaled(f.intensity, "", false)} FLOPs per byte`,
