@@ -103,7 +103,7 @@ class _Tables:
     def _add_rows(self, location: Location, scope: int) -> None:
         line = self._line(location.line) if location.line is not None else -1
         for entry in list(location.entries.values()):
-            signature = _signature(entry, location.place)
+            signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
             self.rows.append(
                 Row(scope, line, location.phase, index, entry.calls, entry.nanoseconds)
@@ -119,7 +119,7 @@ class _Tables:
         return index
 
 
-def _signature(entry: Entry, place: Place) -> Signature:
+def _signature(entry: Entry, location: Location) -> Signature:
     """The signature of an entry as it counts at its place."""
     signature = entry.signature
     if entry.sums is not None:
@@ -130,5 +130,8 @@ def _signature(entry: Entry, place: Place) -> Signature:
             bytes=entry.sums.bytes,
             summed=True,
         )
-    cost = within_layer(signature.cost, place.layer, signature.operator)
+    layer = location.place.layer
+    if layer == "linear" and location.phase not in ("forward", "recompute"):
+        layer = None  # an addition there is a sum of gradients, and no bias
+    cost = within_layer(signature.cost, layer, signature.operator)
     return replace(signature, cost=cost) if cost is not signature.cost else signature

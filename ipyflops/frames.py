@@ -83,7 +83,7 @@ def self_of(frame: FrameType) -> Any:
 
 
 def calls_itself(frame: FrameType, module: object) -> bool:
-    """Whether `frame`, torch's way to call a module, was called by one of the module's own class."""
+    """Whether a module's own ``__call__`` led to torch's, which `frame` is of."""
     outer = frame.f_back.f_back if frame.f_back is not None else None
     return outer is not None and outer.f_code.co_name == "__call__" and self_of(outer) is module
 

@@ -198,7 +198,7 @@ class Place:
         if issubclass(type(holder), torch.nn.Module):
             child.scripted = issubclass(type(holder), torch.jit.ScriptModule)
             child.parameters = count_parameters(holder)
-            child.layer = "linear" if issubclass(type(holder), torch.nn.Linear) else None
+            child.layer = "linear" if _is_linear(holder) else None
         self._children[key] = child
         return child
 
@@ -286,6 +286,12 @@ def follow(module: torch.nn.Module, names: Iterable[str]) -> torch.nn.Module | N
             return None
         found = original(submodules(found).get(name))
     return found
+
+
+def _is_linear(module: object) -> bool:
+    """Whether a module runs what a linear layer runs; a subclass may add something of its own."""
+    kind = type(module)
+    return issubclass(kind, torch.nn.Linear) and kind.forward is torch.nn.Linear.forward
 
 
 def attribute_name(owner: object, module: torch.nn.Module) -> str | None:

@@ -67,9 +67,9 @@ def test_gradients_of_leaves_do_not_leak() -> None:
     model = nn.Linear(256, 256)
     before = 0
     with FlopCounter(device_time=False):
-        for step in range(60):
-            # Each graph holds a megabyte.
-            x = torch.ones(1024, 256, requires_grad=True)
+        for step in range(40):
+            # Each graph holds half a megabyte.
+            x = torch.ones(512, 256, requires_grad=True)
             torch.autograd.grad(model(x).sum(), [x, *model.parameters()])
             if step == 10:
                 before = resident()
@@ -80,7 +80,7 @@ def test_gradients_of_leaves_do_not_leak() -> None:
 def test_modules_made_anew_do_not_leak() -> None:
     with FlopCounter(device_time=False) as counter:
         before = 0
-        for step in range(3000):
+        for step in range(1500):
             model = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
             model(torch.ones(1, 8)).sum().backward()
             if step == 500:
@@ -101,7 +101,7 @@ def test_many_blocks_do_not_leak() -> None:
 
     blocks(100)
     before = resident()
-    blocks(1000)
+    blocks(300)
     assert resident() - before < 10 * MEGABYTE
 
 
@@ -156,11 +156,9 @@ def test_the_counter_itself_goes_and_its_report_stays() -> None:
         model(torch.ones(1, 4)).sum().backward()
     report = counter.report
     reference = weakref.ref(counter)
-    scopes = weakref.ref(counter._scopes.root.children()[0].__class__)
     del counter
     gc.collect()
     assert reference() is None
-    assert scopes() is not None
     assert report.find("model").calls == 1
 
 

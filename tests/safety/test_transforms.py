@@ -333,3 +333,29 @@ def test_saved_tensor_hooks() -> None:
     with FlopCounter("contractions") as counter:
         step()
     assert counter.report.flops == total(step, "contractions")
+
+
+def test_sums_of_gradients_in_a_linear_layer_are_counted() -> None:
+    layer = nn.Linear(3, 3)
+    x = torch.ones(2, 3)
+
+    def step() -> Any:
+        return torch.autograd.grad(layer(layer(x)).sum(), list(layer.parameters()))
+
+    expected = total(step)
+    with FlopCounter() as counter:
+        step()
+    assert counter.report.flops == expected
+    # The layer ran twice, so its weight and bias get two gradients each.
+    assert counter.report.by_operator["aten::add"].flops == 9 + 3
+
+
+def test_an_addition_of_a_kind_of_linear_layer_is_no_bias() -> None:
+    class Residual(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + x
+
+    model = Residual(4, 4)
+    with FlopCounter() as counter:
+        model(torch.ones(2, 4))
+    assert counter.report.find("model").flops == 2 * 32 + 8
