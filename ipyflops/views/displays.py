@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.views import WIDGET_VIEW, mime_bundle
+from ipyflops import views
 
 if TYPE_CHECKING:
     from ipyflops.report import Report
@@ -45,11 +45,11 @@ def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
     list of dict
         Bundles by MIME type.
     """
-    bundle = mime_bundle(report, **options)
-    view = bundle.pop(WIDGET_VIEW, None)
+    bundle = views.mime_bundle(report, **options)
+    view = bundle.pop(views.WIDGET_VIEW, None)
     if view is None:
         return [bundle]
     bundle["text/html"] = _STAND_IN.format(
         key=view["model_id"], patience=PATIENCE, html=bundle["text/html"]
     )
-    return [{WIDGET_VIEW: view}, bundle]
+    return [{views.WIDGET_VIEW: view}, bundle]
