@@ -53,7 +53,9 @@ def identity(op: Any) -> str:
 def make_samples(op: Any, dtype: torch.dtype, *, gradients: bool) -> list[Any]:
     """The samples of an entry; those of two calls are equal and share no memory."""
     seed()
-    return list(op.sample_inputs("cpu", dtype, requires_grad=gradients))
+    # Not by `sample_inputs`, which looks through the whole stack for a test to report to and seeds
+    # the generators of every device before each sample: that takes longer than all samples.
+    return list(op.sample_inputs_func(op, "cpu", dtype, gradients))
 
 
 def spread(samples: Sequence[Any], most: int) -> list[Any]:
