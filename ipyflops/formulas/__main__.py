@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
+
 from ipyflops.formulas.catalogue import Entry, catalogue
 
 
@@ -52,7 +54,21 @@ def _markdown(entries: Sequence[Entry]) -> list[str]:
         f"| `{entry.operator}` | {entry.verdict} | {entry.family} | {_escaped(entry.cost)} |"
         for entry in entries
     ]
-    return ["| operator | verdict | family | cost |", "| --- | --- | --- | --- |", *rows]
+    return [
+        "# What every operator costs",
+        "",
+        f"Made by `python -m ipyflops.formulas --markdown` with PyTorch {_release()}. `composite`",
+        "operators are sequences of others, and counted as those.",
+        "",
+        "| operator | verdict | family | cost |",
+        "| --- | --- | --- | --- |",
+        *rows,
+    ]
+
+
+def _release() -> str:
+    """The version of torch without what tells one build from another."""
+    return str(torch.__version__).partition("+")[0]
 
 
 def _escaped(text: str) -> str:

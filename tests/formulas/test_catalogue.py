@@ -1,11 +1,16 @@
 """The table of verdicts, and forms of operators that take another way to it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+import ipyflops.formulas
 from ipyflops.formulas.__main__ import main
 from ipyflops.formulas.catalogue import catalogue
 from tests.formulas.dispatch import total
@@ -72,3 +77,18 @@ def test_the_command_fails_when_a_verdict_is_missing(
     monkeypatch.delitem(registry._formulas, "aten::erf")
     assert main(["--unknown"]) == 1
     assert "aten::erf" in capsys.readouterr().out
+
+
+def test_the_table_in_the_repository_is_that_of_the_code() -> None:
+    path = Path(ipyflops.formulas.__file__).with_name("OPERATORS.md")
+    table = path.read_text(encoding="utf-8")
+    release = torch.__version__.partition("+")[0]
+    if f"PyTorch {release}." not in table:
+        pytest.skip(f"OPERATORS.md was made with another PyTorch than {release}")
+    # In a process of its own: some operators exist only once torch's Python has defined them.
+    result = subprocess.run(
+        [sys.executable, "-m", "ipyflops.formulas", "--markdown"],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    # If this fails: python -m ipyflops.formulas --markdown > ipyflops/formulas/OPERATORS.md
+    assert result.stdout.decode("utf-8") == table
