@@ -57,7 +57,8 @@ def classify(code: CodeType, user_file: str) -> int:
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
     elif file == _COMPILER_FILE:
-        kind = COMPILED
+        # The same file has the wrapper of code that must not be compiled: of optimizers, say.
+        kind = COMPILED if code.co_name == "compile_wrapper" else 0
     elif file == _SHARDING_FILE:
         kind = REHEARSAL
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:

@@ -160,3 +160,13 @@ def test_the_compiler_is_loaded_only_by_those_who_use_it() -> None:
     )  # fmt: skip
     assert result.stderr == ""
     assert result.stdout.split() == ["128", "compiled"]
+
+
+def test_what_torch_itself_keeps_from_being_compiled_is_no_compiled_code() -> None:
+    model = nn.Linear(4, 4)
+    optimizer = torch.optim.AdamW(model.parameters())
+    with FlopCounter() as counter:
+        model(torch.ones(2, 4)).sum().backward()
+        optimizer.step()
+        torch.vmap(torch.addr)(torch.ones(3, 2, 2), torch.ones(3, 2), torch.ones(3, 2))
+    assert counter.report.notes == ()
