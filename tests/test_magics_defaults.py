@@ -95,5 +95,5 @@ def test_the_examples_of_the_help_work(
             done = run(shell, cell)
             assert done.error is None, cell
             ran += 1
-    assert ran == 9
+    assert ran == 10
     assert os.listdir(tmp_path) == ["base.json"]

@@ -124,3 +124,43 @@ free(
     "prims::scalar_tensor",
 )
 free("random numbers are drawn", "prims::normal", "prims::uniform")
+
+# Operators that exist once torch's compiler back end has been loaded.
+
+
+@formula("prims::fma")
+def fma(call: Call) -> Cost:
+    """A product and a sum for each element, a·b + c."""
+    return Cost.of(other="2·n", n=first_output(call).numel())
+
+
+@formula("prims::_low_memory_max_pool_with_offsets")
+def max_pool_with_offsets(call: Call) -> Cost:
+    """As every max pool: one for each result, which is the article's count."""
+    n = first_output(call).numel()
+    return Cost.of(other="n", article="n", n=n)
+
+
+@formula("prims::prepare_softmax_online")
+def prepare_softmax(call: Call) -> Cost:
+    """The sum of the exponentials of each row: exp n, sums n − rows; as in softmax no shift."""
+    return Cost.of(other="2·n − rows", n=call["a"].numel(), rows=first_output(call).numel())
+
+
+free(
+    "random numbers are drawn, or their seeds kept",
+    "prims::inductor_lookup_seed",
+    "prims::inductor_rand_eager_offset",
+    "prims::inductor_rand_eager_offsets",
+    "prims::inductor_randint",
+    "prims::inductor_random",
+    "prims::inductor_seed",
+    "prims::inductor_seeds",
+)
+free(
+    "elements are moved, converted or addressed",
+    "prims::_low_memory_max_pool_offsets_to_indices",
+    "prims::_unsafe_index_put_",
+    "prims::inductor_cvt_e8m0_rceil",
+    "prims::inductor_force_stride_order",
+)
