@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
@@ -78,8 +79,11 @@ def test_a_pool_that_goes_on_after_the_block_is_rid_of_the_counter() -> None:
 def test_a_pool_that_was_there_before_is_not_counted_and_the_report_says_so() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: SQUARE @ SQUARE).result()
+        time.sleep(0.2)  # the worker falls asleep: what tells is that it was woken
         with FlopCounter() as counter:
-            pool.submit(lambda: [SQUARE @ SQUARE for _ in range(2000)]).result()
+            for _ in range(3):
+                pool.submit(lambda: [SQUARE @ SQUARE for _ in range(200)]).result()
+                time.sleep(0.1)
         with FlopCounter() as idle:
             pass
     assert counter.report.flops == 0
