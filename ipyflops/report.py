@@ -16,25 +16,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ipyflops import conventions
 from ipyflops.ceilings import Peak
 from ipyflops.conventions import Convention
+from ipyflops.exports import Exports
 from ipyflops.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
 from ipyflops.timing import Timing
 
 if TYPE_CHECKING:
-    import matplotlib.axes
-    import pandas
-
     from ipyflops.comparison import Difference
     from ipyflops.explanation import Explanation
     from ipyflops.tree import Node
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Exports):
     """What a counted run did, as plain data; see the module's docstring for the tables.
 
     Attributes
@@ -317,38 +315,6 @@ class Report:
         from ipyflops.serialization import load
 
         return load(path)
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Give a pandas data frame, one row for each scope, line, phase and signature.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed; the message says how to install it.
-        """
-        from ipyflops.views.table import to_frame
-
-        return to_frame(self)
-
-    def plot(
-        self,
-        kind: Literal["bar", "roofline"] = "bar",
-        ax: matplotlib.axes.Axes | None = None,
-        **options: Any,
-    ) -> matplotlib.axes.Axes:
-        """Draw the report with matplotlib, leaving pyplot's state alone.
-
-        Parameters
-        ----------
-        kind : {"bar", "roofline"}
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
-        **options
-            Passed to `ipyflops.views.charts.bar` or `ipyflops.views.charts.roofline`.
-        """
-        from ipyflops.views import charts
-
-        return charts.plot(self, kind, ax, **options)
 
     # --- shown -------------------------------------------------------------------------------
 

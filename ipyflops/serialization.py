@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from ipyflops import serialized_rates
 from ipyflops.conventions import CONVENTIONS
 from ipyflops.cost import NOTHING, Cost, Count
+from ipyflops.files import written_whole
 from ipyflops.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
 
 if TYPE_CHECKING:
@@ -86,21 +86,8 @@ def _count_to_list(count: Count) -> list[Any]:
 
 def save(report: Report, path: str | os.PathLike[str]) -> None:
     """Write a report; the file appears, or is replaced, only once it is whole."""
-    target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".part"
-    )
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(to_dict(report), file, separators=(",", ":"), ensure_ascii=False)
-        # mkstemp makes a file that only its owner may read; give it the rights of a plain one.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with written_whole(path) as file:
+        json.dump(to_dict(report), file, separators=(",", ":"), ensure_ascii=False)
 
 
 # --- in ------------------------------------------------------------------------------------------

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from ipyflops import conventions
+from ipyflops.tables import Phase, Row, TotalsSum
 
 if TYPE_CHECKING:
-    import pandas
+    from pandas import DataFrame
 
     from ipyflops.report import Report
 
-COLUMNS = (
-    "path",
-    "type",
-    "kind",
-    "line",
-    "phase",
-    "operator",
-    "dtype",
-    "shapes",
-    "verdict",
-    "calls",
-    "flops",
-    "macs",
-    "int_ops",
-    "bytes",
-    "seconds",
-)
+#: What a row is about, and what was counted there.
+KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
+NUMBERS = ("calls", "flops", "macs", "int_ops", "bytes", "seconds")
 
 
-def to_frame(report: Report) -> pandas.DataFrame:
-    """Give a data frame with a row for each scope, line, phase and signature.
+def to_frame(report: Report, *, lines: bool = False, shapes: bool = False) -> DataFrame:
+    """Give a tidy data frame: a row for each node, operator, dtype and phase.
 
     Parameters
     ----------
     report : Report
+    lines : bool
+        Whether rows are also told apart by source line: a column ``line``, as ``In[5]:3``.
+    shapes : bool
+        Whether rows are also told apart by the shapes of the input tensors: a column ``shapes``.
 
     Returns
     -------
     pandas.DataFrame
-        Its numeric columns add up to the report's totals.
+        Columns ``path``, ``type`` and ``kind`` of the node that ran the operator itself (work of
+        its children has rows of its own), ``operator``, ``verdict``, ``dtype``, ``phase``, those
+        asked for, then the numbers: ``calls``, ``flops`` under the report's convention, ``macs``,
+        ``int_ops``, ``bytes`` and ``seconds`` of kernel time. The numbers of all rows add up to
+        the report's totals, so any grouping of them is right. Nodes come in the order of the tree.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    pandas = import_pandas("Report.to_frame")
+    columns = [*KEYS, *(["line"] if lines else []), *(["shapes"] if shapes else []), *NUMBERS]
+    frame: DataFrame = pandas.DataFrame(_records(report, lines, shapes), columns=columns)
+    return frame
+
+
+def import_pandas(asker: str) -> Any:
+    """Give pandas, or say in the name of what asked for it how to install it.
 
     Raises
     ------
@@ -50,33 +59,31 @@ def to_frame(report: Report) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError as error:
-        raise ImportError("Report.to_frame needs pandas: pip install ipyflops[pandas]") from error
-    paths = {node.scope: node.path for node in report.walk()}
-    return pandas.DataFrame(_records(report, paths), columns=list(COLUMNS))
+        raise ImportError(f"{asker} needs pandas: pip install ipyflops[pandas]") from error
+    return pandas
 
 
-def _records(report: Report, paths: dict[int, str]) -> list[tuple[Any, ...]]:
-    records = []
+def _records(report: Report, lines: bool, shapes: bool) -> list[tuple[Any, ...]]:
+    groups: dict[tuple[Any, ...], TotalsSum] = defaultdict(TotalsSum)
     for row in report.rows:
-        scope, signature = report.scopes[row.scope], report.signatures[row.signature]
-        times = 1 if signature.summed else row.calls
-        records.append(
-            (
-                paths[row.scope],
-                scope.type,
-                scope.kind,
-                report.line_name(row.line),
-                row.phase,
-                signature.operator,
-                signature.dtype,
-                signature.shapes,
-                signature.verdict,
-                row.calls,
-                conventions.flops(signature.cost, report.convention) * times,
-                signature.cost.macs * times,
-                signature.cost.integer.value * times,
-                signature.bytes * times,
-                row.nanoseconds / 1e9,
-            )
-        )
-    return records
+        groups[_key(report, row, lines, shapes)].add(report.accumulate((row,)))
+    by_scope: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for (scope, *key), group in groups.items():
+        totals = group.totals()
+        by_scope[scope].append((*key, *(getattr(totals, name) for name in NUMBERS)))
+    return [
+        (node.path, node.type, node.kind, *record)
+        for node in report.walk()
+        for record in by_scope[node.scope]
+    ]
+
+
+def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]:
+    signature = report.signatures[row.signature]
+    phase: Phase = row.phase
+    key: list[Any] = [row.scope, signature.operator, signature.verdict, signature.dtype, phase]
+    if lines:
+        key.append(report.line_name(row.line))
+    if shapes:
+        key.append(signature.shapes)
+    return tuple(key)

@@ -4,19 +4,65 @@ import sys
 
 import pytest
 
-from ipyflops.views.table import COLUMNS
+from ipyflops.tables import PHASES
+from ipyflops.views.table import KEYS, NUMBERS
 from tests.views import reports
+
+OPTIONS: list[dict[str, bool]] = [{}, {"lines": True}, {"shapes": True, "lines": True}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "lines", "lines-shapes"])
+@pytest.mark.parametrize("name", reports.ALL)
+def test_it_adds_up(name: str, options: dict[str, bool]) -> None:
+    report = reports.ALL[name]()
+    frame = report.to_frame(**options)
+    assert tuple(frame.columns) == (
+        *KEYS,
+        *(["line"] if "lines" in options else []),
+        *(["shapes"] if "shapes" in options else []),
+        *NUMBERS,
+    )
+    for column in ("calls", "flops", "macs", "int_ops", "bytes"):
+        assert frame[column].sum() == getattr(report.totals, column)
+    assert frame["seconds"].sum() == pytest.approx(report.seconds)
 
 
 @pytest.mark.parametrize("name", reports.ALL)
-def test_it_adds_up(name: str) -> None:
-    report = reports.ALL[name]()
-    frame = report.to_frame()
-    assert tuple(frame.columns) == COLUMNS
-    assert len(frame) == len(report.rows)
-    for column in ("flops", "macs", "int_ops", "bytes"):
-        assert frame[column].sum() == getattr(report, column)
-    assert frame["seconds"].sum() == pytest.approx(report.seconds)
+def test_it_is_tidy(name: str) -> None:
+    frame = reports.ALL[name]().to_frame()
+    assert not frame.duplicated(list(KEYS)).any()
+    assert not frame[list(NUMBERS)].isna().any(axis=None)
+
+
+def test_what_differs_in_shapes_alone_is_one_row() -> None:
+    builder = reports.Builder()
+    scope = builder.scope(0, "model", "Net")
+    for line, (shapes, n) in enumerate((("2×2", 8), ("3×3", 27), ("3×3", 27))):
+        builder.line(line + 1, "model(x)")
+        cost = reports.Cost.of(contraction="2·n", n=n)
+        builder.run(scope, "aten::mm", cost, shapes=shapes, line=line)
+    report = builder.report()
+    assert report.to_frame()["flops"].tolist() == [2 * (8 + 27 + 27)]
+    assert report.to_frame(shapes=True)["flops"].tolist() == [2 * 8, 2 * 2 * 27]
+    assert report.to_frame(lines=True)["line"].tolist() == ["In[5]:1", "In[5]:2", "In[5]:3"]
+
+
+def test_phases_and_dtypes_are_rows_of_their_own() -> None:
+    builder = reports.Builder()
+    scope = builder.scope(0, "model", "Net")
+    cost = reports.Cost.of(other="n", n=5)
+    for dtype in ("float32", "bfloat16"):
+        for phase in PHASES:
+            builder.run(scope, "aten::add", cost, dtype=dtype, phase=phase)
+    frame = builder.report().to_frame()
+    assert len(frame) == 2 * len(PHASES)
+    assert frame.groupby("dtype")["flops"].sum().to_dict() == {"bfloat16": 20, "float32": 20}
+
+
+def test_nodes_come_in_the_order_of_the_tree() -> None:
+    report = reports.resnet(training=True)
+    paths = list(dict.fromkeys(report.to_frame()["path"]))
+    assert paths == [node.path for node in report.walk() if node.own.calls]
 
 
 def test_it_follows_the_convention() -> None:
@@ -25,7 +71,8 @@ def test_it_follows_the_convention() -> None:
 
 
 def test_a_row_says_where_it_ran() -> None:
-    (row,) = reports.transformer().to_frame().query("operator == 'aten::mm'").to_dict("records")
+    frame = reports.transformer().to_frame(lines=True)
+    (row,) = frame.query("operator == 'aten::mm'").to_dict("records")
     assert row["path"] == "head"
     assert row["type"] == "Head"
     assert row["kind"] == "module"
