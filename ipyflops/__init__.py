@@ -17,6 +17,7 @@ from typing import Any
 
 from ipyflops.cost import Cost
 from ipyflops.counter import FlopCounter
+from ipyflops.fake import DryRunError, dry_run
 from ipyflops.formulas import register_formula, temporary_formula
 from ipyflops.peak import peak
 from ipyflops.report import Report
@@ -27,10 +28,12 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Cost",
+    "DryRunError",
     "FlopCounter",
     "Node",
     "Report",
     "__version__",
+    "dry_run",
     "last",
     "load_ipython_extension",
     "peak",

@@ -85,7 +85,7 @@ def _mark(value: Any) -> object:
     if isinstance(value, torch.nn.Module):
         return tuple(map(_version, _tensors(value))), value.training
     if isinstance(value, Tensor):
-        return _version(value), _version(_gradient(value))
+        return _version(value), _version(gradient_of(value))
     if isinstance(value, torch.Generator):
         return value.get_state().numpy().tobytes()
     return _flat(value.state_dict())
@@ -109,7 +109,8 @@ def _version(tensor: Tensor | None) -> object:
     return id(tensor), -1 if tensor.is_inference() else tensor._version
 
 
-def _gradient(tensor: Tensor) -> Tensor | None:
+def gradient_of(tensor: Tensor) -> Tensor | None:
+    """The gradient of a tensor that may have one."""
     # A result of the graph has a gradient only if it was asked to keep it; asking else would warn.
     return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
 
@@ -122,7 +123,7 @@ def _tensors(module: torch.nn.Module) -> Iterator[Tensor | None]:
 
 
 def _random_mark() -> object:
-    return tuple(_comparable(state) for _, state in _random_states())
+    return tuple(_comparable(state) for _, state in random_states())
 
 
 def _comparable(state: Any) -> object:
@@ -133,7 +134,7 @@ def _comparable(state: Any) -> object:
     return state.tobytes() if hasattr(state, "tobytes") else state
 
 
-def _random_states() -> list[tuple[Callable[[Any], object], Any]]:
+def random_states() -> list[tuple[Callable[[Any], object], Any]]:
     """The state of every source of random numbers, and how to set it."""
     states: list[tuple[Callable[[Any], object], Any]] = [
         (torch.set_rng_state, torch.get_rng_state()),
@@ -169,7 +170,7 @@ class Snapshot:
         self._states: list[tuple[Callable[[Any], object], Any]] = []
         for value in variables.values():
             self._keep(value)
-        self._states += _random_states()
+        self._states += random_states()
 
     def _keep(self, value: Any) -> None:
         if isinstance(value, torch.nn.Module):
@@ -190,7 +191,7 @@ class Snapshot:
     def _keep_tensor(self, tensor: Tensor) -> None:
         if id(tensor) in self._tensors or torch.nn.parameter.is_lazy(tensor):
             return
-        gradient = _gradient(tensor)
+        gradient = gradient_of(tensor)
         self._tensors[id(tensor)] = _Kept(
             tensor,
             tensor.detach().clone(),
@@ -225,7 +226,7 @@ class _Kept:
         _write_back(self.tensor, self.values)
         if self.gradient is not None and self.gradient_values is not None:
             _write_back(self.gradient, self.gradient_values)
-        if _gradient(self.tensor) is not self.gradient:
+        if gradient_of(self.tensor) is not self.gradient:
             self.tensor.grad = self.gradient
 
 

@@ -1,0 +1,205 @@
+"""Dry runs: code counted on fake tensors, so that nothing is computed and nothing changes.
+
+The code sees copies of all that it reaches, with fake tensors for the real ones (see
+`ipyflops.fake_reach`, `ipyflops.fake_copies` and `ipyflops.fake_mode`). Operators are the ones
+that a real run would call, so their FLOPs are too; only what depends on values cannot run.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from ipyflops.counter import FlopCounter, Source
+from ipyflops.fake_errors import DryRunError, explained
+from ipyflops.fake_mode import DryMode
+from ipyflops.fake_reach import Reach
+from ipyflops.report import Report
+from ipyflops.state import random_states
+
+__all__ = ["DryRun", "DryRunError", "dry_run"]
+
+NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
+FROM_META = "tensors of the meta device were counted as tensors of the CPU"
+#: How many names a note has.
+MOST_NAMES = 8
+
+
+def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Report:
+    """Count what a call does, on fake tensors: nothing is computed, and any size fits.
+
+    Modules, optimizers, tensors and containers of them among the arguments, and all that the
+    function reaches by name (variables, closures, defaults), are seen by it as copies whose
+    tensors have the same shape, strides, dtype and device, but no values and no memory. The
+    real ones stay as they are: parameters, buffers, gradients, optimizer state, random numbers,
+    variables and containers.
+
+    Parameters
+    ----------
+    function : callable
+        A function, or a module.
+    *args, **kwargs
+        What to call it with.
+
+    Returns
+    -------
+    Report
+        Its FLOPs are those of a real call; it has no times.
+
+    Raises
+    ------
+    DryRunError
+        If what the call does depends on the values of tensors (``.item()``, an ``if``, a mask as an
+        index), or if there are no fake tensors of a kind; the message says where.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     model = torch.nn.Linear(1_000_000, 1_000_000)
+    >>> dry_run(lambda tokens: model(torch.randn(tokens, 1_000_000)), 8).flops
+    16000000000000
+    """
+    run = DryRun()
+    caller = sys._getframe(1)
+    code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
+    source = Source(code.co_filename, os.path.basename(code.co_filename) or code.co_filename)
+    counter = FlopCounter(device_time=False, source=source)
+    names = _names_of((function, *args, *kwargs.values()), caller)
+    call = run.copy(function)
+    args, kwargs = run.copy(args), run.copy(kwargs)
+    with run.block(counter, source):
+        for module, name in names:
+            # A module that is called first by this function has no variable around it.
+            counter._scopes.root.held(run.copy(module), name)
+        call(*args, **kwargs)
+    del call, args, kwargs
+    return run.finished(counter.report)
+
+
+class DryRun:
+    """A run on fake tensors.
+
+    Parameters
+    ----------
+    *variables : mapping
+        Namespaces whose variables all are the user's; a global and a local one.
+    """
+
+    def __init__(self, *variables: MutableMapping[str, Any]) -> None:
+        self._mode: DryMode | None = DryMode()
+        self._reach: Reach | None = Reach(self._mode, variables)
+        self._assigned: list[str] = []
+        self._uncopied: list[str] = []
+        self._met_meta = False
+
+    def prepare(
+        self, parts: tuple[types.CodeType, ...], variables: MutableMapping[str, Any]
+    ) -> None:
+        """Make fakes of all that code reaches which runs with these variables.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        assert self._reach is not None
+        self._reach.code(parts, variables)
+
+    def copy(self, value: Any) -> Any:
+        """Give a copy of a value with fake tensors; the same one for the same value.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        assert self._reach is not None
+        return self._reach.value(value)
+
+    @contextmanager
+    def block(self, counter: FlopCounter, source: Source | None = None) -> Iterator[None]:
+        """Have everything in the block run on fakes, counted; afterwards all is as it was."""
+        reach, mode = self._reach, self._mode
+        assert reach is not None
+        assert mode is not None
+        states = _states()
+        name = source or Source("", "the code")
+        try:
+            reach.put_fakes()
+            with mode, counter, explained(name.filename, name.name):
+                yield
+        finally:
+            self._assigned = reach.assigned()
+            self._uncopied = list(reach.copier.uncopied)
+            self._met_meta = mode.met_meta
+            reach.put_back()
+            mode.put_back()
+            for put_back, state in states:
+                put_back(state)
+
+    def finished(self, report: Report) -> Report:
+        """Say in the report what a dry run is; frees all fakes."""
+        notes = [NOTHING_RAN]
+        if self._assigned:
+            notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
+        if self._met_meta:
+            notes.append(FROM_META)
+        if self._uncopied:
+            notes.append(
+                "could not be copied, so what the dry run did to it has happened: "
+                f"{_listed(self._uncopied)}"
+            )
+        mode, self._reach, self._mode = self._mode, None, None
+        if report.complete and mode is not None:
+            left = _left(mode)
+            if left:
+                notes.append(
+                    f"{left} fake {'tensor is' if left == 1 else 'tensors are'} still held, by "
+                    "something outside the variables in use, as a library's cache"
+                )
+        return replace(report, notes=(*notes, *report.notes))
+
+
+def _names_of(values: Any, caller: types.FrameType) -> list[tuple[torch.nn.Module, str]]:
+    """The modules among the values, with the names that the caller has for them."""
+    names: dict[int, str] = {}
+    for variables in (caller.f_globals, caller.f_locals):
+        names.update({id(value): name for name, value in list(variables.items())})
+    return [
+        (value, names[id(value)])
+        for value in values
+        if isinstance(value, torch.nn.Module) and id(value) in names
+    ]
+
+
+def _states() -> list[tuple[Callable[[Any], object], Any]]:
+    """What code may set for the whole process, and how to put it back."""
+    return [
+        *random_states(),
+        (torch.set_grad_enabled, torch.is_grad_enabled()),
+        (torch.set_default_dtype, torch.get_default_dtype()),
+    ]
+
+
+def _left(mode: DryMode) -> int:
+    """How many fake tensors of a run are still alive."""
+    gc.collect()
+    return sum(
+        1
+        for one in gc.get_objects()
+        if issubclass(type(one), FakeTensor) and getattr(one, "fake_mode", None) is mode
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
