@@ -82,11 +82,51 @@ def bar(
     ValueError
         If there is no such metric, or `most` is less than 2.
     """
-    if metric not in METRICS:
-        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
     if most < 2:
         raise ValueError(f"at least 2 bars are needed, not {most}")
-    found = _bars(report.find(node)) if node else _all(report.tree)
+    found = _bars([report.find(node)]) if node else _all(report.tree)
+    return draw(ax, found, report.convention, name=visible(node), metric=metric, most=most)
+
+
+def bar_of_alike(report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str) -> Axes:
+    """Draw the sum of what is inside nodes that are alike, as siblings are that are folded.
+
+    Parameters
+    ----------
+    report : Report
+    ax : matplotlib.axes.Axes
+    nodes : sequence of Node
+        At least one.
+    metric : str
+        As for `bar`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric, or the nodes have not the same children.
+    """
+    path = nodes[0].path
+    found = _bars(nodes) if path else _all(report.tree)
+    name = f"{visible(path)} ×{len(nodes):,}" if len(nodes) > 1 else visible(path)
+    return draw(ax, found, report.convention, name=name, metric=metric)
+
+
+def draw(
+    ax: Axes | None,
+    found: Sequence[Bar],
+    convention: str,
+    *,
+    name: str,
+    metric: str,
+    most: int = 20,
+) -> Axes:
+    """Draw bars with what they come to as a title; see `bar`."""
+    if metric not in METRICS:
+        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
     bars = _most(found, metric, most)
     if ax is None:
         from matplotlib.figure import Figure
@@ -97,28 +137,34 @@ def bar(
     # A unit of several words has a blank of its own.
     counted = " ".join(scaled(whole, METRICS[metric]).split())
     amount = duration(whole) if metric == "seconds" else counted
-    title = f"{shortened(visible(node), LABEL_LENGTH)} · {amount}" if node else amount
+    title = f"{shortened(name, LABEL_LENGTH)} · {amount}" if name else amount
     if metric == "flops":
-        title += f" [{report.convention}]"
+        title += f" [{convention}]"
     ax.set_title(title, loc="left", fontsize="medium", parse_math=False)
     return ax
 
 
 def _all(root: Node) -> list[Bar]:
     """The whole run: an only outermost module is replaced by what is inside it."""
-    bars = _bars(root) if root.children else []
+    bars = _bars([root]) if root.children else []
     modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
     if len(modules) == 1:
-        bars[modules[0] : modules[0] + 1] = _bars(root.children[modules[0]])
+        bars[modules[0] : modules[0] + 1] = _bars([root.children[modules[0]]])
     return bars
 
 
-def _bars(node: Node) -> list[Bar]:
-    bars = [Bar(_label(child), child.phases) for child in node.children]
-    if not node.children:
-        return [Bar(_label(node), node.phases)] if node.totals.calls else []
+def _bars(nodes: Sequence[Node]) -> list[Bar]:
+    """What is inside nodes that are alike, added up."""
+    node = nodes[0]
+    phases = add_phases(one.phases for one in nodes)
+    bars = [
+        Bar(_label(children[0]), add_phases(child.phases for child in children))
+        for children in zip(*(one.children for one in nodes), strict=True)
+    ]
+    if not bars:
+        return [Bar(_label(node), phases)] if node.totals.calls else []
     if node.own.calls:
-        own = own_phases(node.phases, [child.phases for child in node.children])
+        own = own_phases(phases, [one.phases for one in bars])
         bars.append(Bar("(outside modules)" if node.kind == "root" else "(own work)", own))
     return bars
 

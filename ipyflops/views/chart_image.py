@@ -1,17 +1,21 @@
-"""The bar chart as a picture for the widget: an SVG that fits its pane and its theme."""
+"""The charts as pictures for the widget: SVG that fits its pane and its theme."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ipyflops.views import charts
+from ipyflops.views.bars import bar_of_alike
+from ipyflops.views.roofline import roofline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ipyflops.report import Report
+    from ipyflops.tree import Node
 
 #: Pixels of a page to an inch of a figure.
 DPI = 96
@@ -28,14 +32,14 @@ _INKED = (
 )
 
 
-def chart_svg(report: Report, node: str, metric: str, *, dark: bool, width: int) -> str:
-    """Draw what is inside a node, as wide as asked for, on a transparent ground.
+def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, dark: bool, width: int) -> str:
+    """Draw what is inside nodes that are alike, as wide as asked for, on a transparent ground.
 
     Parameters
     ----------
     report : Report
-    node, metric : str
-        As for `ipyflops.views.charts.bar`.
+    nodes, metric
+        As for `ipyflops.views.bars.bar_of_alike`.
     dark : bool
         Whether it stands on a dark page.
     width : int
@@ -48,9 +52,50 @@ def chart_svg(report: Report, node: str, metric: str, *, dark: bool, width: int)
 
     Raises
     ------
-    KeyError, ValueError
-        As `ipyflops.views.charts.bar`.
+    ValueError
+        As `ipyflops.views.bars.bar_of_alike`.
     """
+    with _figure(width, dark=dark) as figure:
+        axes = bar_of_alike(report, figure.add_subplot(), nodes, metric=metric)
+        bars = len(axes.get_yticks())
+        figure.set_size_inches(figure.get_figwidth(), 1.0 + 0.24 * max(bars, 2))
+        _move_legend(figure, axes)
+        _make_room(figure, axes)
+        return _svg(figure)
+
+
+def roofline_svg(
+    report: Report, by: Literal["modules", "operators"], *, dark: bool, width: int
+) -> str:
+    """Draw the roofline chart likewise.
+
+    Parameters
+    ----------
+    report : Report
+    by : {"modules", "operators"}
+        What a point is.
+    dark, width
+        As for `chart_svg`.
+
+    Returns
+    -------
+    str
+        The SVG.
+
+    Raises
+    ------
+    ValueError
+        As `ipyflops.views.charts.roofline`.
+    """
+    with _figure(width, dark=dark) as figure:
+        # Where labels fit is worked out for the size that the figure has.
+        roofline(report, figure.add_subplot(), by=by)
+        return _svg(figure)
+
+
+@contextmanager
+def _figure(width: int, *, dark: bool) -> Iterator[Figure]:
+    """A figure of a page's width, in the colours of its text."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -64,14 +109,14 @@ def chart_svg(report: Report, node: str, metric: str, *, dark: bool, width: int)
     }
     with matplotlib.rc_context(style):
         inches = min(max(width, LEAST_WIDTH), MOST_WIDTH) / DPI
-        figure = Figure(figsize=(inches, 4), dpi=DPI, layout="constrained", facecolor="none")
-        axes = charts.bar(report, figure.add_subplot(), node=node, metric=metric)
-        bars = len(axes.get_yticks())
-        figure.set_size_inches(inches, 1.0 + 0.24 * max(bars, 2))
-        _move_legend(figure, axes)
-        _make_room(figure, axes)
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        yield Figure(
+            figsize=(inches, 0.3 * inches + 2), dpi=DPI, layout="constrained", facecolor="none"
+        )
+
+
+def _svg(figure: Figure) -> str:
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
 
 

@@ -47,7 +47,7 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
             [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]
             for line in report.lines
         ],
-        "signatures": _signatures(report.signatures),
+        "signatures": _signatures(report),
         "rows": _rows(report),
         "headlines": {
             name: _headline(headline(report.under(name), per=per))
@@ -100,7 +100,8 @@ def _rows(report: Report) -> dict[str, bytes]:
     }
 
 
-def _signatures(signatures: tuple[Signature, ...]) -> dict[str, Any]:
+def _signatures(report: Report) -> dict[str, Any]:
+    signatures = report.signatures
     packed: dict[str, Any] = {
         "text": [_signature(signature) for signature in signatures],
         "summed": bytes(signature.summed for signature in signatures),
@@ -108,6 +109,10 @@ def _signatures(signatures: tuple[Signature, ...]) -> dict[str, Any]:
         "integer": _floats(signature.cost.integer.value for signature in signatures),
         "bytes": _floats(signature.bytes for signature in signatures),
     }
+    if report.peak is not None:
+        rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
+        found = (rates[signature.dtype] for signature in signatures)
+        packed["peak"] = _floats(rate.flops_per_second if rate else 0.0 for rate in found)
     exact: dict[str, dict[int, str]] = {}
     standard: list[int] = []
     for name in conventions.CONVENTIONS:

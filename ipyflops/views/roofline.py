@@ -72,8 +72,7 @@ def roofline(
     ValueError
         If `by` is something else, or a peak is not positive.
     """
-    if by not in ("modules", "operators"):
-        raise ValueError(f"a roofline cannot be drawn by {by!r}; choose one of modules, operators")
+    candidates = points_of(report, by)
     for peak in (peak_flops, peak_bandwidth):
         if peak is not None and not 0 < peak < math.inf:
             raise ValueError(f"a peak has to be a positive number, not {peak}")
@@ -82,7 +81,6 @@ def roofline(
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(7.5, 5), layout="constrained").add_subplot()
-    candidates = _modules(report) if by == "modules" else _operators(report)
     points = [one for one in candidates if one.totals.flops_per_second and one.totals.intensity]
     points = sorted(points, key=lambda one: -one.totals.seconds)[:POINTS]
     _frame(ax, points, peak_flops, peak_bandwidth)
@@ -110,6 +108,19 @@ def _measured(
     if flops is None:
         flops = rates[0].flops_per_second if rates else peak.flops_per_second
     return flops, bandwidth or peak.bytes_per_second or None
+
+
+def points_of(report: Report, by: str) -> list[Point]:
+    """What can be drawn of a report, each part of the work in one point.
+
+    Raises
+    ------
+    ValueError
+        If `by` is neither modules nor operators.
+    """
+    if by not in ("modules", "operators"):
+        raise ValueError(f"a roofline cannot be drawn by {by!r}; choose one of modules, operators")
+    return _modules(report) if by == "modules" else _operators(report)
 
 
 def _operators(report: Report) -> list[Point]:

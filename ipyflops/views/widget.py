@@ -10,13 +10,15 @@ import traitlets
 from ipyflops.conventions import CONVENTIONS
 from ipyflops.tree import walk
 from ipyflops.views import static_files
-from ipyflops.views.chart_image import chart_svg
+from ipyflops.views.chart_image import chart_svg, roofline_svg
 from ipyflops.views.options import BY
 from ipyflops.views.packing import pack
+from ipyflops.views.roofline_words import roofline_words
 from ipyflops.views.visible import visible
 
 if TYPE_CHECKING:
     from ipyflops.report import Report
+    from ipyflops.tree import Node
 
 METRICS = ("flops", "macs", "seconds", "bytes", "int_ops")
 #: What the table of modules can be sorted by.
@@ -29,6 +31,7 @@ COLUMNS = (
     "parameters",
     "seconds",
     "rate",
+    "utilization",
     "bytes",
     "intensity",
     "integer",
@@ -63,7 +66,7 @@ class FlopsView(anywidget.AnyWidget):
         ``-flops``; empty for the order of the tree.
     expanded : list of str or None
         Paths of the open places; None for as many levels as fit.
-    by : {"modules", "operators", "lines"}
+    by : {"modules", "operators", "lines", "roofline"}
         The tab that is open.
 
     Examples
@@ -81,7 +84,7 @@ class FlopsView(anywidget.AnyWidget):
     metric = traitlets.Enum(METRICS, "flops").tag(sync=True)
     sort = traitlets.Unicode("").tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
-    by = traitlets.Enum(BY, "modules").tag(sync=True)
+    by = traitlets.Enum((*BY, "roofline"), "modules").tag(sync=True)
 
     _data = traitlets.Dict().tag(sync=True)
     #: What the HTML that stands in for this view is known by.
@@ -89,6 +92,7 @@ class FlopsView(anywidget.AnyWidget):
     _depth = traitlets.Int(None, allow_none=True).tag(sync=True)
     #: The chart last drawn, with the request that it answers.
     _chart = traitlets.Dict().tag(sync=True)
+    _roofline = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -99,8 +103,9 @@ class FlopsView(anywidget.AnyWidget):
         **traits: Any,
     ) -> None:
         self.report = report
-        self._under = {report.convention: report}
+        self._under: dict[str, Report] = {report.convention: report}
         self._paths: dict[str, str] | None = None
+        self._nodes: dict[str, dict[int, Node]] = {}
         traits.setdefault("convention", report.convention)
         super().__init__(_data=pack(report, per=per), _depth=depth, **traits)
         self._key = self.model_id or ""
@@ -145,23 +150,36 @@ class FlopsView(anywidget.AnyWidget):
 
     def _received(self, _: object, content: Any, buffers: object) -> None:
         """Answer a request for a chart; the browser may send anything."""
-        if not isinstance(content, dict) or content.get("kind") != "chart":
+        draw = {"chart": self._draw_bars, "roofline": self._draw_roofline}
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind not in draw:
             return
         try:
-            answer = {"svg": self._draw(content)}
+            answer = draw[kind](content)
         except Exception as error:
             # Without its chart the table still works.
             answer = {"error": f"The chart could not be drawn: {type(error).__name__}: {error}"}
-        self._chart = {"key": str(content.get("key")), **answer}
+        self.set_trait(f"_{kind}", {"key": str(content.get("key")), **answer})
 
-    def _draw(self, wish: dict[str, Any]) -> str:
-        convention = wish["convention"]
+    def _draw_bars(self, wish: dict[str, Any]) -> dict[str, Any]:
+        report = self._report_under(wish["convention"])
+        nodes = [self._node(report, int(scope)) for scope in wish["nodes"]]
+        dark, width = bool(wish["dark"]), int(wish["width"])
+        return {"svg": chart_svg(report, nodes, str(wish["metric"]), dark=dark, width=width)}
+
+    def _draw_roofline(self, wish: dict[str, Any]) -> dict[str, Any]:
+        report = self._report_under(wish["convention"])
+        by, dark, width = wish["points"], bool(wish["dark"]), int(wish["width"])
+        words = [visible(text) for text in roofline_words(report, by)]
+        return {"svg": roofline_svg(report, by, dark=dark, width=width), "words": words}
+
+    def _report_under(self, convention: str) -> Report:
         if convention not in self._under:
             self._under[convention] = self.report.under(convention)
-        return chart_svg(
-            self._under[convention],
-            self._node_path(str(wish["node"])),
-            str(wish["metric"]),
-            dark=bool(wish["dark"]),
-            width=int(wish["width"]),
-        )
+        return self._under[convention]
+
+    def _node(self, report: Report, scope: int) -> Node:
+        """The node of a scope: the browser knows places by their number."""
+        if report.convention not in self._nodes:
+            self._nodes[report.convention] = {node.scope: node for node in walk(report.tree)}
+        return self._nodes[report.convention][scope]

@@ -1,23 +1,29 @@
-// The bar chart beside the table: drawn by matplotlib in Python, asked for and shown here.
+// A chart: drawn by matplotlib in Python, asked for and shown here.
 
 import { debounced, make } from "./dom.js";
 
 const PATIENCE = 150; // milliseconds without a change before a chart is asked for
+/** Alike modules whose sum the chart shows; of more it shows the first. */
+export const MOST_ALIKE = 2000;
 const SILENCE = 20000; // milliseconds without an answer before that is said
 
 export class ChartPane {
-  constructor(model) {
+  /** @param options {kind, trait, on(answer)}: what is asked for, and where the answer comes. */
+  constructor(model, { kind = "chart", trait = "_chart", on = () => {} } = {}) {
     this.model = model;
+    this.kind = kind;
+    this.trait = trait;
+    this.on = on;
     this.wanted = null;
     this.image = make("img", { class: "fw-image", alt: "", hidden: true });
     this.remark = make("figcaption", { class: "fw-note", role: "status" });
     this.element = make("figure", { class: "fw-chart" }, this.image, this.remark);
     this._ask = debounced(PATIENCE, () => this._send());
     this._onChange = () => this._show();
-    model.on("change:_chart", this._onChange);
+    model.on(`change:${trait}`, this._onChange);
   }
 
-  /** Want the chart of a node: {node, metric, convention, dark, width}. */
+  /** Want a chart: {dark, width, …}, the rest as Python's side of it takes it. */
   want(wish, description) {
     const key = JSON.stringify(wish);
     if (key === this.wanted) return;
@@ -35,7 +41,7 @@ export class ChartPane {
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._silent(), SILENCE);
     try {
-      this.model.send({ kind: "chart", key: this.wanted, ...JSON.parse(this.wanted) });
+      this.model.send({ kind: this.kind, key: this.wanted, ...JSON.parse(this.wanted) });
     } catch {
       this._silent();
     }
@@ -48,7 +54,7 @@ export class ChartPane {
 
   /** Show the chart that has come; gives whether it is the one that is wanted. */
   _show() {
-    const chart = this.model.get("_chart") ?? {};
+    const chart = this.model.get(this.trait) ?? {};
     const current = chart.key === this.wanted;
     // Another view of the same widget may have asked for another chart; it is better than none.
     const usable = current || (this.image.hidden && JSON.parse(chart.key ?? "{}").dark === this.dark);
@@ -59,6 +65,7 @@ export class ChartPane {
       this.image.hidden = false;
     }
     this.remark.textContent = chart.error ?? "";
+    this.on(chart);
     if (current) {
       clearTimeout(this._timer);
       this.element.classList.remove("fw-waiting");
@@ -69,6 +76,6 @@ export class ChartPane {
   remove() {
     this._ask.cancel();
     clearTimeout(this._timer);
-    this.model.off("change:_chart", this._onChange);
+    this.model.off(`change:${this.trait}`, this._onChange);
   }
 }

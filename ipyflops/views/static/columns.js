@@ -75,6 +75,14 @@ export const COLUMNS = {
     text: (f) => blank(scaled(f.rate, "", false), f.rate),
     full: (f) => scaled(f.rate, "FLOPS", false),
   },
+  utilization: {
+    title: "of peak",
+    tip: "Utilisation (MFU): FLOPS as a share of the measured peak, each dtype by its own, in kernel time",
+    width: 68,
+    value: (f) => f.utilization,
+    text: (f) => blank(percent(f.utilization), f.utilization),
+    full: (f) => `${percent(f.utilization)} of the measured peak`,
+  },
   bytes: {
     title: "bytes",
     tip: "Bytes of the tensors read and written, once each for every operator call",
@@ -106,26 +114,29 @@ export const METRICS = {
 export const TABLES = {
   modules: {
     title: "module",
-    columns: ["flops", "share", "macs", "calls", "parameters", "seconds", "rate", "bytes", "intensity", "integer"],
-    importance: ["flops", "share", "seconds", "calls", "parameters", "rate", "macs", "intensity"],
+    columns: [
+      "flops", "share", "macs", "calls", "parameters", "seconds", "rate", "utilization", "bytes", "intensity", "integer",
+    ],
+    importance: ["flops", "share", "seconds", "calls", "utilization", "parameters", "rate", "macs", "intensity"],
   },
   operators: {
     title: "operator",
-    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "bytes", "intensity"],
-    importance: ["flops", "share", "operators", "seconds", "rate", "macs", "intensity", "integer"],
+    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity"],
+    importance: ["flops", "share", "operators", "seconds", "utilization", "rate", "macs", "intensity", "integer"],
   },
   lines: {
     title: "line",
-    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "bytes", "intensity"],
-    importance: ["flops", "share", "seconds", "operators", "rate"],
+    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity"],
+    importance: ["flops", "share", "seconds", "operators", "utilization", "rate"],
   },
 };
 
 /** A column is offered only where it says something. */
 export function offered(columns, run) {
-  const measures = { macs: "macs", integer: "integer", seconds: "nanoseconds", rate: "nanoseconds" };
+  const measures = { macs: "macs", integer: "integer", seconds: "nanoseconds", rate: "nanoseconds", utilization: "nanoseconds" };
   return columns.filter((name) => {
     if (name === "parameters") return run.parameters.some((count) => count > 0);
+    if (name === "utilization" && !run.hasPeak) return false;
     return !(name in measures) || run.whole(measures[name]) > 0;
   });
 }
@@ -145,5 +156,7 @@ export function fitting(table, columns, widths, room) {
 
 /** A share as text, empty where there is no whole. */
 export function shareText(part, whole) {
-  return whole ? percent(part / whole) : "";
+  if (!whole) return "";
+  // Sums of large numbers in another order differ in their last digits.
+  return percent(Math.abs(part / whole - 1) < 1e-9 ? 1 : part / whole);
 }

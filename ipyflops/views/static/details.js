@@ -1,5 +1,6 @@
 // What a row is made of: each operator's formula with its shapes filled in.
 
+import { MOST_ALIKE } from "./chart.js";
 import { dominant, lineOf } from "./sources.js";
 import { make } from "./dom.js";
 import { substitute } from "./expressions.js";
@@ -51,7 +52,8 @@ function heading(row) {
   if (alike > 1) parts.push(make("b", { textContent: ` ×${alike.toLocaleString("en")}` }));
   if (row.type) parts.push(make("span", { class: "fw-type", textContent: `  ${row.type}` }));
   if (alike > 1) {
-    const remark = `  (the sum of ${alike.toLocaleString("en")} alike; the chart shows the first of them)`;
+    const charted = alike > MOST_ALIKE ? "; the chart shows the first of them" : "";
+    const remark = `  (the sum of ${alike.toLocaleString("en")} alike${charted})`;
     parts.push(make("span", { class: "fw-type", textContent: remark }));
   }
   return make("h3", { class: "fw-heading" }, ...parts);

@@ -6,7 +6,7 @@
 import { nameCell, numberCell } from "./cells.js";
 import { COLUMNS } from "./columns.js";
 import { make, uniqueId } from "./dom.js";
-import { Header } from "./header.js";
+import { Header, LEAST_NAME } from "./header.js";
 import { handleKey } from "./keyboard.js";
 
 export const ROW_HEIGHT = 24;
@@ -133,6 +133,8 @@ export class Grid {
 
   /** Draw everything again: settings, columns or rows have changed. */
   refresh() {
+    // Nobody sees it yet, and what fits is not known yet; `refresh` is called again then.
+    if (!this.element.isConnected) return;
     this.element.style.setProperty("--fw-columns", this._template());
     this.element.style.setProperty("--fw-width", `${this._minimum()}px`);
     this.element.setAttribute("aria-rowcount", this.rows.length + 1);
@@ -147,16 +149,17 @@ export class Grid {
   }
 
   _template() {
-    const first = this.widths.name ? `${this.widths.name}px` : "minmax(190px, 1fr)";
+    const first = this.widths.name ? `${this.widths.name}px` : `minmax(${LEAST_NAME}px, 1fr)`;
     return [first, ...this.columns.map((name) => `${this.widths[name] ?? COLUMNS[name].width}px`)].join(" ");
   }
 
   _minimum() {
     const widths = this.columns.map((name) => this.widths[name] ?? COLUMNS[name].width);
-    return widths.reduce((sum, width) => sum + width, this.widths.name ?? 190);
+    return widths.reduce((sum, width) => sum + width, this.widths.name ?? LEAST_NAME);
   }
 
   _draw() {
+    if (!this.element.isConnected) return;
     const height = this.element.clientHeight || MOST_ROWS * ROW_HEIGHT;
     const top = this.element.scrollTop;
     const from = Math.max(0, Math.floor(top / ROW_HEIGHT) - MARGIN);
@@ -283,8 +286,13 @@ export class Grid {
     let level = this._inside(this);
     let shown = level.length;
     for (let depth = 0; level.length; depth++) {
-      const inside = level.flatMap((row) => (row.expandable ? this._inside(row) : []));
-      if (!inside.length || (depth > 0 && shown + inside.length > most)) return;
+      const inside = [];
+      for (const row of level) {
+        if (row.expandable) for (const child of this._inside(row)) inside.push(child);
+        // What does not fit is not looked at: it may be a hundred thousand rows.
+        if (depth > 0 && shown + inside.length > most) return;
+      }
+      if (!inside.length) return;
       for (const row of level) if (row.expandable) this.open.add(row.key);
       shown += inside.length;
       level = inside;

@@ -5,6 +5,8 @@ import { make } from "./dom.js";
 
 const LEAST_WIDTH = 44;
 const STEP = 10;
+/** The width of the names where there is no more room. */
+export const LEAST_NAME = 190;
 
 export class Header {
   constructor(grid) {
@@ -48,6 +50,8 @@ export class Header {
       "aria-valuemax": 1000,
     });
     this._makeResizable(edge, name, index);
+    // What is left of the room for the names is measured only when somebody asks.
+    edge.addEventListener("focus", () => edge.setAttribute("aria-valuenow", this.cells[index].offsetWidth));
     const left = name === "name" || name === "share" ? "" : " fw-right";
     return make(
       "div",
@@ -62,14 +66,11 @@ export class Header {
     const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
     cell.setAttribute("aria-sort", direction);
     cell.querySelector(".fw-arrow").textContent = { ascending: "▲", descending: "▼", none: "" }[direction];
-    cell.querySelector(".fw-edge").setAttribute("aria-valuenow", Math.round(this._width(name, cell)));
+    const width = this.grid.widths[name] ?? COLUMNS[name]?.width ?? LEAST_NAME;
+    cell.querySelector(".fw-edge").setAttribute("aria-valuenow", width);
     if (name === "share") {
       cell.querySelector(".fw-title").textContent = `share of ${METRICS[settings.metric].title}`;
     }
-  }
-
-  _width(name, cell) {
-    return this.grid.widths[name] ?? (COLUMNS[name]?.width || cell.offsetWidth);
   }
 
   _makeResizable(edge, name, index) {

@@ -1,5 +1,7 @@
 // What the three tables share: rows, and the figures of a row.
 
+import { peakTime } from "./run.js";
+
 /** A row that a table may show; `source` is the list or tree that it belongs to. */
 export class Row {
   constructor(source, fields) {
@@ -47,6 +49,9 @@ export class Row {
         parameters: this.parameters,
         rate: seconds ? flops / seconds : 0,
         intensity: bytes ? flops / bytes : 0,
+        utilization: seconds && this.source.run.hasPeak
+          ? this.sum(peakTime(convention)) / 1e9 / seconds
+          : 0,
       };
     }
     return this._figures;

@@ -26,12 +26,18 @@ function grouped(groups, count) {
   return { start, order };
 }
 
+/** The measure of the time that FLOPs would take at the peak. */
+export function peakTime(convention) {
+  return `peak ${convention}`;
+}
+
 function mix(hash, value) {
   const mixed = Math.imul(hash ^ value ^ Math.floor(value / 4294967296), 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }
 
-/** A run's tables. `measure` names a column of numbers: a convention, macs, bytes, … */
+/** A run's tables. `measure` names a column of numbers: a convention, macs, bytes, …, or the
+ *  nanoseconds that the FLOPs would take at the peak, as "peak standard". */
 export class Run {
   constructor(packed) {
     this.names = packed.names;
@@ -54,6 +60,12 @@ export class Run {
       this.cost[name] = column(Float64Array, signatures[name] ?? signatures.standard);
     }
     this.summed = column(Uint8Array, signatures.summed);
+    this.peakRate = column(Float64Array, signatures.peak); // FLOPS, 0 where no peak is known
+    this.hasPeak = this.peakRate.some((rate) => rate > 0);
+    for (const name of this.hasPeak ? CONVENTIONS : []) {
+      this.cost[peakTime(name)] = this.cost[name].map((flops, signature) =>
+        this.peakRate[signature] ? (1e9 * flops) / this.peakRate[signature] : 0);
+    }
 
     this.rowScope = column(Int32Array, rows.scope);
     this.rowLine = column(Int32Array, rows.line);
@@ -66,6 +78,7 @@ export class Run {
     this._sortNumbered();
     this._rows = grouped(this.rowScope, this.size);
     this._sums = new Map();
+    this._wholes = new Map();
   }
 
   // --- places -------------------------------------------------------------------------------
@@ -116,10 +129,14 @@ export class Run {
 
   /** Numbered children (of a list of modules) by number: 10 after 2. */
   _sortNumbered() {
+    const numbers = this.names.map((name) => (/^\d+$/.test(name) ? Number(name) : -1));
+    const numberOf = (place) => numbers[this.nameIndex[place]];
+    const { start } = this._children;
     for (let place = 0; place < this.size; place++) {
+      if (start[place + 1] - start[place] < 2) continue;
       const children = this.childrenOf(place);
-      if (children.length > 1 && children.every((child) => /^\d+$/.test(this.name(child)))) {
-        children.sort((a, b) => Number(this.name(a)) - Number(this.name(b)));
+      if (children.every((child) => numberOf(child) >= 0)) {
+        children.sort((a, b) => numberOf(a) - numberOf(b));
       }
     }
   }
@@ -134,15 +151,20 @@ export class Run {
 
   _hashes(seed) {
     const hashes = new Int32Array(this.size);
+    // By index: views of the two tables would be the greater part of the work.
+    const { start: rowStart, order: rowOrder } = this._rows;
+    const { start: childStart, order: childOrder } = this._children;
     for (let place = this.size - 1; place >= 0; place--) {
       let own = 0; // a sum, for the order of the rows says nothing
-      for (const row of this.rowsOf(place)) {
+      for (let at = rowStart[place]; at < rowStart[place + 1]; at++) {
+        const row = rowOrder[at];
         const call = mix(mix(seed, this.rowSignature[row]), this.rowPhase[row]);
         own = (own + mix(call, this.rowCalls[row])) | 0;
       }
       let hash = mix(mix(seed, own), this.typeIndex[place] * 4 + this.kindIndex[place]);
       hash = mix(mix(hash, this.calls[place]), this.parameters[place]);
-      for (const child of this.childrenOf(place)) {
+      for (let at = childStart[place]; at < childStart[place + 1]; at++) {
+        const child = childOrder[at];
         hash = mix(mix(hash, this.nameIndex[child]), hashes[child]);
       }
       hashes[place] = hash;
@@ -161,11 +183,26 @@ export class Run {
     return this.cost[measure][signature] * times;
   }
 
-  /** Sums by group and phase: four numbers for each group. */
+  /** The numbers of all rows of the report's table. */
+  _amounts(measure) {
+    if (measure === "nanoseconds") return this.rowNanoseconds;
+    if (measure === "operators") return this.rowCalls;
+    const cost = this.cost[measure];
+    const amounts = new Float64Array(this.rowCalls.length);
+    for (let row = 0; row < amounts.length; row++) {
+      const signature = this.rowSignature[row];
+      amounts[row] = this.summed[signature] ? cost[signature] : cost[signature] * this.rowCalls[row];
+    }
+    return amounts;
+  }
+
+  /** Sums by group and phase: four numbers for each group; a group below 0 is none. */
   sums(groupOfRow, groups, measure) {
     const sums = new Float64Array(4 * groups);
+    const amounts = this._amounts(measure);
     for (let row = 0; row < groupOfRow.length; row++) {
-      sums[4 * groupOfRow[row] + this.rowPhase[row]] += this.amount(row, measure);
+      const group = groupOfRow[row];
+      if (group >= 0) sums[4 * group + this.rowPhase[row]] += amounts[row];
     }
     return sums;
   }
@@ -191,7 +228,13 @@ export class Run {
 
   /** The sum of the whole run. */
   whole(measure) {
-    return this.totals(measure).subarray(0, 4).reduce((sum, part) => sum + part, 0);
+    let whole = this._wholes.get(measure);
+    if (whole === undefined) {
+      // Without the sums of the places, which take longer and may never be asked for.
+      whole = this._amounts(measure).reduce((sum, amount) => sum + amount, 0);
+      this._wholes.set(measure, whole);
+    }
+    return whole;
   }
 
   lineName(line) {

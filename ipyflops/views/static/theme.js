@@ -11,6 +11,10 @@ function background(element) {
 
 /** Whether an element stands on a dark page. */
 export function isDark(element) {
+  // JupyterLab says it; to ask for colours costs the layout of the whole page.
+  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false";
+  if (vscodeThemeKind) return /dark|^vscode-high-contrast$/.test(vscodeThemeKind);
   const color = background(element.parentElement ?? document.body);
   if (!color) return matchMedia("(prefers-color-scheme: dark)").matches;
   const [red, green, blue] = color;

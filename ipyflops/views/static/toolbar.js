@@ -4,9 +4,9 @@ import { COLUMNS, METRICS } from "./columns.js";
 import { debounced, make, uniqueId } from "./dom.js";
 import { CONVENTIONS } from "./run.js";
 
-const TABS = { modules: "Modules", operators: "Operators", lines: "Lines" };
+const TABS = { modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline" };
 
-/** The three tabs; `on(name)` is called when one is chosen. */
+/** The tabs; `on(name)` is called when one is chosen. */
 export class Tabs {
   constructor(panelId, on) {
     this.buttons = Object.entries(TABS).map(([name, title]) => {

@@ -1,6 +1,6 @@
 // The view of one report: what the parts are, and how they follow each other.
 
-import { ChartPane } from "./chart.js";
+import { ChartPane, MOST_ALIKE } from "./chart.js";
 import { fitting, METRICS, offered, TABLES } from "./columns.js";
 import { drawDetails } from "./details.js";
 import { debounced, make, uniqueId } from "./dom.js";
@@ -10,6 +10,7 @@ import { drawHeadline } from "./headline.js";
 import { LineList, OperatorList } from "./lists.js";
 import { measureOf } from "./rows.js";
 import { Run } from "./run.js";
+import { RooflinePane } from "./roofline.js";
 import { hideStandIn } from "./stand_in.js";
 import { isDark, watchTheme } from "./theme.js";
 import { button, choice, columnsMenu, conventionChoice, menu, metricChoice, Search, Tabs } from "./toolbar.js";
@@ -28,6 +29,8 @@ class View {
     this.chosen = {}; // columns, where the user has chosen some
     this.opened = null; // what was open before a search
     this.settings = {};
+    this.path = ""; // of what is selected, and the places whose sum the chart shows
+    this.charted = [0];
     this._sync = debounced(SYNC, () => this._save());
     this._build();
     this._readSettings();
@@ -50,9 +53,18 @@ class View {
     this.convention = conventionChoice((name) => this._set("convention", name));
     this.metric = metricChoice(this.run, (name) => this._set("metric", name));
     this.chart = new ChartPane(this.model);
+    this.roofline = new RooflinePane(this.model);
     this.panel = make("div", { class: "fw-panel", role: "tabpanel", id: panel });
     this.details = make("section", { class: "fw-details", "aria-label": "Details of the selected row" });
     this.said = make("span", { class: "fw-note", role: "status" });
+    const columns = columnsMenu(
+      () => offered(this.grid.table.columns, this.run),
+      () => this.grid.columns,
+      (chosen) => this._chooseColumns(chosen),
+    );
+    const copying = this._copyMenu();
+    this._levels();
+    this.ofTables = [this.search.element, this.metric.element, this.levels, columns, copying];
     this.toolbar = make(
       "div",
       { class: "fw-toolbar", role: "group", "aria-label": "Table" },
@@ -60,13 +72,9 @@ class View {
       this.search.element,
       this.convention.element,
       this.metric.element,
-      this._levels(),
-      columnsMenu(
-        () => offered(this.grid.table.columns, this.run),
-        () => this.grid.columns,
-        (columns) => this._chooseColumns(columns),
-      ),
-      this._copyMenu(),
+      this.levels,
+      columns,
+      copying,
       this.said,
     );
     const empty = this.run.rowScope.length === 0;
@@ -102,7 +110,6 @@ class View {
       levels.element,
       this.folding,
     );
-    return this.levels;
   }
 
   _copyMenu() {
@@ -125,8 +132,9 @@ class View {
     setTimeout(() => (this.said.textContent = ""), 3000);
   }
 
+  /** The table of the tab that is open; behind the roofline, the one that was open before. */
   get grid() {
-    return this.grids[this.tab];
+    return this.grids[this.table];
   }
 
   _gridOf(name) {
@@ -150,10 +158,15 @@ class View {
 
   _showTab(name) {
     this.tab = name;
-    const grid = this._gridOf(name);
-    const id = this.tabs.mark(name);
-    this.panel.setAttribute("aria-labelledby", id);
-    this.panel.replaceChildren(grid.element);
+    const onTable = name in SOURCES;
+    if (onTable) this.table = name;
+    const grid = this._gridOf(this.table ?? (this.table = "modules"));
+    this.panel.setAttribute("aria-labelledby", this.tabs.mark(name));
+    this.panel.replaceChildren(onTable ? grid.element : this.roofline.element);
+    for (const part of [this.chart.element, this.details]) part.hidden = !onTable;
+    for (const part of this.ofTables) part.hidden = !onTable;
+    if (this.model.get("by") !== name) this._set("by", name);
+    if (!onTable) return this._wantChart();
     this.levels.hidden = name === "lines";
     this.folding.hidden = name !== "modules";
     if (grid.source.query !== this.query) this._searchIn(grid);
@@ -161,7 +174,7 @@ class View {
     grid.rebuild();
     const row = grid.rows[grid.indexOfKey(grid.selected)];
     if (row) this._showDetails(row);
-    if (this.model.get("by") !== name) this._set("by", name);
+    return this._wantChart();
   }
 
   _readSettings() {
@@ -187,6 +200,7 @@ class View {
 
   _fitColumns() {
     const { grid } = this;
+    if (!grid.element.isConnected) return;
     const columns = offered(grid.table.columns, this.run);
     const room = this.panel.clientWidth - 16;
     grid.columns = this.chosen[this.tab] ?? fitting(grid.table, columns, grid.widths, room);
@@ -269,6 +283,7 @@ class View {
     this._showDetails(row);
     if (this.tab !== "modules") return;
     this.path = row.source.path(row);
+    this.charted = row.nodes;
     this._wantChart();
     if (!this._requested) this._requested = requestAnimationFrame(() => {
       this._requested = 0;
@@ -282,6 +297,7 @@ class View {
     const grid = this._gridOf("modules");
     const place = this.run.placeAt(path);
     this.path = place >= 0 ? path : "";
+    this.charted = [Math.max(place, 0)];
     const shown = Math.max(place, 0);
     let index = grid.indexOfKey(shown);
     if (index < 0 && shown > 0) {
@@ -298,23 +314,32 @@ class View {
     this._wantChart();
   }
 
+  /** After the next frame: details of the whole run look at every row of the report. */
   _showDetails(row) {
     this._detailed = row;
     if (this._drawing) return;
-    this._drawing = requestAnimationFrame(() => {
+    this._drawing = requestAnimationFrame(() => setTimeout(() => {
       this._drawing = 0;
       drawDetails(this.details, this.run, this._detailed, this.settings.convention);
-    });
+    }));
   }
 
   _wantChart() {
     if (this.empty) return;
+    const { convention, metric } = this.settings;
+    const dark = this.root.dataset.theme === "dark";
+    if (this.tab === "roofline") {
+      this.roofline.update({ convention, dark });
+      return;
+    }
     const width = Math.round(this.chart.element.clientWidth / 20) * 20;
     if (!width) return;
-    const { convention, metric } = this.settings;
+    const alike = this.charted.length;
+    const nodes = alike > MOST_ALIKE ? this.charted.slice(0, 1) : this.charted;
+    const where = alike > 1 ? `${this.path} and ${alike - 1} alike` : this.path || "the whole run";
     this.chart.want(
-      { node: this.path, metric, convention, dark: this.root.dataset.theme === "dark", width },
-      `Bar chart: ${METRICS[metric].title} inside ${this.path || "the whole run"}`,
+      { nodes, metric, convention, dark, width },
+      `Bar chart: ${METRICS[metric].title} inside ${where}`,
     );
   }
 
@@ -376,6 +401,7 @@ class View {
       resized.cancel();
       this._sync.cancel();
       this.chart.remove();
+      this.roofline.remove();
     };
   }
 }

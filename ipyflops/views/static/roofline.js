@@ -1,0 +1,38 @@
+// The tab with the roofline: drawn by matplotlib in Python, with words about what limits what.
+
+import { ChartPane } from "./chart.js";
+import { make } from "./dom.js";
+import { choice } from "./toolbar.js";
+
+const MOST_WIDTH = 900; // pixels; a wider chart only has more empty room
+
+export class RooflinePane {
+  constructor(model) {
+    this.points = choice("Points", [["modules", "modules"], ["operators", "operators"]], () => this.update());
+    this.words = make("div", { class: "fw-words", role: "status" });
+    this.chart = new ChartPane(model, {
+      kind: "roofline",
+      trait: "_roofline",
+      on: (answer) => this._say(answer.words ?? []),
+    });
+    this.element = make("div", { class: "fw-roofline" }, this.points.element, this.words, this.chart.element);
+  }
+
+  /** Show the chart for a convention and theme; those of the last call where left out. */
+  update(wish = this._wish) {
+    this._wish = wish;
+    const room = Math.min(this.element.clientWidth, MOST_WIDTH);
+    const width = Math.round(room / 20) * 20;
+    if (!width) return;
+    const points = this.points.select.value;
+    this.chart.want({ ...wish, points, width }, `Roofline chart of the ${points}: FLOPS against FLOPs per byte`);
+  }
+
+  _say(words) {
+    this.words.replaceChildren(...words.map((text) => make("p", { textContent: text })));
+  }
+
+  remove() {
+    this.chart.remove();
+  }
+}
