@@ -23,6 +23,9 @@ SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it live
 COMPILED = 128  # through it torch.compile calls what it has compiled, here the eager code
 REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to learn their shapes
 
+#: Through these two nn.Module calls a forward.
+CALL_CODE = torch.nn.Module._call_impl.__code__
+WRAPPED_CALL_CODE = torch.nn.Module._wrapped_call_impl.__code__
 _MODULE_FILE = torch.nn.modules.module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
 _TORCH = os.path.dirname(torch.__file__)
@@ -53,7 +56,7 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = ENGINE
     elif file == _MODULE_FILE:
         # Of the machinery of nn.Module only the call itself tells something.
-        kind = CALL if code.co_name == "_call_impl" else 0
+        kind = CALL if code is CALL_CODE else 0
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
     elif file == _COMPILER_FILE:

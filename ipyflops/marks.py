@@ -92,13 +92,16 @@ class EngineFrame:
     scopes : Scopes
     line : (str, int) or None
         Where the backward pass was started.
+    last : (int, Location) or None
+        The number of the autograd node that ran last, and where it ran.
     """
 
-    __slots__ = ("line", "scopes")
+    __slots__ = ("last", "line", "scopes")
 
     def __init__(self, scopes: Scopes, line: LineKey | None) -> None:
         self.scopes = scopes
         self.line = line
+        self.last: tuple[int, Location] | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         """Do nothing."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.parameter import is_lazy
 
+from ipyflops import parameters
+from ipyflops.parameters import ParameterCounts, submodules, vars_of
 from ipyflops.tables import ScopeKind
 
 if TYPE_CHECKING:
@@ -39,13 +40,16 @@ class Place:
         Its locations (see `ipyflops.marks`) by line, phase and whether a constructor is at work.
     user_frames : dict
         What marks the frames of the user's file in which this place runs, likewise.
+    reference : weakref.ref or None
+        To the module or optimizer that this place stands for.
     """
 
     __slots__ = (
         "_children",
+        "_counts",
         "_known",
         "_names",
-        "_reference",
+        "_uncertain",
         "calls",
         "folded",
         "kind",
@@ -54,6 +58,7 @@ class Place:
         "name",
         "parameters",
         "parent",
+        "reference",
         "scripted",
         "type",
         "user_frames",
@@ -84,12 +89,14 @@ class Place:
         # The places of modules and optimizers below, by id: children, or further down.
         self._known: dict[int, Place] = {}
         self._names: DescendantNames | None = None
-        self._reference: weakref.ref[Any] | None = None
+        self._counts: ParameterCounts | None = None
+        self._uncertain = False
+        self.reference: weakref.ref[Any] | None = None
 
     @property
     def holder(self) -> Any:
         """The module or optimizer that this place stands for; None if there is none any more."""
-        return None if self._reference is None else self._reference()
+        return None if self.reference is None else self.reference()
 
     def enclosing(self) -> Iterator[Place]:
         """Give this place and those around it, from the inside out."""
@@ -156,7 +163,7 @@ class Place:
             child = place._children.get(key)
             if child is None or (child.holder is not module and child.holder is not None):
                 child = place._new(module, name, key)
-            child._reference = weakref.ref(module)
+            child.reference = weakref.ref(module)
             place = child
         return place
 
@@ -179,7 +186,7 @@ class Place:
             if child is None:
                 child = self._new(holder, label, key, kind)
             elif child.holder is None and child.type == type(holder).__name__:
-                child._reference = weakref.ref(holder)
+                child.reference = weakref.ref(holder)
             elif child.holder is not holder:
                 number += 1
                 continue
@@ -194,13 +201,34 @@ class Place:
         kind: ScopeKind = "module",
     ) -> Place:
         child = Place(self, name, type(holder).__name__, kind)
-        child._reference = weakref.ref(holder)
+        child.reference = weakref.ref(holder)
         if issubclass(type(holder), torch.nn.Module):
             child.scripted = issubclass(type(holder), torch.jit.ScriptModule)
-            child.parameters = count_parameters(holder)
+            child.parameters = self._count_parameters(holder, child)
             child.layer = "linear" if _is_linear(holder) else None
         self._children[key] = child
         return child
+
+    def _count_parameters(self, module: object, child: Place) -> int:
+        """The parameters of a module; all those below it are counted along, for their places."""
+        found = None if self._counts is None else self._counts.find(module)
+        if found is not None:
+            child._counts = self._counts
+            return found
+        child._counts = counts = ParameterCounts(module)
+        found = counts.find(module)
+        # Where there is no such table, a parameter may be waiting for its shape.
+        child._uncertain = found is None
+        return parameters.count(module) if found is None else found
+
+    def finish(self) -> None:
+        """Count those parameters, here and below, that may have had no shape before."""
+        waiting = [self]
+        while waiting:
+            place = waiting.pop()
+            waiting.extend(place._children.values())
+            if place._uncertain and (holder := place.holder) is not None:
+                place.parameters = parameters.count(holder)
 
     def children(self) -> list[Place]:
         """The children, in the order in which they were made."""
@@ -263,21 +291,6 @@ def original(value: Any) -> Any:
     return value
 
 
-def submodules(module: torch.nn.Module) -> Mapping[str, Any]:
-    """The registered children; read past whatever the class makes of attribute access."""
-    found = vars_of(module).get("_modules")
-    return found if isinstance(found, dict) else {}
-
-
-def vars_of(value: object) -> Mapping[str, Any]:
-    """The instance's own attributes, without calling any code of its class."""
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return attributes if isinstance(attributes, dict) else {}
-
-
 def follow(module: torch.nn.Module, names: Iterable[str]) -> torch.nn.Module | None:
     """The module at registered names, or None."""
     found: torch.nn.Module | None = module
@@ -309,24 +322,3 @@ def attribute_name(owner: object, module: torch.nn.Module) -> str | None:
                 if item is module:
                     return f"{name}.{key}"
     return None
-
-
-def count_parameters(module: object) -> int:
-    """Elements of the parameters of a module and all below it, each counted once."""
-    elements = 0
-    seen: set[int] = set()
-    waiting: list[Any] = [module]
-    while waiting:
-        current = waiting.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting.extend(submodules(current).values())
-        for parameter in (vars_of(current).get("_parameters") or {}).values():
-            if parameter is None or id(parameter) in seen:
-                continue
-            seen.add(id(parameter))
-            if not is_lazy(parameter):
-                with torch._C.DisableTorchFunctionSubclass():
-                    elements += parameter.numel()
-    return elements

@@ -16,7 +16,7 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 
 from __future__ import annotations
 
-import sys
+from sys import gettrace
 from threading import get_ident
 from types import CodeType, FrameType
 
@@ -27,6 +27,7 @@ from torch._C._autograd import _get_sequence_nr
 from ipyflops import marks
 from ipyflops.frames import (
     CALL,
+    CALL_CODE,
     COMPILED,
     CONSTRUCTOR,
     DROPOUT,
@@ -35,6 +36,7 @@ from ipyflops.frames import (
     SELF,
     SUSPENDABLE,
     USER,
+    WRAPPED_CALL_CODE,
     calls_itself,
     classify,
     self_of,
@@ -85,13 +87,24 @@ class Scopes:
     def locate(self, frame: FrameType) -> Location:
         """Say where the operator runs that was called from `frame`."""
         mark = frame.f_trace
-        known = type(mark) is Location and mark.scopes is self
-        location: Location = mark if known else self._locate(frame)  # type: ignore[assignment]
+        location: Location
+        if mark is None:
+            location = self._called_before(frame) or self._locate(frame)
+        elif type(mark) is Location and mark.scopes is self:
+            location = mark
+        elif type(mark) is EngineFrame and mark.scopes is self:
+            location = self._backward(mark)
+        else:
+            location = self._locate(frame)
+        number = _get_sequence_nr()
         sequence = self._nodes.only
-        if sequence is None or _get_sequence_nr() != sequence.next_number:
+        if sequence is None or number != sequence.next_number:
             sequence = self._sequences.get(get_ident())
-            if sequence is not None and _get_sequence_nr() != sequence.next_number:
-                sequence.note(location.place)
+            if sequence is not None and number != sequence.next_number:
+                if location.place is sequence.last_place:
+                    sequence.next_number = number
+                else:
+                    sequence.note(location.place)
         return location
 
     def begin_thread(self) -> None:
@@ -104,6 +117,7 @@ class Scopes:
 
     def release(self, frame: FrameType | None) -> None:
         """Take the marks from the frames that go on living, and forget all frames."""
+        self.root.finish()
         self._held.clear()
         self._kinds.clear()
         self._codes.clear()
@@ -118,8 +132,7 @@ class Scopes:
         if type(mark) is Location:
             return mark
         if type(mark) is EngineFrame:
-            place = self._backward_place() or self._code_place(mark.line)
-            return self._interned(place, mark.line, "backward", False)
+            return self._backward(mark)
         assert type(mark) is UserFrame
         assert frame is not None
         number = frame.f_lineno
@@ -144,19 +157,30 @@ class Scopes:
         """The place of code outside any module: the line itself, as ``In[5]:3``."""
         return self.root if line is None else self.root.code(f"{self.file_label}:{line[1]}")
 
-    def _backward_place(self) -> Place | None:
-        """The place whose forward made the autograd node at work.
+    def _backward(self, mark: EngineFrame) -> Location:
+        """Where the autograd node at work runs: at the place whose forward made it.
 
         Sums of gradients run between two nodes, or in one that belongs to a parameter and has no
         number: they are those of the node before.
         """
         node = _current_autograd_node()
-        if node is not None:
-            place = self._nodes.place_of(node._sequence_nr())
-            if place is not None:
+        if node is None:
+            place = self._last_backward.get(get_ident())
+        else:
+            number = node._sequence_nr()
+            known = mark.last
+            if known is not None and known[0] == number:
+                return known[1]  # one node runs several operators
+            place = self._nodes.place_of(number)
+            if place is None:
+                place = self._last_backward.get(get_ident())
+            else:
                 self._last_backward[get_ident()] = place
-                return place
-        return self._last_backward.get(get_ident())
+                location = self._interned(place, mark.line, "backward", False)
+                if self._nodes.only is not None:
+                    mark.last = (number, location)
+                return location
+        return self._interned(place or self._code_place(mark.line), mark.line, "backward", False)
 
     # --- from frames to marks ------------------------------------------------------------------
 
@@ -193,27 +217,46 @@ class Scopes:
                 # The module's own forward comes next; that tells the module too.
                 called = innermost
                 innermost, kind = fresh.pop()
-            mark = self._enter_known(innermost, kind, around, called)
-            if mark is not None:
-                around = mark
-                continue
             mark = self._enter(innermost, kind, around, called)
             around = self._location(mark, innermost)
         return around
 
-    def _enter_known(
-        self, frame: FrameType, kind: int, around: Location, called: FrameType | None
-    ) -> Location | None:
-        """Do what `_enter` does for a module that was called from here before, only faster."""
-        if kind != SELF or called is None or not around.callees:
+    def _called_before(self, frame: FrameType) -> Location | None:
+        """What `_locate` finds for most operators, only faster.
+
+        That is: the forward of a module (or a plain function that it calls), which a marked frame
+        has called through `torch.nn.Module`, as it did once before. None in all other cases.
+        """
+        if self._held or gettrace() is not None:
+            return None
+        kinds = self._kinds
+        while not (kind := kinds.get(id(frame.f_code))):
+            if kind is None or frame.f_back is None:
+                return None
+            frame = frame.f_back
+            mark = frame.f_trace
+            if mark is not None:
+                return mark if type(mark) is Location and mark.scopes is self else None
+        called = frame.f_back
+        if kind != SELF or called is None or called.f_code is not CALL_CODE:
+            return None
+        around = called.f_back
+        if around is not None and around.f_code is WRAPPED_CALL_CODE:
+            around = around.f_back
+        if around is None or called.f_trace is not None:
+            return None
+        mark = around.f_trace
+        if type(mark) is not Location or mark.scopes is not self:
             return None
         holder = self_of(frame)
-        location = around.callees.get(id(holder))
-        if location is None or location.place.holder is not holder:
+        location = mark.callees.get(id(holder))
+        if location is None:
             return None
-        location.place.calls += 1
-        self._keep(frame, location)
-        self._keep(called, location)
+        place = location.place
+        if place.reference is None or place.reference() is not holder:
+            return None
+        place.calls += 1
+        frame.f_trace = called.f_trace = location
         return location
 
     def _outermost(self) -> Mark:
@@ -353,7 +396,7 @@ class Scopes:
     def _keep(self, frame: FrameType, mark: Mark) -> None:
         """Remember the mark of a frame: on it, or beside it where a tracer may use it."""
         present = frame.f_trace
-        if sys.gettrace() is not None or not (present is None or marks.is_mark(present)):
+        if gettrace() is not None or not (present is None or marks.is_mark(present)):
             self._held.setdefault(get_ident(), []).append((frame, mark))
         elif present is None:
             frame.f_trace = mark

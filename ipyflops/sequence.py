@@ -24,23 +24,25 @@ class SequenceMap:
     ----------
     next_number : int
         The number that the first node after the last operator gets.
+    last_place : Place or None
+        Where the nodes before it were made.
     """
 
     LIMIT = 1 << 18
-    __slots__ = ("_last_place", "_places", "_starts", "next_number")
+    __slots__ = ("_places", "_starts", "last_place", "next_number")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._places: list[Place | None] = []
-        self._last_place: Place | None = None
+        self.last_place: Place | None = None
         self.next_number = _get_sequence_nr()
 
     def note(self, place: Place | None) -> None:
         """Note that the nodes made since the last operator were made at `place`."""
-        if place is not self._last_place or not self._starts:
+        if place is not self.last_place or not self._starts:
             self._starts.append(self.next_number)
             self._places.append(place)
-            self._last_place = place
+            self.last_place = place
             if len(self._starts) > self.LIMIT:
                 del self._starts[: self.LIMIT // 2], self._places[: self.LIMIT // 2]
         self.next_number = _get_sequence_nr()
