@@ -15,8 +15,10 @@ from ipyflops.units import duration, scaled
 #: A first call is slow that took so many times the mean of the others, of which there are enough.
 SLOW = 10
 LEAST_OTHERS = 3
-#: What first calls took in excess is worth a note from this share of the kernel time on.
+#: What first calls took in excess is worth a note from this share of the kernel time on, and from
+#: so many nanoseconds: below them the machine itself hesitates for as long.
 WORTH_A_NOTE = 0.01
+LEAST_EXCESS = 1_000_000
 #: So many operators are named.
 MOST_NAMES = 4
 
@@ -25,7 +27,8 @@ def notes(recorder: Recorder) -> list[str]:
     """Give a note on slow first calls, or none.
 
     The first call is compared with the mean of the operator's other calls that have at least as
-    many FLOPs and bytes; the times of single calls are not kept, so there is no median.
+    many FLOPs and bytes; the times of single calls are not kept, so there is no median. Times are
+    skewed to the right, so what is over ten times the mean is over ten times the median as well.
     """
     entries: dict[str, list[Entry]] = defaultdict(list)
     total = 0
@@ -39,7 +42,7 @@ def notes(recorder: Recorder) -> list[str]:
         if mean and first.first > SLOW * mean:
             slow.append((first.first, operator, first.first / mean))
             excess += first.first - mean
-    if excess < WORTH_A_NOTE * total or not slow:
+    if excess < max(WORTH_A_NOTE * total, LEAST_EXCESS):
         return []
     slow.sort(reverse=True)
     named = [

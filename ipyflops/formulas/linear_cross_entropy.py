@@ -27,7 +27,7 @@ def _targets(call: Call) -> str:
     return "N" if call["weight"] is not None else "2·N"
 
 
-@formula("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction")
+@formula("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", by_device=True)
 def linear_cross_entropy_no_reduction(call: Call) -> Cost:
     """N losses weight·(log Σ exp − score[target]): x·Wᵀ, the scores, a difference, a product."""
     n, f = call["input"].shape
@@ -41,7 +41,7 @@ def linear_cross_entropy_no_reduction(call: Call) -> Cost:
     )
 
 
-@formula("torch_nn::_linear_cross_entropy_batch_chunked")
+@formula("torch_nn::_linear_cross_entropy_batch_chunked", by_device=True)
 def linear_cross_entropy(call: Call) -> Cost:
     """A scalar loss, and the gradients that are asked for, over b chunks.
 

@@ -122,7 +122,7 @@ def addr(call: Call) -> Cost:
     return product(call, outputs="m·n", length="1", other=scalings(call, "m·n"), m=m, n=n)
 
 
-@formula("aten::_addmm_activation")
+@formula("aten::_addmm_activation", by_device=True)
 def addmm_activation(call: Call) -> Cost:
     """An `addmm` whose m·n outputs go through a ReLU or, with `use_gelu`, a GELU.
 

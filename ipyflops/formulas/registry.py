@@ -42,12 +42,15 @@ class Formula:
     mixed : bool
         Whether the function tells integer from floating point operations by itself, as it has to
         on quantized tensors: they hold integers, and the kernels compute in both.
+    by_device : bool
+        Whether the cost depends on the type of the device.
     """
 
     function: FormulaFunction
     family: str
     by_value: bool = False
     mixed: bool = False
+    by_device: bool = False
 
     def __call__(self, call: Call) -> Cost:
         """Give the checked cost of one call.
@@ -112,7 +115,7 @@ _registered: dict[str, Formula] = {}
 
 
 def formula(
-    *operators: str, by_value: bool = False, mixed: bool = False
+    *operators: str, by_value: bool = False, mixed: bool = False, by_device: bool = False
 ) -> Callable[[Function], Function]:
     """Enter a function of this package as the formula of operators, by names as ``aten::mm``.
 
@@ -123,7 +126,7 @@ def formula(
     ----------
     *operators : str
         Names without overloads.
-    by_value, mixed : bool
+    by_value, mixed, by_device : bool
         See `Formula`.
     """
 
@@ -132,7 +135,7 @@ def formula(
         for operator in operators:
             if operator in _formulas or operator in _free:
                 raise ValueError(f"{operator} is described twice")
-            _formulas[operator] = Formula(function, family, by_value, mixed)
+            _formulas[operator] = Formula(function, family, by_value, mixed, by_device)
         return function
 
     return enter
