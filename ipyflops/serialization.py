@@ -9,7 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from ipyflops import serialized_rates
+from ipyflops import serialized_ranks, serialized_rates
 from ipyflops.conventions import CONVENTIONS
 from ipyflops.cost import NOTHING, Cost, Count
 from ipyflops.files import written_whole
@@ -33,7 +33,7 @@ class ReportFormatError(ValueError):
 
 def to_dict(report: Report) -> dict[str, Any]:
     """Give a report as data that JSON can hold: each table is a list of its columns."""
-    return {
+    data = {
         "format": FORMAT,
         "version": VERSION,
         "convention": report.convention,
@@ -48,12 +48,16 @@ def to_dict(report: Report) -> dict[str, Any]:
         "signatures": [_signature_to_list(signature) for signature in report.signatures],
         "rows": _columns(
             [
-                (row.scope, row.line, PHASES.index(row.phase), *astuple(row)[3:])
+                (row.scope, row.line, PHASES.index(row.phase), *astuple(row)[3:6])
                 for row in report.rows
             ],
             6,
         ),
     }
+    data |= serialized_ranks.columns(report.rows)
+    if report.ranks:
+        data["ranks"] = serialized_ranks.to_plain(report.ranks)
+    return data
 
 
 def _columns(records: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -77,6 +81,7 @@ def _signature_to_list(signature: Signature) -> list[Any]:
         _count_to_list(cost.integer),
         [list(pair) for pair in cost.symbols],
         cost.note,
+        *([signature.communicated] if signature.communicated else ()),
     ]
 
 
@@ -147,6 +152,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             _row(record, len(scopes), len(lines), len(signatures))
             for record in _records(data["rows"], 6)
         )
+        rows = serialized_ranks.with_columns(rows, data)
         return Report(
             scopes=scopes,
             lines=lines,
@@ -156,10 +162,11 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             complete=_of(data["complete"], bool),
             error=_of(data["error"], str),
             notes=tuple(_of(note, str) for note in _list(data["notes"])),
-            # These three came later: an older report lacks them.
+            # These came later: an older report lacks them.
             device=_of(data.get("device", "cpu"), str),
             timing=serialized_rates.timing(data.get("timing")),
             peak=serialized_rates.peak(data.get("peak")),
+            ranks=serialized_ranks.ranks(data.get("ranks")),
         )
     except KeyError as error:
         raise ReportFormatError(f"it lacks {error.args[0]!r}") from None
@@ -233,10 +240,10 @@ def _texts(file: object, *, number: object, text: object) -> tuple[str, int, str
 
 def _signature(record: object) -> Signature:
     values = _list(record)
-    if len(values) != 12:
+    if len(values) not in (12, 13):
         raise ReportFormatError("it has a signature that is not whole")
     operator, dtype, shapes, verdict, size, summed = values[:6]
-    contraction, other, article, integer, symbols, note = values[6:]
+    contraction, other, article, integer, symbols, note = values[6:12]
     return Signature(
         operator=_of(operator, str),
         dtype=_of(dtype, str),
@@ -252,6 +259,7 @@ def _signature(record: object) -> Signature:
         ),
         bytes=_natural(size),
         summed=_of(summed, bool),
+        communicated=_natural(values[12]) if len(values) > 12 else 0,
     )
 
 

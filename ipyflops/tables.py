@@ -91,6 +91,9 @@ class Signature:
         Of the tensors read and written once each, likewise.
     summed : bool
         Whether cost and bytes are sums over calls that differ.
+    communicated : int
+        Bytes of payload that a collective exchanges with other processes, likewise: what this one
+        hands in or what it gets, whichever is more. 0 for all else.
     """
 
     operator: str
@@ -100,6 +103,7 @@ class Signature:
     cost: Cost
     bytes: int
     summed: bool = False
+    communicated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,12 @@ class Row:
     calls : int
     nanoseconds : int
         Time inside the kernels.
+    sample : int
+        A hash of some of the values that went in and came out, where other processes may have
+        computed the same (see `ipyflops.sampling`); 0 where there is none.
+    replicated : int
+        In a report of several ranks, how many of the calls another rank had made already, on the
+        same values.
     """
 
     scope: int
@@ -122,6 +132,8 @@ class Row:
     signature: int
     calls: int
     nanoseconds: int
+    sample: int = 0
+    replicated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,11 @@ class Totals:
         Time inside the kernels, in the one counted run.
     peak_seconds : float
         Time that the FLOPs would take at the report's peak, each dtype's by its own.
+    communicated : int
+        Bytes of payload of the collectives, as the ranks hand them in or get them; not what goes
+        over the wire, which depends on the algorithm.
+    replicated : int
+        Those of the FLOPs that another rank had computed already, on the same values.
     """
 
     calls: int = 0
@@ -146,6 +163,8 @@ class Totals:
     bytes: int = 0
     seconds: float = 0.0
     peak_seconds: float = 0.0
+    communicated: int = 0
+    replicated: int = 0
 
     @property
     def utilization(self) -> float:
@@ -166,11 +185,21 @@ class Totals:
 class TotalsSum:
     """Adds rows up; times stay whole so that parts add up to the same total in any order."""
 
-    __slots__ = ("bytes", "calls", "flops", "int_ops", "macs", "nanoseconds", "peak_time")
+    __slots__ = (
+        "bytes",
+        "calls",
+        "communicated",
+        "flops",
+        "int_ops",
+        "macs",
+        "nanoseconds",
+        "peak_time",
+        "replicated",
+    )
 
     def __init__(self) -> None:
         self.calls = self.flops = self.macs = self.int_ops = self.bytes = 0
-        self.nanoseconds = self.peak_time = 0
+        self.nanoseconds = self.peak_time = self.communicated = self.replicated = 0
 
     def add(self, other: TotalsSum) -> None:
         """Add another sum."""
@@ -181,6 +210,8 @@ class TotalsSum:
         self.bytes += other.bytes
         self.nanoseconds += other.nanoseconds
         self.peak_time += other.peak_time
+        self.communicated += other.communicated
+        self.replicated += other.replicated
 
     def add_row(self, row: Row, signature: Signature, flops: int, peak_time: int = 0) -> None:
         """Add a row.
@@ -196,6 +227,9 @@ class TotalsSum:
         self.bytes += signature.bytes * times
         self.nanoseconds += row.nanoseconds
         self.peak_time += peak_time * times
+        self.communicated += signature.communicated * times
+        if row.replicated:
+            self.replicated += flops * (1 if signature.summed else row.replicated)
 
     def totals(self) -> Totals:
         """Give the sum as plain data."""
@@ -207,4 +241,6 @@ class TotalsSum:
             self.bytes,
             self.nanoseconds / 1e9,
             self.peak_time / ATTO,
+            self.communicated,
+            self.replicated,
         )

@@ -128,6 +128,8 @@ def add(parts: Iterable[Totals]) -> Totals:
         bytes=sum(part.bytes for part in parts),
         seconds=sum(part.seconds for part in parts),
         peak_seconds=sum(part.peak_seconds for part in parts),
+        communicated=sum(part.communicated for part in parts),
+        replicated=sum(part.replicated for part in parts),
     )
 
 
@@ -161,11 +163,21 @@ def _less(totals: Totals, part: Totals) -> Totals:
         bytes=totals.bytes - part.bytes,
         seconds=max(totals.seconds - part.seconds, 0.0),
         peak_seconds=max(totals.peak_seconds - part.peak_seconds, 0.0),
+        communicated=totals.communicated - part.communicated,
+        replicated=totals.replicated - part.replicated,
     )
 
 
 def _timeless(totals: Totals) -> tuple[int, ...]:
-    return totals.calls, totals.flops, totals.macs, totals.int_ops, totals.bytes
+    return (
+        totals.calls,
+        totals.flops,
+        totals.macs,
+        totals.int_ops,
+        totals.bytes,
+        totals.communicated,
+        totals.replicated,
+    )
 
 
 def _range(first: str, last: str) -> str:
