@@ -73,7 +73,7 @@ def complete(text: str, variables: dict[str, Any]) -> tuple[str, list[str], bool
     if equals:
         option = BY_FLAG.get(flag)
         return _value(option, value, variables) if option is not None else None
-    flags = [flag for option in OPTIONS if option.available for flag in option.flags]
+    flags = [flag for option in OPTIONS for flag in option.flags]
     # Behind %flops, code may begin instead; behind %%flops, nothing but options can stand.
     return fragment, _starting(flags, fragment), bool(fragment) or call["escape"] == "%%"
 
@@ -82,7 +82,7 @@ def _value(
     option: Option, fragment: str, variables: dict[str, Any]
 ) -> tuple[str, list[str], bool] | None:
     if option.choices:
-        return fragment, _starting(option.values, fragment), True
+        return fragment, _starting(option.choices, fragment), True
     if option.name == "against":
         reports = [name for name, value in variables.items() if _is_users_report(name, value)]
         # A file can stand here too, and IPython completes those.

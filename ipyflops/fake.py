@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,9 +20,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ipyflops.counter import FlopCounter, Source
-from ipyflops.fake_errors import DryRunError, explained
+from ipyflops.fake_errors import DryRunError, Labels, explained
 from ipyflops.fake_mode import DryMode
-from ipyflops.fake_reach import Reach
+from ipyflops.fake_reach import Reach, names_reached
 from ipyflops.report import Report
 from ipyflops.state import random_states
 
@@ -71,15 +71,15 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     run = DryRun()
     caller = sys._getframe(1)
     code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
-    source = Source(code.co_filename, os.path.basename(code.co_filename) or code.co_filename)
-    counter = FlopCounter(device_time=False, source=source)
+    filename, name = code.co_filename, os.path.basename(code.co_filename) or code.co_filename
+    counter = FlopCounter(device_time=False, source=Source(filename, name))
     names = _names_of((function, *args, *kwargs.values()), caller)
     call = run.copy(function)
     args, kwargs = run.copy(args), run.copy(kwargs)
-    with run.block(counter, source):
-        for module, name in names:
+    with run.block(counter, Labels(filename, name)):
+        for module, variable in names:
             # A module that is called first by this function has no variable around it.
-            counter._scopes.root.held(run.copy(module), name)
+            counter._scopes.root.held(run.copy(module), variable)
         call(*args, **kwargs)
     del call, args, kwargs
     return run.finished(counter.report)
@@ -101,10 +101,8 @@ class DryRun:
         self._uncopied: list[str] = []
         self._met_meta = False
 
-    def prepare(
-        self, parts: tuple[types.CodeType, ...], variables: MutableMapping[str, Any]
-    ) -> None:
-        """Make fakes of all that code reaches which runs with these variables.
+    def reach(self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]) -> None:
+        """Make fakes of all that code reaches which runs with these global variables.
 
         Raises
         ------
@@ -113,6 +111,22 @@ class DryRun:
         """
         assert self._reach is not None
         self._reach.code(parts, variables)
+
+    def local(
+        self, parts: Iterable[types.CodeType], variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Give copies of the local variables of a function for code that runs among them.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        assert self._reach is not None
+        names = names_reached(parts, variables)
+        return {
+            name: self.copy(value) if name in names else value for name, value in variables.items()
+        }
 
     def copy(self, value: Any) -> Any:
         """Give a copy of a value with fake tensors; the same one for the same value.
@@ -126,16 +140,15 @@ class DryRun:
         return self._reach.value(value)
 
     @contextmanager
-    def block(self, counter: FlopCounter, source: Source | None = None) -> Iterator[None]:
+    def block(self, counter: FlopCounter, labels: Labels) -> Iterator[None]:
         """Have everything in the block run on fakes, counted; afterwards all is as it was."""
         reach, mode = self._reach, self._mode
         assert reach is not None
         assert mode is not None
         states = _states()
-        name = source or Source("", "the code")
         try:
             reach.put_fakes()
-            with mode, counter, explained(name.filename, name.name):
+            with mode, counter, explained(labels):
                 yield
         finally:
             self._assigned = reach.assigned()
@@ -155,7 +168,7 @@ class DryRun:
             notes.append(FROM_META)
         if self._uncopied:
             notes.append(
-                "could not be copied, so what the dry run did to it has happened: "
+                "not copied, so what the dry run did to them has happened: "
                 f"{_listed(self._uncopied)}"
             )
         mode, self._reach, self._mode = self._mode, None, None

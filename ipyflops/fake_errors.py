@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
 
 import torch
 from torch._subclasses import fake_tensor
@@ -30,29 +31,57 @@ class DryRunError(RuntimeError):
     """Code that cannot run on fake tensors; the message says where, and what to do."""
 
 
-@contextmanager
-def explained(filename: str, name: str) -> Iterator[None]:
-    """Raise what torch says of fake tensors as a `DryRunError` that a user can act upon.
+@dataclass(frozen=True)
+class Labels:
+    """What the user calls the files of their code.
 
-    Parameters
+    Attributes
     ----------
     filename, name : str
-        Of the code that the user knows by another name, as ``In[5]``.
+        Of the code that is run, as ``In[5]``.
+    others : callable
+        Gives what another file is called; the same name where there is nothing better.
     """
+
+    filename: str
+    name: str
+    others: Callable[[str], str] = os.path.basename
+
+    def line(self, frame: TracebackType) -> str:
+        """A line, as ``In[5]:3``."""
+        filename = frame.tb_frame.f_code.co_filename
+        label = self.name if filename == self.filename else self.others(filename)
+        return f"{label}:{frame.tb_lineno}"
+
+
+@contextmanager
+def explained(labels: Labels) -> Iterator[None]:
+    """Raise what torch says of fake tensors as a `DryRunError` that a user can act upon."""
     try:
         yield
-    except DryRunError:
-        raise
     except Exception as error:
         reason = _reason(error)
         if reason is None:
             raise
-        where = _where(error, filename, name)
+        frames = list(_frames(error.__traceback__))
+        where = _where(frames, labels)
+        for frame in frames[-1:]:
+            frame.tb_next = None  # what torch and we do below the user's line tells nobody anything
         raise DryRunError(f"{where}: {reason}").with_traceback(error.__traceback__) from None
+
+
+def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
+    """The frames of a traceback that are neither torch's nor ours."""
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith((_TORCH, _OURS)):
+            yield trace
+        trace = trace.tb_next
 
 
 def _reason(error: Exception) -> str | None:
     """Why an error is one of the dry run; None if it would come of a real run too."""
+    if isinstance(error, DryRunError):
+        return str(error)
     if isinstance(error, fake_tensor.DataDependentOutputException):
         asked = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
         name = _operator(error)
@@ -78,18 +107,10 @@ def _operator(error: BaseException) -> str:
     return str(func).removeprefix("aten.").partition(".")[0]
 
 
-def _where(error: BaseException, filename: str, name: str) -> str:
+def _where(frames: list[TracebackType], labels: Labels) -> str:
     """The user's line that an error comes from, and the line of a file of theirs that it is in."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_TORCH, _OURS))
-    ]
-    lines = [
-        f"{name if frame.filename == filename else os.path.basename(frame.filename)}:{frame.lineno}"
-        for frame in frames
-    ]
-    known = [line for line, frame in zip(lines, frames, strict=True) if frame.filename == filename]
+    known = [one for one in frames if one.tb_frame.f_code.co_filename == labels.filename]
     if not known:
-        return lines[-1] if lines else name
-    return known[-1] if frames[-1].filename == filename else f"{known[-1]} ({lines[-1]})"
+        return labels.line(frames[-1]) if frames else labels.name
+    line = labels.line(known[-1])
+    return line if frames[-1] is known[-1] else f"{line} ({labels.line(frames[-1])})"

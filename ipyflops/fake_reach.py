@@ -16,7 +16,7 @@ import site
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from ipyflops.fake_copies import Copier, Shared
@@ -54,10 +54,7 @@ class Reach:
 
     def code(self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]) -> None:
         """Copy what code reaches that runs with these global variables."""
-        names = {name for part in parts for name in _names(part)}
-        if names & _BY_ITSELF:
-            names |= {name for name in variables if type(name) is str}
-        self._look_up(names, variables)
+        self._look_up(names_reached(parts, variables), variables)
         self._look_around()
 
     def value(self, value: Any) -> Any:
@@ -111,10 +108,7 @@ class Reach:
     def _function(self, function: types.FunctionType) -> None:
         variables = function.__globals__
         if id(variables) in self._own or self._variables_of(function.__module__) is variables:
-            names = set(_names(function.__code__))
-            if names & _BY_ITSELF and id(variables) in self._own:
-                names |= set(variables)
-            self._look_up(names, variables)
+            self._look_up(names_reached([function.__code__], variables), variables)
         for cell in function.__closure__ or ():
             self._cell(cell)
         for name in ("__defaults__", "__kwdefaults__"):
@@ -185,6 +179,12 @@ class Reach:
             undo()
         self._fakes.clear()
         self._undo.clear()
+
+
+def names_reached(parts: Iterable[types.CodeType], variables: Mapping[str, Any]) -> set[str]:
+    """The names of variables that code may use."""
+    names = {name for part in parts for name in _names(part)}
+    return names | set(variables) if names & _BY_ITSELF else names
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

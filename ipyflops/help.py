@@ -44,6 +44,12 @@ as often as the clock needs, with nothing intercepted. What it prints then is dr
 changes moves on, and the report says so; --restore puts modules, optimizers, tensors, variables
 and random numbers that the code names back to where the counted run left them.
 
+With --fake nothing is computed: the code sees copies of the variables that it uses, with tensors
+that have a shape, strides, a dtype and a device, but neither values nor memory. So any size fits,
+no variable, parameter, gradient, optimizer or random number changes, and what the code assigns is
+gone afterwards. A model may be built in the code itself, or before on torch.device("meta"). Where
+the code needs a value (.item(), an if, a mask as an index) it fails, and the error says where.
+
 Examples
 --------
 ::
@@ -60,12 +66,14 @@ Examples
     %flops --against base smaller(x)             what has changed since then
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
+    %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults
 
 In Python: ``ipyflops.last()`` is the last Report, and ``with ipyflops.FlopCounter() as counter:``
 counts a block, where a cell must not be a magic, as with ``await`` in a notebook.
+``ipyflops.dry_run(function, ...)`` is what --fake does.
 """
 #: The column at which an option's description begins, and where a line of it ends.
 _COLUMN = 34
@@ -74,7 +82,7 @@ _COLUMN = 34
 def _entry(option: Option) -> str:
     written = ", ".join(option.flags)
     if option.choices:
-        written += f" {'|'.join(option.values)}"
+        written += f" {'|'.join(option.choices)}"
     elif option.value:
         written += f" {option.value}"
     written = f"    {written}"
@@ -83,4 +91,4 @@ def _entry(option: Option) -> str:
     return f"{written}\n{' ' * _COLUMN}{option.help}"
 
 
-HELP = _TEXT.format(options="\n".join(_entry(option) for option in OPTIONS if option.available))
+HELP = _TEXT.format(options="\n".join(_entry(option) for option in OPTIONS))

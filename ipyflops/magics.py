@@ -23,6 +23,8 @@ from traitlets import Bool, Enum, Int
 from ipyflops import conventions, origin, progress, runner, session, tracebacks
 from ipyflops.completion import IDENTIFIER, option_matcher
 from ipyflops.counter import FlopCounter, Source
+from ipyflops.fake_cell import DryCell
+from ipyflops.fake_errors import DryRunError
 from ipyflops.help import HELP
 from ipyflops.options import BY_FLAG, OptionError, Options, parse
 from ipyflops.origin import Shell
@@ -58,10 +60,10 @@ class FlopsMagics(Magics):
         "standard",
         help="What counts as a FLOP: standard, contractions or article.",
     ).tag(config=True)
-    by = Enum(BY_FLAG["--by"].values, "modules", help="What the rows are, at first.").tag(
+    by = Enum(BY_FLAG["--by"].choices, "modules", help="What the rows are, at first.").tag(
         config=True
     )
-    view = Enum(BY_FLAG["--view"].values, "auto", help="How a report is shown.").tag(config=True)
+    view = Enum(BY_FLAG["--view"].choices, "auto", help="How a report is shown.").tag(config=True)
     depth = Int(
         None, min=0, allow_none=True, help="Levels of the tree that are shown open; None: as fits."
     ).tag(config=True)
@@ -98,17 +100,22 @@ class FlopsMagics(Magics):
             raise
         counter = FlopCounter(
             conventions.check(options.convention or self.convention),
-            device_time=self.device_time,
+            device_time=self.device_time and not options.fake,
             source=Source(filename=code.filename, name=code.name),
         )
+        dry = self._dry(code, local_ns) if options.fake else None
+        value: object = None
         try:
             with self._progress(counter, options):
-                value = runner.run(self.shell, code, counter, local_ns)
+                if dry is not None:
+                    dry.run(counter)
+                else:
+                    value = runner.run(self.shell, code, counter, local_ns)
         except BaseException as error:
             tracebacks.trim(error, code.parts)
-            self._after_failure(counter, wishes)
+            self._after_failure(counter, dry, wishes)
             raise
-        report = self._rated(counter.report, code, wishes, local_ns)
+        report = self._rated(_report(counter, dry), code, wishes, local_ns)
         if code.silenced:
             return None
         return report if options.output else value
@@ -132,6 +139,12 @@ class FlopsMagics(Magics):
         if cell is None:
             return runner.compile_cell(self.shell, code, origin.of_line(self.shell, line))
         return runner.compile_cell(self.shell, cell, origin.of_cell(self.shell, line, cell))
+
+    def _dry(self, code: runner.CompiledCell, local: MutableMapping[str, Any] | None) -> DryCell:
+        try:
+            return DryCell(self.shell, code, local)
+        except DryRunError as error:
+            raise UsageError(f"--fake: {error}") from None
 
     def _progress(self, counter: FlopCounter, options: Options) -> AbstractContextManager[object]:
         if self.progress and not options.quiet and progress.can_be_shown(self.shell):
@@ -168,6 +181,8 @@ class FlopsMagics(Magics):
             raise UsageError("there is no report yet; count something first: %flops model(x)")
         if wishes.options.time:
             raise UsageError("-t times code, and there is none: %flops -t model(x)")
+        if wishes.options.fake:
+            raise UsageError("--fake runs code, and there is none: %flops --fake model(x)")
         if wishes.options.peak:
             report = with_peak(report, quiet=wishes.options.quiet)
             session.remember(report)
@@ -197,10 +212,10 @@ class FlopsMagics(Magics):
         if problem is not None:
             raise problem
 
-    def _after_failure(self, counter: FlopCounter, wishes: Wishes) -> None:
+    def _after_failure(self, counter: FlopCounter, dry: DryCell | None, wishes: Wishes) -> None:
         """Do what `_finish` does, for a cell whose own error is the one to be raised."""
         try:
-            report = counter.report
+            report = _report(counter, dry)
             session.remember(report)
             self._finish(report, wishes)
         except Exception as error:
@@ -229,6 +244,10 @@ class FlopsMagics(Magics):
     def _publish(self, bundle: Mapping[str, Any]) -> None:
         # Not IPython.display.display: it finds the process's first shell, which may be another.
         self.shell.display_pub.publish(data=dict(bundle), metadata={})
+
+
+def _report(counter: FlopCounter, dry: DryCell | None) -> Report:
+    return counter.report if dry is None else dry.finished(counter.report)
 
 
 def _parsed(line: str, cell: str | None) -> Options:

@@ -16,14 +16,6 @@ from ipyflops.views.options import BY
 
 VIEWS = ("auto", "widget", "html", "text")
 
-#: What the design has and this version has not: an option by its name.
-#: Whoever adds one deletes its line; help, completion and configuration follow.
-NOT_YET = frozenset(
-    {
-        "fake",
-    }
-)
-
 
 class OptionError(ValueError):
     """A line that cannot be read; the message says what to write instead."""
@@ -62,21 +54,11 @@ class Option:
     choices: tuple[str, ...] = ()
 
     @property
-    def available(self) -> bool:
-        """Whether this version has it."""
-        return self.name not in NOT_YET
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The choices that this version has."""
-        return tuple(value for value in self.choices if f"{self.name} {value}" not in NOT_YET)
-
-    @property
     def value_help(self) -> str:
         """The valid values, for a message."""
         if not self.choices:
             return self.value
-        *others, final = self.values
+        *others, final = self.choices
         return f"{', '.join(others)} or {final}"
 
 
@@ -140,6 +122,7 @@ class Options:
     restore: bool = False
     depth: int | None = None
     by: str | None = None
+    fake: bool = False
     peak: bool = False
     per: tuple[int, str] | None = None
     against: str | None = None
@@ -153,7 +136,7 @@ def parse(line: str) -> Options:
     Raises
     ------
     OptionError
-        If an option or a value is not valid, or not there yet.
+        If an option or a value is not valid, or if two options exclude each other.
     """
     given, start = scan(line)
     found: dict[str, object] = {}
@@ -163,6 +146,13 @@ def parse(line: str) -> Options:
         for item in given:
             if item.option.name in ("loops", "repeats", "restore"):
                 raise OptionError(f"{item.flag} is about clean repeats, which -t asks for")
+    if found.get("fake"):
+        for item in given:
+            if item.option.name in ("time", "peak"):
+                raise OptionError(
+                    f"{item.flag} needs a run that takes time, and under --fake nothing is "
+                    "computed; leave out one of them"
+                )
     code = line[start:].rstrip("\n")
     if code.startswith("#"):
         code = ""  # a comment on the options is nothing to run
@@ -256,7 +246,7 @@ def _option(flag: str, word: str = "") -> Option:
 
 
 def _no_option(word: str) -> OptionError:
-    flags = " ".join("|".join(option.flags) for option in OPTIONS if option.available)
+    flags = " ".join("|".join(option.flags) for option in OPTIONS)
     return OptionError(
         f"{word} is no option here; the options are {flags}. "
         "Code that begins with a dash goes behind --, as in: %flops -- -x"
@@ -281,8 +271,6 @@ def _end_of_word(line: str, position: int) -> int:
 def _checked(given: Given) -> object:
     """The value in its own type."""
     option = given.option
-    if not option.available:
-        raise OptionError(f"{given.flag} is not available in this version")
     if not option.value:
         return True
     if option.choices:
@@ -302,10 +290,8 @@ def _checked(given: Given) -> object:
 
 def _choice(given: Given) -> str:
     option = given.option
-    if given.value in option.values:
-        return given.value
     if given.value in option.choices:
-        raise OptionError(f"{given.flag} {given.value} is not available in this version")
+        return given.value
     raise OptionError(f"{given.flag} takes {option.value_help}, not {given.value!r}")
 
 

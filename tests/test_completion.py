@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyflops.options import OPTIONS
 from tests.shells import fresh_shell, run
 
-FLAGS = [flag for option in OPTIONS if option.available for flag in option.flags]
+FLAGS = [flag for option in OPTIONS for flag in option.flags]
 
 
 @pytest.fixture
@@ -103,7 +103,6 @@ def test_a_line_magic_offers_names_as_well(shell: InteractiveShell) -> None:
         "flops --con",
         "x --con",
         "%flops --bogus=",
-        "%flops --fa",
         "%flops -c bogus",
     ],
 )

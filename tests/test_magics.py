@@ -299,7 +299,7 @@ def test_what_cannot_be_compared_with_is_refused_before_the_run(
         ("-c bogus", "-c takes standard, contractions or article, not 'bogus'"),
         ("-v 1x", "-v takes the name of a variable, not '1x'"),
         ("-z", "-z is no option here"),
-        ("--fake", "--fake is not available in this version"),
+        ("--fake -t", "-t needs a run that takes time, and under --fake nothing is computed"),
         ("--view table", "--view takes auto, widget, html or text, not 'table'"),
     ],
 )
