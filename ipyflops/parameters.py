@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
-_NONE: frozenset[int] = frozenset()
-
 
 class ParameterCounts:
     """The parameters of a module and of all below it, counted in one walk.
@@ -36,56 +34,74 @@ class ParameterCounts:
         return found[1] if found is not None and found[0]() is module else None
 
     def _walk(self, top: object) -> None:
-        order, tied = _survey(top)
-        if order is None:
+        own = _survey(top)
+        if own is None:
             return
-        own: dict[int, int] = {}
-        # What the modules below a module have that others have too: by id, for each id once.
-        below: dict[int, frozenset[int]] = {}
-        for module in reversed(order):
-            elements, shared = 0, _NONE
-            for parameter in _parameters(module).values():
-                if parameter is None:
-                    continue
-                if id(parameter) in tied:
-                    shared |= {id(parameter)}
-                else:
-                    elements += _elements(parameter)
-            for child in submodules(module).values():
-                if child is not None:
-                    elements += own[id(child)]
-                    shared |= below[id(child)]
-            own[id(module)], below[id(module)] = elements, shared
-            total = elements + sum(tied[one] for one in shared)
-            self._counts[id(module)] = (weakref.ref(module), total)
+        # Of a module and all below it: what one module alone holds, and what several do, by id.
+        elements: dict[int, int] = {}
+        shared: dict[int, dict[int, int]] = {}
+        for one in reversed(own):
+            alone, several = one.elements, one.tied
+            for child in one.children:
+                alone += elements[child]
+                if shared[child]:
+                    several = several | shared[child]
+            key = id(one.module)
+            elements[key], shared[key] = alone, several
+            total = alone + sum(several.values()) if several else alone
+            self._counts[key] = (weakref.ref(one.module), total)
 
 
-def _survey(top: object) -> tuple[list[Any] | None, dict[int, int]]:
-    """All modules, each before those below it, and the elements of parameters held more than once.
+class _Own:
+    """A module, the ids of its children, and the elements of its own parameters.
+
+    `tied` has those of parameters that are held more than once, by the parameter's id.
+    """
+
+    __slots__ = ("children", "elements", "module", "tied")
+
+    def __init__(self, module: Any, children: list[int]) -> None:
+        self.module = module
+        self.children = children
+        self.elements = 0
+        self.tied: dict[int, int] = {}
+
+
+def _survey(top: object) -> list[_Own] | None:
+    """All modules, each before those below it.
 
     There is no such order where one module is below two others, or below itself, and nothing to
     survey yet where a parameter has no shape.
     """
-    order: list[Any] = []
-    tied: dict[int, int] = {}
+    order: list[_Own] = []
+    holders: dict[int, _Own] = {}
     seen: set[int] = set()
     waiting: list[Any] = [top]
     while waiting:
         module = waiting.pop()
         if id(module) in seen:
-            return None, {}
+            return None
         seen.add(id(module))
-        order.append(module)
-        waiting.extend(child for child in submodules(module).values() if child is not None)
+        children = [child for child in submodules(module).values() if child is not None]
+        waiting.extend(children)
+        own = _Own(module, list(map(id, children)))
+        order.append(own)
         for parameter in _parameters(module).values():
             if parameter is None:
                 continue
             if is_lazy(parameter):
-                return None, {}
-            if id(parameter) in seen:
-                tied[id(parameter)] = _elements(parameter)
-            seen.add(id(parameter))
-    return order, tied
+                return None
+            key, elements = id(parameter), int(parameter.numel())
+            first = holders.get(key)
+            if first is None:
+                holders[key] = own
+                own.elements += elements
+                continue
+            if key not in first.tied:
+                first.elements -= elements
+                first.tied[key] = elements
+            own.tied[key] = elements
+    return order
 
 
 def count(module: object) -> int:
