@@ -21,6 +21,7 @@ CALL = 16  # it is the function through which a module is called
 CONSTRUCTOR = 32  # it is an __init__
 SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it lives
 COMPILED = 128  # through it torch.compile calls what it has compiled, here the eager code
+FOLLOWED = 512  # the lines of it are told apart, if it is a module's method
 REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to learn their shapes
 
 #: Through these two nn.Module calls a forward.
@@ -71,6 +72,11 @@ def classify(code: CodeType, user_file: str) -> int:
     if kind and code.co_flags & _SUSPENDABLE_FLAGS:
         kind |= SUSPENDABLE
     return kind
+
+
+def is_outside_torch(code: CodeType) -> bool:
+    """Whether code is somebody's own and not PyTorch's."""
+    return not code.co_filename.startswith(_NOT_THE_USERS)
 
 
 def self_of(frame: FrameType) -> Any:

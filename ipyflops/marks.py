@@ -8,7 +8,8 @@ a frame is marked calls what it finds there.
 
 from __future__ import annotations
 
-from types import FrameType
+from collections.abc import Iterator
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from ipyflops.tables import Phase
@@ -40,12 +41,20 @@ class Location:
         The counter's sums.
     callees : dict of int to Location
         Where modules run that were called from here, by the module's id.
+    site : Site or None
+        The line of a module's method that this was called from, where such lines are followed.
     """
 
-    __slots__ = ("callees", "constructing", "entries", "line", "phase", "place", "scopes")
+    __slots__ = ("callees", "constructing", "entries", "line", "phase", "place", "scopes", "site")
 
     def __init__(
-        self, scopes: Scopes, place: Place, line: LineKey | None, phase: Phase, constructing: bool
+        self,
+        scopes: Scopes,
+        place: Place,
+        line: LineKey | None,
+        phase: Phase,
+        constructing: bool,
+        site: Site | None = None,
     ) -> None:
         self.scopes = scopes
         self.place = place
@@ -54,6 +63,7 @@ class Location:
         self.constructing = constructing
         self.entries: dict[Any, Any] = {}
         self.callees: dict[int, Location] = {}
+        self.site = site
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         """Do nothing."""
@@ -68,16 +78,92 @@ class UserFrame:
     place : Place
     phase : {"forward", "backward", "recompute", "optimizer"}
     constructing : bool
+    site : Site or None
+        Of what called it.
     lines : dict of int to Location
     """
 
-    __slots__ = ("constructing", "lines", "phase", "place", "scopes")
+    __slots__ = ("constructing", "lines", "phase", "place", "scopes", "site")
 
-    def __init__(self, scopes: Scopes, place: Place, phase: Phase, constructing: bool) -> None:
+    def __init__(
+        self,
+        scopes: Scopes,
+        place: Place,
+        phase: Phase,
+        constructing: bool,
+        site: Site | None = None,
+    ) -> None:
         self.scopes = scopes
         self.place = place
         self.phase = phase
         self.constructing = constructing
+        self.site = site
+        self.lines: dict[int, Location] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Do nothing."""
+
+
+class Site:
+    """A line of a module's method, as it was reached from the lines around it.
+
+    Attributes
+    ----------
+    code : code
+        Of the method.
+    number : int
+        Of the line.
+    outer : Site or None
+        The line from which the method was called, if that is in a method, too.
+    """
+
+    __slots__ = ("_inner", "code", "number", "outer")
+
+    def __init__(self, code: CodeType, number: int, outer: Site | None = None) -> None:
+        self.code = code
+        self.number = number
+        self.outer = outer
+        self._inner: dict[tuple[int, int], Site] = {}
+
+    def inside(self, code: CodeType, number: int) -> Site:
+        """The site of a line that was reached from here; a line that recurs is one site."""
+        found = self._inner.get((id(code), number))
+        if found is None:
+            found = next(
+                (site for site in self.chain() if site.code is code and site.number == number),
+                None,
+            ) or Site(code, number, self)
+            self._inner[id(code), number] = found
+        return found
+
+    def chain(self) -> Iterator[Site]:
+        """Give this site and those around it, from the inside out."""
+        site: Site | None = self
+        while site is not None and site.number:
+            yield site
+            site = site.outer
+
+
+class MethodFrame:
+    """The mark of a frame of a module's method whose lines are followed, as those of `UserFrame`.
+
+    Attributes
+    ----------
+    scopes : Scopes
+    around : Location
+        Where it was called.
+    place : Place
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    lines : dict of int to Location
+    """
+
+    __slots__ = ("around", "lines", "phase", "place", "scopes")
+
+    def __init__(self, scopes: Scopes, around: Location, place: Place, phase: Phase) -> None:
+        self.scopes = scopes
+        self.around = around
+        self.place = place
+        self.phase = phase
         self.lines: dict[int, Location] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
@@ -107,7 +193,7 @@ class EngineFrame:
         """Do nothing."""
 
 
-Mark = Location | UserFrame | EngineFrame
+Mark = Location | UserFrame | MethodFrame | EngineFrame
 
 
 class Several:
@@ -122,7 +208,7 @@ class Several:
         """Do nothing."""
 
 
-_MARKS = (Location, UserFrame, EngineFrame, Several)
+_MARKS = (Location, UserFrame, MethodFrame, EngineFrame, Several)
 
 
 def is_mark(value: object) -> bool:

@@ -32,6 +32,7 @@ from ipyflops.frames import (
     CONSTRUCTOR,
     DROPOUT,
     ENGINE,
+    FOLLOWED,
     REHEARSAL,
     SELF,
     SUSPENDABLE,
@@ -39,10 +40,19 @@ from ipyflops.frames import (
     WRAPPED_CALL_CODE,
     calls_itself,
     classify,
+    is_outside_torch,
     self_of,
     user_frames,
 )
-from ipyflops.marks import EngineFrame, LineKey, Location, Mark, UserFrame
+from ipyflops.marks import (
+    EngineFrame,
+    LineKey,
+    Location,
+    Mark,
+    MethodFrame,
+    Site,
+    UserFrame,
+)
 from ipyflops.names import variable_name, variable_path
 from ipyflops.places import Place, original
 from ipyflops.sequence import NodeMap
@@ -60,12 +70,16 @@ class Scopes:
         The file name of the code whose lines are wanted.
     file_label : str
         What to call that file, as ``In[5]``.
+    follow_methods : bool
+        Whether to tell the lines of the modules' methods apart, too, wherever these are written.
     """
 
-    def __init__(self, user_file: str, file_label: str) -> None:
+    def __init__(self, user_file: str, file_label: str, *, follow_methods: bool = False) -> None:
         self.root = Place(None, "", "", "root")
         self.user_file = user_file
         self.file_label = file_label
+        #: The sites of lines of methods lie inside this one; None where they are not followed.
+        self._sites = Site(CALL_CODE, 0) if follow_methods else None
         self._nowhere = Place(None, "", "")
         self._nodes = NodeMap()
         self._sequences = self._nodes.threads
@@ -133,24 +147,42 @@ class Scopes:
             return mark
         if type(mark) is EngineFrame:
             return self._backward(mark)
-        assert type(mark) is UserFrame
         assert frame is not None
+        if type(mark) is MethodFrame:
+            return self._in_method(mark, frame)
+        assert type(mark) is UserFrame
         number = frame.f_lineno
         location = mark.lines.get(number)
         if location is None:
             line = (self.user_file, number)
             place = self._code_place(line) if mark.place is self.root else mark.place
-            location = self._interned(place, line, mark.phase, mark.constructing)
+            location = self._interned(place, line, mark.phase, mark.constructing, mark.site)
+            mark.lines[number] = location
+        return location
+
+    def _in_method(self, mark: MethodFrame, frame: FrameType) -> Location:
+        number = frame.f_lineno
+        location = mark.lines.get(number)
+        if location is None:
+            outer = mark.around.site or self._sites
+            assert outer is not None
+            site = outer.inside(frame.f_code, number)
+            location = self._interned(mark.place, mark.around.line, mark.phase, False, site)
             mark.lines[number] = location
         return location
 
     def _interned(
-        self, place: Place, line: LineKey | None, phase: Phase, constructing: bool
+        self,
+        place: Place,
+        line: LineKey | None,
+        phase: Phase,
+        constructing: bool,
+        site: Site | None = None,
     ) -> Location:
-        key = (line, phase, constructing)
+        key = (line, phase, constructing, site)
         location = place.locations.get(key)
         if location is None:
-            location = place.locations[key] = Location(self, place, line, phase, constructing)
+            location = place.locations[key] = Location(self, place, line, phase, constructing, site)
         return location
 
     def _code_place(self, line: LineKey | None) -> Place:
@@ -200,7 +232,10 @@ class Scopes:
             code = current.f_code
             kind = kinds.get(id(code))
             if kind is None:
-                kind = kinds[id(code)] = classify(code, self.user_file)
+                kind = classify(code, self.user_file)
+                if self._sites is not None and kind & SELF and is_outside_torch(code):
+                    kind |= FOLLOWED
+                kinds[id(code)] = kind
                 self._codes.append(code)
             if kind:
                 fresh.append((current, kind))
@@ -308,20 +343,23 @@ class Scopes:
             # A closure in the user's file that the optimizer calls: it computes the loss.
             place, phase = self.root, "forward"
         if kind & USER:
-            key = (phase, constructing)
+            key = (phase, constructing, around.site)
             mark = place.user_frames.get(key) or place.user_frames.setdefault(
-                key, UserFrame(self, place, phase, constructing)
+                key, UserFrame(self, place, phase, constructing, around.site)
             )
+        elif kind & FOLLOWED and place.kind == "module" and not constructing:
+            mark = MethodFrame(self, around, place, phase)
         else:
             at = place if place is not self.root else self._code_place(around.line)
-            mark = self._interned(at, around.line, phase, constructing)
+            mark = self._interned(at, around.line, phase, constructing, around.site)
             if called is not None and again:
                 around.callees[id(place.holder)] = mark
         if not kind & SUSPENDABLE:
             self._keep(frame, mark)
         if called is not None:
             # So that hooks, which run beside the forward, are not taken for another call.
-            self._keep(called, self._interned(place, around.line, phase, constructing))
+            called_at = self._interned(place, around.line, phase, constructing, around.site)
+            self._keep(called, called_at)
         return mark
 
     def _enter_torch(self, kind: int, around: Location) -> Mark:
