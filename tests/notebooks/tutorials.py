@@ -1,0 +1,42 @@
+"""The notebooks of the repository and the address that it has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "notebooks"
+#: Memory of a Binder session, less what its JupyterLab server holds.
+MEMORY = 2 * 1024**3 - 200 * 1024**2
+
+NAMES = (
+    "01_quickstart",
+    "02_flops_by_layer",
+    "03_convolutions",
+    "04_transformers",
+    "05_training",
+    "06_flops_per_second",
+    "07_your_own_operators",
+    "08_many_processes",
+)
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.ipynb"
+
+
+def repository() -> str:
+    """``owner/name`` on GitHub; pyproject.toml is the one place that says it."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (address,) = re.findall(r'^Repository = "https://github\.com/([\w.-]+/[\w.-]+)"$', text, re.M)
+    return str(address)
+
+
+def badge(name: str) -> str:
+    """What opens a notebook on Binder, in JupyterLab."""
+    launch = f"https://mybinder.org/v2/gh/{repository()}/HEAD"
+    return (
+        "[![Open in Binder](https://mybinder.org/badge_logo.svg)]"
+        f"({launch}?urlpath=lab/tree/notebooks/{name}.ipynb)"
+    )
