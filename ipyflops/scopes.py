@@ -115,7 +115,9 @@ class Scopes:
         if sequence is None or number != sequence.next_number:
             sequence = self._sequences.get(get_ident())
             if sequence is not None and number != sequence.next_number:
-                if location.place is sequence.last_place:
+                if location.place is self._nowhere:
+                    pass  # the operator that is rehearsed comes next; the nodes are its own
+                elif location.place is sequence.last_place:
                     sequence.next_number = number
                 else:
                     sequence.note(location.place)
