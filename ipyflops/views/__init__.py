@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ipyflops.views.frontend import shows_widgets
 
 if TYPE_CHECKING:
-    from ipyflops.comparison import Difference
+    from ipyflops.difference import Difference
     from ipyflops.report import Report
 
 VIEWS = ("auto", "widget", "html", "text")
@@ -84,8 +84,8 @@ def difference_mime_bundle(difference: Difference) -> dict[str, str]:
     dict of str to str
         By MIME type.
     """
-    from ipyflops.views.html import difference_to_html
-    from ipyflops.views.text import difference_to_text
+    from ipyflops.views.changes_html import difference_to_html
+    from ipyflops.views.changes_text import difference_to_text
 
     return {
         "text/plain": difference_to_text(difference, color=_in_colour()),

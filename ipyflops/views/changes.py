@@ -1,40 +1,91 @@
-"""What two reports differ in, as a headline and as rows."""
+"""What two reports differ in, as a headline and as rows of a tree."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ipyflops.tables import ScopeKind, Totals
 from ipyflops.units import duration, scaled
+from ipyflops.views.changes_fold import ChangedPlace, ChangeFolder
 from ipyflops.views.figure import Figure
+from ipyflops.views.fold import add
 from ipyflops.views.headline import CONVENTIONS, Headline, headline
-from ipyflops.views.visible import visible
+from ipyflops.views.visible import source_line
 
 if TYPE_CHECKING:
-    from ipyflops.comparison import Change, Difference
+    from ipyflops.difference import Difference, Status
     from ipyflops.report import Report
+
+#: Beside the kinds of a place: what ran in a module but in none of its children, and those left
+#: out.
+ChangeKind: TypeAlias = ScopeKind | Literal["own", "more"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """A place whose FLOPs changed, or that is new or gone; every text is safe to print.
+    """A place that changed, is new or is gone; every text is safe to print.
 
     Attributes
     ----------
-    path, type : str
-    status : {"changed", "added", "removed"}
-    before, after, difference, ratio : str
-        Empty where there is none.
+    level : int
+        0 for the first row or rows, one more for what is inside.
+    kind : {"root", "module", "code", "optimizer", "own", "more"}
+    name, type, path : str
+        For code, `type` is the source line.
+    status : {"changed", "added", "removed", "unchanged"}
+        ``unchanged`` where changes inside cancel each other out.
+    before, after : Totals
+        Zeros where the place did not exist.
+    repeats : int
+        How many siblings are folded into the row.
+    places : int
+        How many places it stands for, where something above is folded, too.
+    hidden : int
+        How many changed places inside are not shown.
     """
 
-    path: str
+    level: int
+    kind: ChangeKind
+    name: str
     type: str
-    status: Literal["changed", "added", "removed"]
-    before: str
-    after: str
-    difference: str
-    ratio: str
+    path: str
+    status: Status
+    before: Totals
+    after: Totals
+    repeats: int = 1
+    places: int = 0
+    hidden: int = 0
+
+    @property
+    def flops(self) -> int:
+        """FLOPs after, less FLOPs before."""
+        return self.after.flops - self.before.flops
+
+    @property
+    def before_text(self) -> str:
+        """FLOPs before; empty for what is new."""
+        return "" if self.status == "added" else scaled(self.before.flops)
+
+    @property
+    def after_text(self) -> str:
+        """FLOPs after; empty for what is gone."""
+        return "" if self.status == "removed" else scaled(self.after.flops)
+
+    @property
+    def difference_text(self) -> str:
+        """FLOPs after less FLOPs before, with its sign."""
+        return signed(self.flops)
+
+    @property
+    def ratio_text(self) -> str:
+        """As ``×1.50``, or that the place is new or gone."""
+        if self.status in ("added", "removed"):
+            return self.status
+        if not self.before.flops:
+            return ""
+        return ratio(self.after.flops / self.before.flops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,53 +106,166 @@ class Changes:
             remarks.append(f"{self.unchanged:,} unchanged, not shown")
         return remarks
 
+    @property
+    def largest(self) -> int:
+        """The most FLOPs of any row, before or after: what bars are drawn against."""
+        return max((max(row.before.flops, row.after.flops) for row in self.rows), default=0)
 
-def changes(difference: Difference, most: int) -> Changes:
-    """Choose at most so many rows: as many whole levels of the tree as fit.
 
-    Where even the first has too many, those that changed most are chosen.
+def changes(
+    difference: Difference, most: int, *, depth: int | None = None, whole_levels: bool = True
+) -> Changes:
+    """Choose the rows of the tree of changes, parents before what is inside them.
+
+    Rows that share a parent add up to its difference.
+
+    Parameters
+    ----------
+    difference : Difference
+    most : int
+        How many rows to show, at least 2.
+    depth : int, optional
+        How many levels to show; all that fit where it is left out.
+    whole_levels : bool
+        Whether to end with the last level, the first at least, that fits as a whole. Otherwise
+        the places that changed most are opened as long as rows are left.
+
+    Returns
+    -------
+    Changes
     """
-    places = [change for change in difference.changes if change.path]
-    changed = [change for change in places if _changed(change)]
-    in_level = Counter(_level(change) for change in changed)
-    shown, deepest = 0, -1
-    for level in sorted(in_level):
-        shown += in_level[level]
-        if shown > most:
-            break
-        deepest = level
-    chosen = [change for change in changed if _level(change) <= deepest]
-    if changed and not chosen:
-        first = [change for change in changed if _level(change) == min(in_level)]
-        largest = sorted(first, key=lambda change: -abs(change.flops))[:most]
-        kept = {id(change) for change in largest}
-        chosen = [change for change in first if id(change) in kept]
-    rows = tuple(_row(change) for change in chosen)
-    return Changes(rows, len(changed) - len(rows), len(places) - len(changed))
+    return _Tree(difference).changes(depth, most, whole_levels)
 
 
-def _level(change: Change) -> int:
-    return change.path.count(".")
+@dataclass(slots=True)
+class _Open:
+    """A place, its level and, once it is opened, what is inside."""
+
+    level: int
+    place: ChangedPlace
+    inside: list[_Open] = field(default_factory=list)
+    left_out: list[ChangedPlace] = field(default_factory=list)
+    opened: bool = False
 
 
-def _changed(change: Change) -> bool:
-    return change.flops != 0 or change.before is None or change.after is None
+class _Tree:
+    def __init__(self, difference: Difference) -> None:
+        root = difference.tree
+        self._folder = ChangeFolder(root)
+        reports = (difference.before, difference.after)
+        self._lines = {line.name: line.text for one in reports for line in one.lines}
+        self._root = self._folder.place(root)
+        inside = self._folder.inside(self._root)
+        # The whole has no row of its own where only one place in it changed.
+        alone = len(inside) == 1 and not _own_changed(self._root)
+        self._top = _Open(0, inside[0] if alone else self._root)
+        self._empty = not inside and not _own_changed(self._root)
+
+    def changes(self, depth: int | None, most: int, whole_levels: bool) -> Changes:
+        rows = [] if self._empty else self._rows(depth, most, whole_levels)
+        shown = sum(row.places for row in rows)
+        return Changes(tuple(rows), self._folder.changed - shown, self._folder.unchanged)
+
+    def _rows(self, depth: int | None, most: int, whole_levels: bool) -> list[ChangeRow]:
+        left = most - 1
+        extra = 1 if self._top.place.changes[0].kind == "root" else 0
+        level = [self._top]
+        while level and (depth is None or level[0].level + 1 < depth + extra):
+            inside = {id(one): self._folder.inside(one.place) for one in level}
+            needed = sum(len(inside[id(one)]) + _has_own(one, inside[id(one)]) for one in level)
+            if whole_levels and needed > left and level[0].level >= 1:
+                break
+            for one in sorted(level, key=lambda one: -abs(one.place.flops)):
+                left -= self._open(one, inside[id(one)], left)
+            level = [child for one in level for child in one.inside]
+        return self._flat()
+
+    def _open(self, one: _Open, inside: list[ChangedPlace], left: int) -> int:
+        """Show what is inside, or the largest part of it, in `left` rows; give the rows taken."""
+        own = _has_own(one, inside)
+        if not inside or left < 2 + own:
+            return 0
+        kept = inside
+        if len(inside) + own > left:
+            largest = sorted(inside, key=lambda place: -abs(place.flops))[: left - 1 - own]
+            chosen = {id(place) for place in largest}
+            kept = [place for place in inside if id(place) in chosen]
+            one.left_out = [place for place in inside if id(place) not in chosen]
+        one.opened = True
+        one.inside = [_Open(one.level + 1, place) for place in kept]
+        return len(kept) + own + bool(one.left_out)
+
+    def _flat(self) -> list[ChangeRow]:
+        rows: list[ChangeRow] = []
+        waiting: list[_Open | ChangeRow] = [self._top]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, ChangeRow):
+                rows.append(one)
+                continue
+            rows.append(self._row(one))
+            if one.left_out:
+                waiting.append(_more(one))
+            if one.opened and _own_changed(one.place):
+                waiting.append(_own(one))
+            waiting.extend(reversed(one.inside))
+        return rows
+
+    def _row(self, one: _Open) -> ChangeRow:
+        place = one.place
+        change = place.changes[0]
+        name = place.name or ("(all)" if change.kind == "root" else "(no name)")
+        code = source_line(self._lines.get(change.path, "")).strip()
+        return ChangeRow(
+            level=one.level,
+            kind=change.kind,
+            name=name,
+            type=code if change.kind == "code" else place.type,
+            path=place.path,
+            status=change.status,
+            before=place.before,
+            after=place.after,
+            repeats=place.repeats,
+            places=0 if change.kind == "root" else len(place.changes),
+            hidden=0 if one.opened else place.size,
+        )
 
 
-def _row(change: Change) -> ChangeRow:
-    status: Literal["changed", "added", "removed"] = "changed"
-    if change.before is None:
-        status = "added"
-    elif change.after is None:
-        status = "removed"
+def _own_changed(place: ChangedPlace) -> bool:
+    return place.own_before.flops != place.own_after.flops
+
+
+def _has_own(one: _Open, inside: Sequence[ChangedPlace]) -> bool:
+    return bool(inside) and _own_changed(one.place)
+
+
+def _own(one: _Open) -> ChangeRow:
+    place = one.place
+    root = place.changes[0].kind == "root"
     return ChangeRow(
-        path=visible(change.path),
-        type=visible(change.type),
-        status=status,
-        before=scaled(change.before.flops) if change.before else "",
-        after=scaled(change.after.flops) if change.after else "",
-        difference=_signed(change.flops),
-        ratio=_ratio(change.ratio) if status == "changed" else status,
+        level=one.level + 1,
+        kind="own",
+        name="(outside modules)" if root else "(own work)",
+        type="",
+        path=place.path,
+        status=place.changes[0].status,
+        before=place.own_before,
+        after=place.own_after,
+    )
+
+
+def _more(one: _Open) -> ChangeRow:
+    places = sum(len(place.changes) for place in one.left_out)
+    return ChangeRow(
+        level=one.level + 1,
+        kind="more",
+        name=f"{places:,} more",
+        type="",
+        path=one.place.path,
+        status="changed",
+        before=add(place.before for place in one.left_out),
+        after=add(place.after for place in one.left_out),
+        hidden=sum(len(place.changes) + place.size for place in one.left_out),
     )
 
 
@@ -109,11 +273,11 @@ def difference_headline(difference: Difference) -> Headline:
     """Say what two reports differ in as a whole."""
     before, after = difference.before, difference.after
     figures = [*_alerts("before", before), *_alerts("after", after)]
-    change = _signed(difference.flops, "FLOPs") if difference.flops else "unchanged"
-    ratio = f", {_ratio(difference.ratio)}" if difference.ratio and difference.flops else ""
+    change = signed(difference.flops, "FLOPs") if difference.flops else "unchanged"
+    factor = f", {ratio(difference.ratio)}" if difference.ratio and difference.flops else ""
     figures.append(
         Figure(
-            f"{scaled(before.flops, 'FLOPs')} → {scaled(after.flops, 'FLOPs')} ({change}{ratio})",
+            f"{scaled(before.flops, 'FLOPs')} → {scaled(after.flops, 'FLOPs')} ({change}{factor})",
             f"{before.flops:,} FLOPs before, {after.flops:,} after. "
             f"{CONVENTIONS[after.convention]}",
         )
@@ -146,13 +310,27 @@ def _alerts(name: str, report: Report) -> list[Figure]:
     ]
 
 
-def _signed(value: int, unit: str = "") -> str:
+def signed(value: int, unit: str = "") -> str:
+    """Write a difference with its sign.
+
+    Examples
+    --------
+    >>> signed(3_620_000_000, "FLOPs"), signed(-12), signed(0)
+    ('+3.62 GFLOPs', '-12', '0')
+    """
     return f"{'+' if value > 0 else ''}{scaled(value, unit)}"
 
 
-def _ratio(ratio: float | None) -> str:
-    if ratio is None:
+def ratio(value: float | None) -> str:
+    """Write a ratio, or nothing.
+
+    Examples
+    --------
+    >>> ratio(1.5), ratio(0.0123), ratio(12345), ratio(None)
+    ('×1.50', '×0.0123', '×12.3 k', '')
+    """
+    if value is None:
         return ""
-    if ratio >= 1000:
-        return f"×{scaled(ratio)}"
-    return f"×{ratio:.2f}" if ratio >= 0.1 else f"×{ratio:.3g}"
+    if value >= 1000:
+        return f"×{scaled(value)}"
+    return f"×{value:.2f}" if value >= 0.1 else f"×{value:.3g}"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ipyflops.tables import Totals
 from ipyflops.units import duration, percent, scaled
-from ipyflops.views.changes import ChangeRow, changes, difference_headline
 from ipyflops.views.headline import headline
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, bar, figures, section, text
 from ipyflops.views.html_style import style
@@ -15,12 +14,10 @@ from ipyflops.views.lists import LineRow, OperatorRow, line_rows, operator_rows
 from ipyflops.views.options import check_by
 
 if TYPE_CHECKING:
-    from ipyflops.comparison import Difference
     from ipyflops.report import Report
 
-#: Rows of a list, whose last sums up what is left out, and of a difference.
+#: Rows of a list, whose last sums up what is left out.
 LIST_ROWS = 500
-CHANGES = 100
 #: Longer names are cut in the middle; the tooltip has more of them.
 NAME_LENGTH = 52
 # Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
@@ -64,32 +61,11 @@ def to_html(
             section("By operator", _operators(report), by == "operators"),
             section("By source line", _lines(report), by == "lines"),
         ]
-    return _fragment(parts)
+    return fragment(parts)
 
 
-def difference_to_html(difference: Difference) -> str:
-    """Write what two reports differ in as an HTML fragment.
-
-    Parameters
-    ----------
-    difference : Difference
-
-    Returns
-    -------
-    str
-    """
-    found = changes(difference, CHANGES)
-    parts = [figures(difference_headline(difference))]
-    if found.rows:
-        titles = ("before", "after", "difference", "ratio")
-        rows = "".join(_change(row) for row in found.rows)
-        parts.append(f'<div class="f-scroll">{_table("module", titles, rows)}</div>')
-    if found.remarks:
-        parts.append(f'<p class="f-dim">{text(" · ".join(found.remarks))}</p>')
-    return _fragment(parts)
-
-
-def _fragment(parts: list[str]) -> str:
+def fragment(parts: list[str]) -> str:
+    """The parts with their style sheet, as one element."""
     # The attribute keeps JupyterLab's one-letter shortcuts off while something inside has focus.
     return "\n".join(
         ['<div class="ipyflops" data-lm-suppress-shortcuts="true">', style(), *parts, "</div>"]
@@ -175,10 +151,6 @@ def _time(totals: Totals) -> tuple[str, str]:
     if not totals.seconds:
         return "", ""
     return duration(totals.seconds), scaled(totals.flops_per_second) if totals.flops else ""
-
-
-def _change(row: ChangeRow) -> str:
-    return _row(row.path, row.type, [row.before, row.after, row.difference, row.ratio])
 
 
 def _row(name: str, remark: str, cells: list[str]) -> str:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ipyflops.units import percent, scaled
-from ipyflops.views.changes import changes, difference_headline
 from ipyflops.views.headline import Headline, headline
 from ipyflops.views.lists import LineRow, line_rows, operator_rows
 from ipyflops.views.options import check_by
@@ -18,7 +17,6 @@ from ipyflops.views.text_table import (
     Flexible,
     cells,
     cut,
-    cut_left,
     cut_middle,
     rendered,
     table,
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from ipyflops.comparison import Difference
     from ipyflops.report import Report
 
 #: Rows of a list that are shown; what they leave out is summed up in the last.
@@ -74,8 +71,8 @@ def to_text(
         If `by` is something else.
     """
     by = check_by(by)
-    width = _width(width)
-    parts = _headline(headline(report, per=per), width)
+    width = chosen_width(width)
+    parts = headline_lines(headline(report, per=per), width)
     if report.totals.calls:
         if by == "modules":
             parts += [*_phases(report), "", *tree_lines(report, depth, width)]
@@ -86,48 +83,8 @@ def to_text(
     return rendered(parts, width, color)
 
 
-def difference_to_text(
-    difference: Difference, *, width: int | None = None, color: bool = False
-) -> str:
-    """Write what two reports differ in as text.
-
-    Parameters
-    ----------
-    difference : Difference
-    width, color
-        As for `to_text`.
-
-    Returns
-    -------
-    str
-    """
-    from rich.text import Text
-
-    width = _width(width)
-    parts = _headline(difference_headline(difference), width)
-    found = changes(difference, ROWS)
-    rows = found.rows
-    if rows:
-        styles = ["" if row.status == "changed" else "bold" for row in rows]
-        columns: list[Column | Flexible] = [
-            Flexible(
-                "module",
-                [partial(_path, row.path) for row in rows],
-                [cells(row.path) for row in rows],
-                least=24,
-            ),
-            Column("before", [row.before for row in rows], 1),
-            Column("after", [row.after for row in rows], 2),
-            Column("difference", [row.difference for row in rows], 4),
-            Column("ratio", [row.ratio for row in rows], 3, styles=styles),
-        ]
-        parts += ["", *table(columns, width)]
-    if found.remarks:
-        parts += ["", Text(" · ".join(found.remarks), "dim")]
-    return rendered(parts, width, color)
-
-
-def _width(width: int | None) -> int:
+def chosen_width(width: int | None) -> int:
+    """The width asked for, or else the terminal's."""
     if width is None:
         if not sys.stdout.isatty():
             return WIDTH_WHERE_UNKNOWN
@@ -135,7 +92,7 @@ def _width(width: int | None) -> int:
     return max(width, NARROWEST)
 
 
-def _headline(said: Headline, width: int) -> list[RenderableType]:
+def headline_lines(said: Headline, width: int) -> list[RenderableType]:
     """The headline, broken between its figures where it has to be."""
     from rich.text import Text
 
@@ -229,9 +186,3 @@ def _name(name: str, width: int) -> Text:
     from rich.text import Text
 
     return Text(cut_middle(name, width))
-
-
-def _path(path: str, width: int) -> Text:
-    from rich.text import Text
-
-    return Text(cut_left(path, width))

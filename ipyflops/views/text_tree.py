@@ -48,7 +48,8 @@ def _remark(rows: Sequence[TreeRow], depth: int | None) -> list[Text]:
 
 def _columns(report: Report, rows: Sequence[TreeRow], width: int) -> list[Column | Flexible]:
     totals = [row.totals for row in rows]
-    modules = [(row, guide) for row, guide in zip(rows, _guides(rows), strict=True)]
+    levels = [row.level for row in rows]
+    modules = [(row, guide) for row, guide in zip(rows, guides(levels), strict=True)]
     columns: list[Column | Flexible] = [
         Flexible(
             "module",
@@ -65,18 +66,18 @@ def _columns(report: Report, rows: Sequence[TreeRow], width: int) -> list[Column
     return columns + time_columns(report, totals)
 
 
-def _guides(rows: Sequence[TreeRow]) -> list[str]:
-    """The lines that draw the tree, before each row's name."""
-    guides = []
+def guides(levels: Sequence[int]) -> list[str]:
+    """The lines that draw the tree, before the name of each row at one of these levels."""
+    drawn = []
     continued: set[int] = set()
-    for row in reversed(rows):
-        if row.level:
-            above = "".join("│ " if level in continued else "  " for level in range(1, row.level))
-            guides.append(f"{above}{'├' if row.level in continued else '└'} ")
+    for level in reversed(levels):
+        if level:
+            above = "".join("│ " if one in continued else "  " for one in range(1, level))
+            drawn.append(f"{above}{'├' if level in continued else '└'} ")
         else:
-            guides.append("")
-        continued = {level for level in continued if level < row.level} | {row.level}
-    return guides[::-1]
+            drawn.append("")
+        continued = {one for one in continued if one < level} | {level}
+    return drawn[::-1]
 
 
 def _repeats(row: TreeRow) -> str:

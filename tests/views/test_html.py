@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ipyflops.views.html import CHANGES, LIST_ROWS, difference_to_html, to_html
+from ipyflops.views.html import LIST_ROWS, to_html
 from ipyflops.views.html_tree import MOST_LEVELS, MOST_ROWS
 from tests.views import reports
 from tests.views.reports import HOSTILE
@@ -234,24 +234,3 @@ def test_indentation_survives() -> None:
 def test_something_to_show_it_by_is_checked() -> None:
     with pytest.raises(ValueError, match="choose one of modules, operators, lines"):
         to_html(reports.resnet(), by="colour")
-
-
-@pytest.mark.parametrize("after", reports.ALL)
-@pytest.mark.parametrize("before", ["empty", "resnet", "hostile"])
-def test_a_difference_is_well_formed_and_harmless(before: str, after: str) -> None:
-    html = difference_to_html(reports.ALL[after]() - reports.ALL[before]())
-    root = read(html)
-    tags = re.findall(r"<([a-zA-Z]+)", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
-    assert set(tags) <= TAGS
-    assert "→" in root.whole_text
-    assert html.count("<tr>") <= CHANGES + 1
-
-
-def test_a_difference_names_what_is_new() -> None:
-    rows = read(difference_to_html(reports.transformer(3) - reports.transformer(2))).all("tr")
-    cells = [[cell.whole_text for cell in row.children] for row in rows]
-    assert ["encoder ", "7.25 G", "10.9 G", "+3.62 G", "×1.50"] in [
-        [row[0].removesuffix("Encoder"), *row[1:]] for row in cells
-    ]
-    added = [row for row in cells if row[-1] == "added"]
-    assert added[0][0].startswith("encoder.layers.2 ")

@@ -11,7 +11,7 @@ from os import terminal_size
 import pytest
 from rich.cells import cell_len
 
-from ipyflops.views.text import difference_to_text, to_text
+from ipyflops.views.text import to_text
 from ipyflops.views.text_table import bar, cut, cut_left, cut_middle
 from tests.views import golden, reports
 
@@ -167,8 +167,6 @@ def test_an_error_is_the_first_line() -> None:
 def test_str_is_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert str(reports.resnet()) == to_text(reports.resnet(), width=80)
-    difference = reports.resnet(training=True) - reports.resnet()
-    assert str(difference) == difference_to_text(difference, width=80)
 
 
 def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,61 +201,3 @@ def test_cutting_keeps_to_the_width(function: object, text: str) -> None:
         short = function(text, width)  # type: ignore[operator]
         assert cell_len(short) <= width
         assert short == text if cell_len(text) <= width else "…" in short
-
-
-# --- differences -----------------------------------------------------------------------------
-
-
-def test_a_difference_says_what_changed() -> None:
-    difference = reports.transformer(3) - reports.transformer(2)
-    lines = difference_to_text(difference, width=80).split("\n")
-    assert lines[0].startswith("17.1 GFLOPs → 20.8 GFLOPs (+3.62 GFLOPs, ×1.21)")
-    assert re.search(r"^encoder +7.25 G +10.9 G +\+3.62 G +×1.50$", "\n".join(lines), re.MULTILINE)
-    assert re.search(r"^encoder.layers.2 +3.62 G +\+3.62 G +added$", "\n".join(lines), re.MULTILINE)
-    assert lines[-1] == "11 unchanged, not shown"
-    back = difference_to_text(reports.transformer(2) - reports.transformer(3), width=80)
-    assert re.search(r"^encoder.layers.2 +3.62 G +-3.62 G +removed$", back, re.MULTILINE)
-
-
-def test_no_difference() -> None:
-    text = difference_to_text(reports.resnet() - reports.resnet(), width=80)
-    assert "(unchanged)" in text
-    assert text.endswith("99 unchanged, not shown")
-
-
-def test_levels_that_do_not_fit_are_counted() -> None:
-    text = difference_to_text(reports.resnet(training=True) - reports.resnet(), width=80)
-    assert text.endswith("56 more changed · 21 unchanged, not shown")
-
-
-def test_a_difference_of_many_shows_the_largest() -> None:
-    def many(extra: int) -> reports.Report:
-        builder = reports.Builder()
-        for index in range(100):
-            scope = builder.scope(0, f"net{index}", "Net")
-            cost = reports.Cost.of(other="n", n=1000 + extra * index)
-            builder.run(scope, "aten::add", cost)
-        return builder.report()
-
-    text = difference_to_text(many(2) - many(1), width=80)
-    assert "net99 " in text
-    assert "net59 " not in text
-    assert "59 more changed" in text
-
-
-def test_what_is_wrong_with_either_is_said_of_it() -> None:
-    text = difference_to_text(reports.unknown() - reports.failed(), width=80)
-    assert text.startswith("!! before: incomplete: RuntimeError")
-    assert "! after: 8 unknown operators" in text
-
-
-@pytest.mark.parametrize("other", ["empty", "hostile", "wide", "deep", "integers"])
-def test_any_two_reports_can_be_compared(other: str) -> None:
-    for difference in (
-        reports.ALL[other]() - reports.resnet(),
-        reports.resnet() - reports.ALL[other](),
-    ):
-        for width in WIDTHS:
-            lines = difference_to_text(difference, width=width).split("\n")
-            assert max(map(cell_len, lines)) <= width
-            assert all(line.isprintable() for line in lines)

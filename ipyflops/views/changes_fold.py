@@ -1,0 +1,138 @@
+"""Places that changed alike as one: twelve layers that all became twice as large need one row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ipyflops.difference import Change, walk
+from ipyflops.tables import Totals
+from ipyflops.views.fold import add
+from ipyflops.views.visible import visible
+
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.DOTALL)
+_NOTHING = Totals()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPlace:
+    """A place that changed, or several that changed alike, added up.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        Alike in everything but time; more than `repeats` where something above is folded, too.
+    repeats : int
+        How many siblings are folded into one.
+    name, type, path : str
+        Safe to show.
+    before, after, own_before, own_after : Totals
+        Zeros where the place did not exist.
+    size : int
+        How many changed places lie below.
+    """
+
+    changes: tuple[Change, ...]
+    repeats: int
+    name: str
+    type: str
+    path: str
+    before: Totals
+    after: Totals
+    own_before: Totals
+    own_after: Totals
+    size: int
+
+    @property
+    def flops(self) -> int:
+        """FLOPs after, less FLOPs before."""
+        return self.after.flops - self.before.flops
+
+
+class ChangeFolder:
+    """Folds the siblings of one difference; what did not change is left out."""
+
+    def __init__(self, root: Change) -> None:
+        self._likeness: dict[int, int] = {}
+        self._size: dict[int, int] = {}
+        #: How many places changed and how many did not, the root aside.
+        self.changed = self.unchanged = 0
+        known: dict[object, int] = {}
+        changes = list(walk(root))
+        # What is inside before what it is in, without recursion.
+        for change in reversed(changes):
+            inside = [child for child in change.children if self._kept(child)]
+            self._size[id(change)] = sum(1 + self._size[id(child)] for child in inside)
+            features = (
+                change.kind,
+                change.status,
+                change.type,
+                *map(_counts, (change.before, change.after, change.own_before, change.own_after)),
+                tuple((child.name, self._likeness[id(child)]) for child in inside),
+            )
+            self._likeness[id(change)] = known.setdefault(features, len(known))
+        for change in changes[1:]:
+            if self._kept(change):
+                self.changed += 1
+            else:
+                self.unchanged += 1
+
+    def _kept(self, change: Change) -> bool:
+        """Whether something changed there or below: the parts may cancel each other out."""
+        return change.status != "unchanged" or self._size[id(change)] > 0
+
+    def place(self, *changes: Change, repeats: int = 1) -> ChangedPlace:
+        """Add up places that changed alike."""
+        first, last = changes[0], changes[repeats - 1]
+        return ChangedPlace(
+            changes=changes,
+            repeats=repeats,
+            name=_range(first.name, last.name),
+            type=visible(first.type),
+            path=_range(first.path, last.path),
+            before=add(change.before or _NOTHING for change in changes),
+            after=add(change.after or _NOTHING for change in changes),
+            own_before=add(change.own_before for change in changes),
+            own_after=add(change.own_after for change in changes),
+            size=sum(self._size[id(change)] for change in changes),
+        )
+
+    def inside(self, place: ChangedPlace) -> list[ChangedPlace]:
+        """What changed in a place, those alike and numbered one after the other folded."""
+        kept = [[child for child in one.children if self._kept(child)] for one in place.changes]
+        runs: list[list[tuple[Change, ...]]] = []
+        # Places that changed alike have the same changes inside in the same order.
+        for alike in zip(*kept, strict=True):
+            if runs and self._continues(runs[-1][-1][0], alike[0]):
+                runs[-1].append(alike)
+            else:
+                runs.append([alike])
+        return [self._folded(run) for run in runs]
+
+    def _folded(self, run: Sequence[tuple[Change, ...]]) -> ChangedPlace:
+        # The siblings of one parent first, so that the first and last name the range.
+        changes = (change for siblings in zip(*run, strict=True) for change in siblings)
+        return self.place(*changes, repeats=len(run))
+
+    def _continues(self, before: Change, change: Change) -> bool:
+        if change.kind != "module" or self._likeness[id(before)] != self._likeness[id(change)]:
+            return False
+        first, second = _NUMBERED.match(before.name), _NUMBERED.match(change.name)
+        return (
+            first is not None
+            and second is not None
+            and first[1] == second[1]
+            and int(second[2]) == int(first[2]) + 1
+        )
+
+
+def _counts(totals: Totals | None) -> tuple[int, ...] | None:
+    if totals is None:
+        return None
+    return totals.calls, totals.flops, totals.macs, totals.int_ops, totals.bytes
+
+
+def _range(first: str, last: str) -> str:
+    first, last = visible(first), visible(last)
+    return first if first == last else f"{first} … {last}"

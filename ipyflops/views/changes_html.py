@@ -1,0 +1,140 @@
+"""What two reports differ in as HTML: the tree, and in each row a bar of before and after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ipyflops.views.changes import ChangeRow, changes, difference_headline
+from ipyflops.views.html import fragment
+from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, figures, numbers, text
+
+if TYPE_CHECKING:
+    from ipyflops.difference import Difference
+
+MOST_ROWS = 1000
+#: As many levels are open at first as have this many rows together.
+OPEN_ROWS = 40
+#: So many levels are nested at most; browsers stop at some hundred elements.
+MOST_LEVELS = 60
+#: Widths in em of the bar and the numbers; the name has at least so many and takes what is left.
+_BAR, _NUMBERS, _LEAST_NAME = 14, (4.6, 4.6, 5.4, 4.6), 16
+_TITLES = (
+    ("before", "FLOPs before"),
+    ("after", "FLOPs after"),
+    ("difference", "FLOPs after, less FLOPs before"),
+    ("ratio", "FLOPs after divided by FLOPs before"),
+)
+
+
+def difference_to_html(difference: Difference) -> str:
+    """Write what two reports differ in as an HTML fragment, without scripts.
+
+    Parameters
+    ----------
+    difference : Difference
+
+    Returns
+    -------
+    str
+    """
+    found = changes(difference, MOST_ROWS, depth=MOST_LEVELS, whole_levels=False)
+    parts = [figures(difference_headline(difference))]
+    if found.rows:
+        parts += [_legend(found.rows), f'<div class="f-scroll">{_tree(found.rows)}</div>']
+    if found.remarks:
+        parts.append(f'<p class="f-dim">{text(" · ".join(found.remarks))}</p>')
+    return fragment(parts)
+
+
+def _legend(rows: Sequence[ChangeRow]) -> str:
+    """What the colours of the bars mean."""
+    keys = ['<i class="f-key f-kept"></i> in both']
+    if any(row.flops > 0 for row in rows):
+        keys.append('<i class="f-key f-more"></i> more than before')
+    if any(row.flops < 0 for row in rows):
+        keys.append('<i class="f-key f-less"></i> less than before')
+    return f'<p class="f-phases">{" · ".join(keys)}</p>'
+
+
+def _tree(rows: Sequence[ChangeRow]) -> str:
+    largest = max(max(row.before.flops, row.after.flops) for row in rows)
+    open_levels = _open_levels(rows)
+    parts = [_head(), "<ul>"]
+    levels = [*(row.level for row in rows[1:]), 0]
+    for row, next_level in zip(rows, levels, strict=True):
+        cells = _cells(row, largest)
+        if next_level > row.level:
+            opened = " open" if row.level < open_levels else ""
+            parts.append(f'<li><details{opened}><summary class="f-row">{cells}</summary><ul>')
+        else:
+            parts.append(f'<li><div class="f-row">{cells}</div></li>')
+        parts.append("</ul></details></li>" * max(row.level - next_level, 0))
+    parts.append("</ul>")
+    widths = " ".join(f"{width}em" for width in (_BAR, *_NUMBERS))
+    least = _LEAST_NAME + _BAR + sum(_NUMBERS) + 0.9 * (1 + len(_NUMBERS)) + 1.1 * max(levels)
+    style = f"--columns:minmax(0,1fr) {widths};min-width:{least:.1f}em"
+    return f'<div class="f-tree" style="{style}">{"".join(parts)}</div>'
+
+
+def _open_levels(rows: Sequence[ChangeRow]) -> int:
+    in_level = Counter(row.level for row in rows)
+    shown, level = in_level[0], 0
+    while in_level[level + 1] and shown + in_level[level + 1] <= OPEN_ROWS:
+        level += 1
+        shown += in_level[level]
+    return max(level, 1)
+
+
+def _head() -> str:
+    """The titles, which the style sheet shows: there are no columns without it."""
+    titles = "".join(
+        f'<span class="f-number" data-title="{title}" title="{tip}"></span>'
+        for title, tip in _TITLES
+    )
+    return (
+        '<div class="f-row f-head"><span class="f-name" data-title="module"></span><span></span>'
+        f"{titles}</div>"
+    )
+
+
+def _cells(row: ChangeRow, largest: int) -> str:
+    before, after = row.before_text, row.after_text
+    exact = f"{row.before.flops:,} FLOPs before, {row.after.flops:,} after"
+    status = row.ratio_text
+    numbered = numbers(
+        [
+            Number(before, f"{before} FLOPs before", exact),
+            Number(after, f"{after} FLOPs after", exact),
+            Number(row.difference_text, f"{row.difference_text} FLOPs", f"{row.flops:+,} FLOPs"),
+            Number(status, status),
+        ]
+    )
+    return _name(row) + _bar(row, largest) + numbered
+
+
+def _bar(row: ChangeRow, largest: int) -> str:
+    before, after = row.before.flops, row.after.flops
+    pieces = [("kept", min(before, after)), ("more" if after > before else "less", abs(row.flops))]
+    drawn = "".join(
+        f'<i class="f-{kind}" style="width:{100 * size / largest:.2f}%"></i>'
+        for kind, size in pieces
+        if size
+    )
+    return f'<span class="f-bar">{drawn}</span>'
+
+
+def _name(row: ChangeRow) -> str:
+    name = text(row.name)
+    if row.kind in ("own", "more"):
+        name = f"<em>{name}</em>"
+    if row.repeats > 1:
+        name += f" <strong>×{row.repeats:,}</strong>"
+    if row.type:
+        shown = f"<code>{text(row.type)}</code>" if row.kind == "code" else text(row.type)
+        name += f' <span class="f-type">{shown}</span>'
+    return (
+        f'<span class="f-name" title="{text(row.path, TOOLTIP_LENGTH)}">{name}'
+        '<span class="f-unit">: </span></span>'
+    )
