@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from ipyflops import first_calls
 from ipyflops.conventions import Convention, within_layer
+from ipyflops.excerpts import Excerpt
+from ipyflops.followed_lines import FollowedLines
 from ipyflops.marks import LineKey, Location
 from ipyflops.places import Place
 from ipyflops.recording import Entry, Recorder
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
+from ipyflops.source_code import counted_code, methods
 from ipyflops.tables import Line, Row, Scope, Signature
 
 #: How many modules a note names.
@@ -39,6 +42,7 @@ def build_report(
     """
     tables = _Tables(scopes)
     tables.add(scopes.root if scopes is not None else Place(None, "", "", "root"))
+    excerpts = tables.excerpts()
     notes = [*(scopes.notes if scopes is not None else ()), *tables.notes()]
     notes += [
         f"the formula of {operator} failed: {reason}"
@@ -55,6 +59,7 @@ def build_report(
         error=error,
         notes=tuple(notes),
         device=device,
+        excerpts=excerpts,
     )
 
 
@@ -69,6 +74,7 @@ class _Tables:
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
         self._scripted: list[str] = []
+        self._on_lines = FollowedLines()
 
     def notes(self) -> list[str]:
         """What the tables cannot show."""
@@ -105,9 +111,19 @@ class _Tables:
         for entry in list(location.entries.values()):
             signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
+            if location.site is not None:
+                self._on_lines.add(location.site, location.phase, index, signature.summed, entry)
             self.rows.append(
                 Row(scope, line, location.phase, index, entry.calls, entry.nanoseconds)
             )
+
+    def excerpts(self) -> tuple[Excerpt, ...]:
+        """The source of the counted code, and of the methods whose lines were followed."""
+        if self._scopes is None:
+            return ()
+        numbers = [number for _, number in self._line_of]
+        counted = counted_code(self._scopes.user_file, self._scopes.file_label, numbers)
+        return (*counted, *methods(self._on_lines.counts()))
 
     def _line(self, key: LineKey) -> int:
         index = self._line_of.get(key)

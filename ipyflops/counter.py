@@ -63,6 +63,9 @@ class FlopCounter(TorchDispatchMode):
         Whether to take the time that each operator's kernel runs.
     source : Source, optional
         The code whose lines the report shows; the file of the ``with`` statement by default.
+    follow_methods : bool
+        Whether to tell what ran on each line of the modules' own methods, too, wherever they are
+        written (see `Report.excerpts`). Counting is slower then.
 
     Raises
     ------
@@ -99,10 +102,12 @@ class FlopCounter(TorchDispatchMode):
         *,
         device_time: bool = True,
         source: Source | None = None,
+        follow_methods: bool = False,
     ) -> None:
         super().__init__()
         self._convention = conventions.check(convention)
         self._source = source
+        self._follow_methods = follow_methods
         self._clock = clock.now if device_time else clock.stopped
         self._cuda = clock.cuda_clock() if device_time else None
         self._recorder = Recorder()
@@ -127,7 +132,9 @@ class FlopCounter(TorchDispatchMode):
     def __enter__(self) -> FlopCounter:
         if not self._entered:
             source = self._source or _source_of(sys._getframe(1))
-            self._scopes = Scopes(source.filename, source.name)
+            self._scopes = Scopes(
+                source.filename, source.name, follow_methods=self._follow_methods
+            )
             self._entered = True
         if not self._depths:
             self.outside = threads.Outside()

@@ -102,6 +102,7 @@ class FlopsMagics(Magics):
             conventions.check(options.convention or self.convention),
             device_time=self.device_time and not options.fake,
             source=Source(filename=code.filename, name=code.name),
+            follow_methods=(options.by or self.by) == "lines",
         )
         dry = self._dry(code, local_ns) if options.fake else None
         value: object = None

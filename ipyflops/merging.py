@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipyflops.excerpts import ExcerptTable
 from ipyflops.ranks import Rank, Replication, problems
 from ipyflops.tables import Line, Row, Scope, Signature
 
@@ -52,6 +53,7 @@ def merge(reports: Sequence[Report]) -> Report:
         timing=None,
         peak=reports[0].peak if len({report.peak for report in reports}) == 1 else None,
         ranks=ranks,
+        excerpts=tables.excerpts.excerpts(),
     )
 
 
@@ -72,6 +74,7 @@ class _Tables:
         self.lines: dict[Line, int] = {}
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
+        self.excerpts = ExcerptTable()
         self._replication = Replication()
         self._scope_of: dict[tuple[int, str, str, str], int] = {}
         self._row_of: dict[tuple[int, int, str, int], int] = {}
@@ -93,6 +96,10 @@ class _Tables:
             moved = replace(row, scope=scopes[row.scope], line=line, signature=signature)
             repeated = self._replication.repeated(moved)
             self._row(replace(moved, sample=0, replicated=repeated), summed)
+        self.excerpts.add(
+            report.excerpts,
+            [self.signatures.get(one, -1) for one in report.signatures],
+        )
 
     def _scope(self, scope: Scope) -> int:
         key = (scope.parent, scope.kind, scope.name, scope.type)

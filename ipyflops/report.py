@@ -20,14 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 from ipyflops import conventions
 from ipyflops.ceilings import Peak
+from ipyflops.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.conventions import Convention
 from ipyflops.exports import Exports
 from ipyflops.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
 from ipyflops.timing import Timing
 
 if TYPE_CHECKING:
-    from ipyflops.comparison import Difference
+    from torch.distributed import ProcessGroup
+
+    from ipyflops.difference import Difference
+    from ipyflops.excerpts import Excerpt
     from ipyflops.explanation import Explanation
+    from ipyflops.ranks import Measure, Rank
     from ipyflops.tree import Node
 
 
@@ -53,6 +58,11 @@ class Report(Exports):
         What clean repeats took, where there were any.
     peak : Peak or None
         What the device can do at most, where that was asked for.
+    ranks : tuple of Rank
+        The processes that this report is the sum of, by their number; empty for a single one.
+    excerpts : tuple of Excerpt
+        The source of the counted code and, where ``FlopCounter(follow_methods=True)`` asked for
+        them, of the modules' methods with what ran on each of their lines.
     """
 
     scopes: tuple[Scope, ...]
@@ -66,6 +76,8 @@ class Report(Exports):
     device: str = "cpu"
     timing: Timing | None = None
     peak: Peak | None = None
+    ranks: tuple[Rank, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
@@ -108,6 +120,20 @@ class Report(Exports):
         """FLOPS as a share of `peak` (MFU), each dtype by its own peak; 0 where none is known."""
         return self.totals.utilization
 
+    @property
+    def communicated(self) -> int:
+        """Bytes of payload that collectives exchanged (see `by_collective`)."""
+        return self.totals.communicated
+
+    @property
+    def replicated_flops(self) -> int:
+        """Those of the FLOPs that another rank had computed already, on the same values.
+
+        Values are compared by a sample of them. ``flops - replicated_flops`` is the work that was
+        not done twice; 0 in the report of one process.
+        """
+        return self.totals.replicated
+
     @cached_property
     def totals(self) -> Totals:
         """Sums over all rows."""
@@ -142,6 +168,24 @@ class Report(Exports):
         return self._by(lambda row: self.signatures[row.signature].dtype)
 
     @cached_property
+    def by_collective(self) -> Mapping[str, Totals]:
+        """Totals by collective (``all_reduce``, ``send``, …); ``communicated`` has its bytes.
+
+        The bytes of a call are what the rank hands in or what it gets, whichever is more: the
+        payload, not the traffic on the wire. The seconds are those of the call, which often only
+        starts the transfer.
+        """
+        found = self._by(
+            lambda row: COLLECTIVE_OF.get(self.signatures[row.signature].operator),
+            [row for row in self.rows if self._is_collective[row.signature]],
+        )
+        return {name: found[name] for name in COLLECTIVES if name in found}
+
+    @cached_property
+    def _is_collective(self) -> list[bool]:
+        return [signature.operator in COLLECTIVE_OF for signature in self.signatures]
+
+    @cached_property
     def by_phase(self) -> Mapping[str, Totals]:
         """Totals of the four phases, in their order; a phase that did not run has zeros."""
         found = self._by(lambda row: row.phase)
@@ -161,9 +205,11 @@ class Report(Exports):
         """The name of the line at an index of `lines`; ``(unknown line)`` for -1."""
         return self.lines[line].name if line >= 0 else "(unknown line)"
 
-    def _by(self, key: Callable[[Row], Any]) -> dict[Any, Totals]:
+    def _by(
+        self, key: Callable[[Row], Any], rows: Iterable[Row] | None = None
+    ) -> dict[Any, Totals]:
         groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
-        for row in self.rows:
+        for row in self.rows if rows is None else rows:
             index = row.signature
             groups[key(row)].add_row(
                 row, self.signatures[index], self._flops[index], self._peak_times[index]
@@ -253,26 +299,79 @@ class Report(Exports):
         ValueError
             If there is no such convention.
         """
-        return replace(self, convention=conventions.check(convention))
+        return replace(
+            self,
+            convention=conventions.check(convention),
+            ranks=tuple(rank.under(convention) for rank in self.ranks),
+        )
 
     def __sub__(self, other: Report) -> Difference:
         """Give what this run did more than the other."""
-        from ipyflops.comparison import Difference
+        from ipyflops.difference import Difference
 
         return Difference.between(before=other, after=self)
 
     @staticmethod
     def merge(reports: Iterable[Report]) -> Report:
-        """Give one report of several runs, or of several ranks: places of the same path are one.
+        """Give one report of several ranks: places of the same path are one, all counts are sums.
+
+        Each report becomes a rank of the result, by its position (see `ranks`).
 
         Raises
         ------
         ValueError
             If there is no report, or if their conventions differ.
         """
-        from ipyflops.comparison import merge
+        from ipyflops.merging import merge
 
         return merge(list(reports))
+
+    def gather(self, group: ProcessGroup | None = None, *, timeout: float = 60.0) -> Report | None:
+        """Bring the reports of all ranks of ``torch.distributed`` together on the first.
+
+        Every rank calls this, with its own report. The first gets one report of them all; the
+        others get None, and do not wait. Nothing of it is counted, and no collective is used, so
+        it works with every backend and whatever the other ranks are doing.
+
+        Parameters
+        ----------
+        group : torch.distributed.ProcessGroup, optional
+            Whose ranks to gather from; those of the default group where it is left out.
+        timeout : float
+            Seconds that the first rank waits. Ranks that have not called by then are named in the
+            report, which is incomplete.
+
+        Returns
+        -------
+        Report or None
+            On the first rank of the group the merged report.
+
+        Raises
+        ------
+        RuntimeError
+            If ``torch.distributed`` has not been initialized, or this rank is not of the group.
+        ValueError
+            If the ranks' conventions differ.
+        """
+        from ipyflops.parallel import gather
+
+        return gather(self, group, timeout=timeout)
+
+    def imbalance(self, measure: Measure = "seconds") -> float:
+        """Give the largest of the ranks' sums divided by their mean: 1 where they are all the same.
+
+        Parameters
+        ----------
+        measure : {"seconds", "flops", "macs", "bytes", "communicated"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such measure.
+        """
+        from ipyflops.ranks import imbalance
+
+        return imbalance(self.ranks, measure)
 
     # --- in and out --------------------------------------------------------------------------
 

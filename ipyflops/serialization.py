@@ -9,7 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from ipyflops import serialized_ranks, serialized_rates
+from ipyflops import serialized_excerpts, serialized_ranks, serialized_rates
 from ipyflops.conventions import CONVENTIONS
 from ipyflops.cost import NOTHING, Cost, Count
 from ipyflops.files import written_whole
@@ -57,6 +57,8 @@ def to_dict(report: Report) -> dict[str, Any]:
     data |= serialized_ranks.columns(report.rows)
     if report.ranks:
         data["ranks"] = serialized_ranks.to_plain(report.ranks)
+    if report.excerpts:
+        data["excerpts"] = serialized_excerpts.to_plain(report.excerpts)
     return data
 
 
@@ -167,6 +169,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             timing=serialized_rates.timing(data.get("timing")),
             peak=serialized_rates.peak(data.get("peak")),
             ranks=serialized_ranks.ranks(data.get("ranks")),
+            excerpts=serialized_excerpts.excerpts(data.get("excerpts"), len(signatures)),
         )
     except KeyError as error:
         raise ReportFormatError(f"it lacks {error.args[0]!r}") from None
