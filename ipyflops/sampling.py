@@ -69,8 +69,11 @@ def _values(tensor: Tensor) -> bytes | None:
         return None
     if tensor.layout is not torch.strided or tensor.is_quantized:
         return None
+    if not tensor.untyped_storage().nbytes():
+        return b""  # no elements, or their memory has been given back
     most = _ALONG.get(tensor.dim(), 2)
     steps = tuple(slice(None, None, -(-size // most) or 1) for size in tensor.shape)
-    some = tensor.detach()[steps].resolve_conj().resolve_neg().contiguous().reshape(-1)
+    # A copy: NumPy would hold on to the tensor's own memory, which then cannot be resized.
+    some = tensor.detach()[steps].resolve_conj().resolve_neg().clone().reshape(-1)
     values: Any = some.view(torch.uint8).cpu().numpy()
     return bytes(values.tobytes())
