@@ -3,6 +3,7 @@
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone
+#   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
 #   make lab     JupyterLab on the tutorials  (ARGS="--no-browser" goes to JupyterLab)
 #   make clean   remove what the tools left, but keep .venv (distclean removes that too)
@@ -20,7 +21,7 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint bench lab clean distclean
+.PHONY: demo test lint rehearse bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -32,6 +33,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+rehearse: $(READY)
+	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+	    --numprocesses $(WORKERS) --dist loadfile $(ARGS) tests/rehearsal
 
 bench: $(VENV)/.bench
 	PYTHONPATH=notebooks $(BIN)/python -m tests.benchmarks $(ARGS)
