@@ -19,6 +19,8 @@ from ipyflops.fake_errors import DryRunError
 from ipyflops.state import gradient_of
 
 _CPU = torch.device("cpu")
+#: Asks for a tensor's device.
+_DEVICE = torch.ops.prim.device.default
 #: Operators that take in a tensor which was made a moment ago, from numbers.
 _LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
 
@@ -41,6 +43,11 @@ class DryMode(FakeTensorMode):
         #: Real tensors that operators met, with the gradients that they had.
         self._strays: dict[int, tuple[Tensor, Tensor | None]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Without this torch wraps the method below for its compiler, at a quarter of its cost.
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,
@@ -48,16 +55,21 @@ class DryMode(FakeTensorMode):
         args: Any = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        kwargs = dict(kwargs) if kwargs else {}
-        device = kwargs.get("device")
-        if device is not None and torch.device(device).type == "meta":
-            kwargs["device"] = _CPU
-            self.met_meta = True
-        if func not in _LIFTS:
-            for value in _tensors((args, kwargs)):
-                if not isinstance(value, FakeTensor):
-                    self._admit(func, value, args, kwargs)
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        if func is _DEVICE:  # every other call is one of these
+            return super().__torch_dispatch__(func, types, args, kwargs or {})
+        if kwargs:
+            device = kwargs.get("device")
+            if device is not None and torch.device(device).type == "meta":
+                kwargs = {**kwargs, "device": _CPU}
+                self.met_meta = True
+        for value in args if not kwargs else (*args, *kwargs.values()):
+            kind = type(value)
+            if kind is FakeTensor or kind is int or value is None:
+                continue
+            for tensor in _tensors(value):
+                if not isinstance(tensor, FakeTensor) and func not in _LIFTS:
+                    self._admit(func, tensor, args, kwargs or {})
+        return super().__torch_dispatch__(func, types, args, kwargs or {})
 
     def _admit(self, func: Any, stray: Tensor, args: Any, kwargs: Mapping[str, Any]) -> None:
         if _writes(func, stray, args, kwargs):
@@ -145,9 +157,6 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
             yield from _tensors(item)
 
 

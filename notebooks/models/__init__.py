@@ -7,6 +7,7 @@ drawn from PyTorch's generator; ``torch.manual_seed`` makes them the same each t
 
 from .bert import Bert, BertConfig, bert_base
 from .gpt2 import GPT2, GPT2Config, gpt2_small
+from .llama import Llama, LlamaConfig, llama_8b, llama_70b, llama_405b
 from .mobilenet import MobileNetV2, mobilenet_v2
 from .resnet import ResNet, resnet50
 from .transformer import TransformerLM
@@ -16,11 +17,16 @@ __all__ = [
     "Bert",
     "BertConfig",
     "GPT2Config",
+    "Llama",
+    "LlamaConfig",
     "MobileNetV2",
     "ResNet",
     "TransformerLM",
     "bert_base",
     "gpt2_small",
+    "llama_8b",
+    "llama_70b",
+    "llama_405b",
     "mobilenet_v2",
     "resnet50",
 ]
