@@ -18,7 +18,7 @@ from typing import Any
 from ipyflops.cost import Cost
 from ipyflops.counter import FlopCounter
 from ipyflops.fake import DryRunError, dry_run
-from ipyflops.formulas import register_formula, temporary_formula
+from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.peak import peak
 from ipyflops.report import Report
 from ipyflops.session import last
@@ -30,6 +30,7 @@ __all__ = [
     "Cost",
     "DryRunError",
     "FlopCounter",
+    "FormulaError",
     "Node",
     "Report",
     "__version__",

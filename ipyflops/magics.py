@@ -18,7 +18,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Int
+from traitlets import Bool, Enum, Float, Int
 
 from ipyflops import conventions, origin, progress, runner, session, tracebacks
 from ipyflops.completion import IDENTIFIER, option_matcher
@@ -75,6 +75,13 @@ class FlopsMagics(Magics):
         config=True
     )
 
+    timeout = Float(
+        None,
+        min=0,
+        allow_none=True,
+        help="Seconds after which --ranks interrupts engines that are not done; None: never.",
+    ).tag(config=True)
+
     shell: Shell
 
     @no_var_expand
@@ -91,19 +98,24 @@ class FlopsMagics(Magics):
         options = _parsed(line, cell)
         wishes = self._checked(options, local_ns)
         if cell is None and not options.code:
-            return self._again(wishes)
+            return (
+                self._on_ranks(None, wishes, line, cell) if options.ranks else self._again(wishes)
+            )
         try:
             code = self._compiled(options.code, line, cell)
         except SyntaxError as error:
             # It says itself where it is; how the compiler was reached says nothing.
             error.__traceback__ = None
             raise
+        if options.ranks:
+            return self._on_ranks(code, wishes, line, cell)
         counter = FlopCounter(
             conventions.check(options.convention or self.convention),
             device_time=self.device_time and not options.fake,
             source=Source(filename=code.filename, name=code.name),
             follow_methods=(options.by or self.by) == "lines",
         )
+        errors = counter.keep_errors()
         dry = self._dry(code, local_ns) if options.fake else None
         value: object = None
         try:
@@ -117,6 +129,9 @@ class FlopsMagics(Magics):
             self._after_failure(counter, dry, wishes)
             raise
         report = self._rated(_report(counter, dry), code, wishes, local_ns)
+        for failed in errors:
+            # Shown as an error, but not raised: the cell is through, and has its result.
+            self.shell.showtraceback((type(failed), failed, None), exception_only=True)
         if code.silenced:
             return None
         return report if options.output else value
@@ -151,6 +166,47 @@ class FlopsMagics(Magics):
         if self.progress and not options.quiet and progress.can_be_shown(self.shell):
             return progress.shown(counter, self.shell)
         return nullcontext()
+
+    # --- on other processes --------------------------------------------------------------------
+
+    def _on_ranks(
+        self, code: runner.CompiledCell | None, wishes: Wishes, line: str, cell: str | None
+    ) -> Report | None:
+        """Count on every engine of an ipyparallel view, or fetch what was counted there last."""
+        __tracebackhide__ = True
+        from ipyflops import engines
+
+        options = wishes.options
+        convention = options.convention or self.convention
+        order: dict[str, Any] = {"cell": None}
+        if code is not None:
+            place = (
+                origin.of_line(self.shell, line)
+                if cell is None
+                else origin.of_cell(self.shell, line, cell)
+            )
+            order = {
+                "cell": options.code if cell is None else cell,
+                "label": code.name,
+                "above": place.above,
+                "convention": convention,
+                "device_time": self.device_time,
+                "follow_methods": (options.by or self.by) == "lines",
+            }
+        outcome = engines.run(
+            engines.find_view(self.shell),
+            order,
+            timeout=self.timeout if options.timeout is None else options.timeout,
+            publish=self._publish,
+        )
+        report = outcome.report(convention)
+        try:
+            if report is not None:
+                session.remember(report)
+                self._finish(report, wishes)
+        finally:
+            outcome.raise_errors()
+        return report if options.output else None
 
     # --- after the run -------------------------------------------------------------------------
 

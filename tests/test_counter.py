@@ -19,6 +19,8 @@ from torch.utils._python_dispatch import (
 )
 
 from ipyflops.counter import FlopCounter, Source
+from ipyflops.formulas import FormulaError, registry, temporary_formula
+from ipyflops.formulas.registry import Formula
 from ipyflops.recording import MOST_ENTRIES, FormulaWarning
 from tests.formulas.dispatch import total
 
@@ -419,8 +421,6 @@ def test_an_unknown_operator_is_named(library: torch.library.Library) -> None:
 
 
 def test_a_formula_that_fails_harms_nobody(library: torch.library.Library) -> None:
-    from ipyflops.formulas import temporary_formula
-
     library.define("twice(Tensor x) -> Tensor")
     library.impl("twice", lambda x: 2 * x, "CPU")
 
@@ -430,7 +430,7 @@ def test_a_formula_that_fails_harms_nobody(library: torch.library.Library) -> No
     x = torch.ones(2)
     with (
         temporary_formula(torch.ops.ipyflops_test.twice, formula),
-        pytest.warns(FormulaWarning, match="ipyflops_test::twice failed .ZeroDivisionError: no"),
+        pytest.raises(FormulaError, match="ipyflops_test::twice failed with ZeroDivisionError: no"),
         FlopCounter() as counter,
     ):
         result = torch.ops.ipyflops_test.twice(x)
@@ -445,3 +445,38 @@ def test_a_deep_copy_of_a_counted_model_runs_uncounted() -> None:
         model(torch.ones(1, 4))
     copy.deepcopy(model)(torch.ones(1, 4))
     assert counter.report.flops == 32
+
+
+def test_a_formula_that_fails_is_raised_once_and_never_instead_of_the_users_error(
+    library: torch.library.Library,
+) -> None:
+    library.define("thrice(Tensor x) -> Tensor")
+    library.impl("thrice", lambda x: 3 * x, "CPU")
+    operator = torch.ops.ipyflops_test.thrice
+    counter = FlopCounter()
+
+    def fail() -> None:
+        with counter:
+            operator(torch.ones(2))
+            raise ZeroDivisionError
+
+    with temporary_formula(operator, lambda call: -1):
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert "gave -1, which is negative" in counter.report.notes[0]
+        with counter:
+            operator(torch.ones(2))
+    assert counter.report.unknown == {"ipyflops_test::thrice": 2}
+
+
+def test_one_of_our_own_formulas_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(call: Any) -> int:
+        raise IndexError("no dimension 7")
+
+    monkeypatch.setitem(registry._formulas, "aten::trace", Formula(broken, "linear_algebra"))
+    warned = pytest.warns(FormulaWarning, match="aten::trace failed .IndexError")
+    with warned as caught, FlopCounter() as counter:
+        result = torch.eye(3).trace()
+    assert result == 3
+    assert caught[0].filename == __file__
+    assert counter.report.unknown == {"aten::trace": 1}

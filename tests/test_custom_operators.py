@@ -9,9 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
-from ipyflops import Cost, FlopCounter, register_formula, temporary_formula
+from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
 from ipyflops.formulas import registry
-from ipyflops.recording import FormulaWarning
 
 A, B = torch.randn(3, 4), torch.randn(4, 5)
 
@@ -105,10 +104,20 @@ def test_a_formula_can_look_at_values(product: Any) -> None:
 )
 def test_a_wrong_count_is_named_and_harms_nothing(product: Any, wrong: Any) -> None:
     register_formula(product)(lambda call: wrong)
-    with pytest.warns(FormulaWarning, match="ipyflops_custom::product") as caught:
-        result, report = count(lambda: product(A, B))
-    assert torch.equal(result, A @ B)
-    assert caught[0].filename == __file__
+    counter = FlopCounter()
+    results = []
+
+    def run() -> None:
+        with counter:
+            results.append(product(A, B))
+
+    with pytest.raises(FormulaError, match="ipyflops_custom::product") as caught:
+        run()
+    line = run.__code__.co_firstlineno + 2
+    assert str(caught.value).startswith(f"test_custom_operators.py:{line}: ")
+    assert torch.equal(results[0], A @ B)
+    report = counter.report
+    assert report.complete
     assert report.unknown == {"ipyflops_custom::product": 1}
     assert report.flops == 0
     assert "ipyflops_custom::product" in report.notes[0]

@@ -108,3 +108,17 @@ def test_no_mode_is_left_behind(shell: InteractiveShell) -> None:
         run(shell, cell)
         assert run(shell, count).result == 0
     assert run(shell, f"%flops -q {count}").result == 1
+
+
+def test_a_formula_that_fails_is_shown_as_an_error_beside_the_cells_result(
+    shell: InteractiveShell,
+) -> None:
+    with ipyflops.temporary_formula("aten::cosh", lambda call: -5):
+        done = run(shell, "%%flops\ny = torch.ones(3).cosh()\nmodel(x); y.sum().item()")
+    assert done.error is None
+    assert done.result == pytest.approx(4.629, abs=1e-3)
+    assert "unknown" in done.out
+    assert f"FormulaError: In[{shell.execution_count - 1}]:2: the formula of aten::cosh" in done.out
+    assert "gave -5, which is negative" in done.out
+    assert last().complete
+    assert last().unknown == {"aten::cosh": 1}

@@ -65,9 +65,14 @@ class Formula:
         cost = result if isinstance(result, Cost) else _cost_from_number(result, call)
         return cost if formula.mixed or call.is_floating else _as_integer(cost)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is one of this package."""
+        return self.family not in ("user", "torch.utils.flop_counter")
+
     def _structured(self, call: Call) -> Formula | None:
         """The formula that takes the place of this one on sparse, nested or quantized tensors."""
-        structure = None if self.family in ("user", "torch.utils.flop_counter") else call.structure
+        structure = call.structure if self.is_ours else None
         if structure is None:
             return None
         name = call.operator.removesuffix("_")

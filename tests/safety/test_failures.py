@@ -14,8 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ipyflops import compiled, threads
 from ipyflops.counter import FlopCounter
-from ipyflops.formulas import temporary_formula
-from ipyflops.recording import FormulaWarning
+from ipyflops.formulas import FormulaError, temporary_formula
 from tests.safety.programs import Pair
 
 A = torch.ones(2, 2)
@@ -200,7 +199,7 @@ def test_a_formula_that_fails_leaves_the_operator_unknown() -> None:
         for wrong in (lambda call: "many", lambda call: call.args[7], lambda call: None):
             with (
                 temporary_formula(operator, wrong),  # type: ignore[arg-type, return-value]
-                pytest.warns(FormulaWarning, match="ipyflops_safety::odd"),
+                pytest.raises(FormulaError, match="ipyflops_safety::odd"),
                 FlopCounter() as counter,
             ):
                 result = operator(A)
