@@ -114,7 +114,15 @@ class _Tables:
             if location.site is not None:
                 self._on_lines.add(location.site, location.phase, index, signature.summed, entry)
             self.rows.append(
-                Row(scope, line, location.phase, index, entry.calls, entry.nanoseconds)
+                Row(
+                    scope,
+                    line,
+                    location.phase,
+                    index,
+                    entry.calls,
+                    entry.nanoseconds,
+                    sample=entry.sample or 0,
+                )
             )
 
     def excerpts(self) -> tuple[Excerpt, ...]:
@@ -145,6 +153,7 @@ def _signature(entry: Entry, location: Location) -> Signature:
             cost=entry.sums.cost.total(),
             bytes=entry.sums.bytes,
             summed=True,
+            communicated=entry.sums.communicated,
         )
     layer = location.place.layer
     if layer == "linear" and location.phase not in ("forward", "recompute"):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -19,10 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ipyflops import clock, compiled, conventions, stack, threads
 from ipyflops.building import build_report
 from ipyflops.conventions import Convention
-from ipyflops.formulas import UNKNOWN, Call, Free, Verdict, lookup
+from ipyflops.formulas import UNKNOWN, Call, FormulaError, Free, Verdict, lookup
 from ipyflops.marks import Location
 from ipyflops.progress import Progress, Reader
-from ipyflops.recording import Recorder, call_key
+from ipyflops.recording import KeyFunction, Recorder, call_key, key_function
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
 from ipyflops.unfolding import Watch, python_kernel, unfolded
@@ -34,6 +35,10 @@ _NO_DISPATCH = torch.Tensor.__torch_dispatch__
 #: What makes a graph of a program while it runs (make_fx, AOTAutograd), if something does.
 _tracer = torch._C._get_dispatch_mode
 _PROXY = torch._C._TorchDispatchModeKey.PROXY
+_getframe = sys._getframe
+#: Of an operator: its verdict, what runs it, whether that does nothing (a view), what tells its
+#: calls apart; and the operator itself, so that its id stays its own.
+Bound: TypeAlias = tuple[Verdict, Callable[..., Any], bool, KeyFunction, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ class FlopCounter(TorchDispatchMode):
     ------
     ValueError
         If there is no such convention.
+    FormulaError
+        Where the block ends, if a formula that was registered failed or gave no number of FLOPs.
+        All that ran in the block is as it should be; the report names the operator as unknown.
 
     Notes
     -----
@@ -111,13 +119,15 @@ class FlopCounter(TorchDispatchMode):
         self._clock = clock.now if device_time else clock.stopped
         self._cuda = clock.cuda_clock() if device_time else None
         self._recorder = Recorder()
-        self._bound: dict[int, tuple[Verdict, Any]] = {}
+        self._id = id(self)
+        self._bound: dict[int, Bound] = {}
         self._scopes: Scopes
         self._entered = False
         self._reader: Reader | None = None
         #: How often the block is open, by thread.
         self._depths: dict[int, int] = {}
         self._error = ""
+        self._raises = True
 
     # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
     supports_higher_order_operators = True
@@ -132,9 +142,7 @@ class FlopCounter(TorchDispatchMode):
     def __enter__(self) -> FlopCounter:
         if not self._entered:
             source = self._source or _source_of(sys._getframe(1))
-            self._scopes = Scopes(
-                source.filename, source.name, follow_methods=self._follow_methods
-            )
+            self._scopes = Scopes(source.filename, source.name, follow_methods=self._follow_methods)
             self._entered = True
         if not self._depths:
             self.outside = threads.Outside()
@@ -158,8 +166,8 @@ class FlopCounter(TorchDispatchMode):
         else:
             self.step_out_of_thread()
         active = list(_counting.get())
-        if id(self) in active:
-            active.remove(id(self))
+        if self._id in active:
+            active.remove(self._id)
         _counting.set(tuple(active))
         compiled.step_back()
         if exc_type is not None:
@@ -169,10 +177,16 @@ class FlopCounter(TorchDispatchMode):
             self._scopes.notes.update(dict.fromkeys(self.outside.notes()))
             self._scopes.release(sys._getframe(1))
             self._bound.clear()
+            errors = self._recorder.errors
+            if errors and self._raises:
+                failed = errors[0]
+                errors.clear()  # they hold the frames of the calls, and these the tensors
+                if exc_type is None:
+                    raise failed
 
     def step_into_thread(self) -> None:
         """Count what this thread runs; nothing changes where that is so already."""
-        _counting.set((*_counting.get(), id(self)))
+        _counting.set((*_counting.get(), self._id))
         if not stack.contains(self):
             self._scopes.begin_thread()
             stack.enter(self)
@@ -198,6 +212,11 @@ class FlopCounter(TorchDispatchMode):
             device=(self._cuda and self._cuda.device) or "cpu",
         )
 
+    def keep_errors(self) -> list[FormulaError]:
+        """List failures of the user's formulas here, instead of raising one where the block ends."""
+        self._raises = False
+        return self._recorder.errors
+
     def progress(self) -> Progress:
         """How far the count has come; another thread may ask while the block is open."""
         if not self._entered:
@@ -220,21 +239,20 @@ class FlopCounter(TorchDispatchMode):
         if kwargs is None:
             kwargs = {}
         scopes = self._scopes
-        if id(self) not in _counting.get() and scopes.in_own_thread():
+        if self._id not in _counting.get() and scopes.in_own_thread():
             # Another asyncio task, which the loop runs while this one waits inside its block.
             return func(*args, **kwargs)
         bound = self._bound.get(id(func))
         if bound is None:
-            # The operator is kept so that its id stays its own.
-            bound = self._bound[id(func)] = (lookup(func), func)
-        verdict = bound[0]
-        location = scopes.locate(sys._getframe(1))
-        if type(verdict) is Free and not verdict.moves_data:
-            return func(*args, **kwargs)
+            bound = self._bound[id(func)] = _bind(func)
+        verdict, run, does_nothing, key_of, _ = bound
+        location = scopes.locate(_getframe(1))
+        if does_nothing:
+            return run(*args, **kwargs)
         if verdict is UNKNOWN:
-            run = unfolded(func, args, kwargs, self._counted)
-            if run is not None:
-                return run()
+            unfold = unfolded(func, args, kwargs, self._counted)
+            if unfold is not None:
+                return unfold()
             kernel = python_kernel(func, args, kwargs)
             if kernel is not None:
                 return self._run_custom(func, kernel, args, kwargs, location)
@@ -242,13 +260,13 @@ class FlopCounter(TorchDispatchMode):
         span = None if cuda is None else cuda.begin(args, kwargs)
         clock = self._clock
         start = clock()
-        out = func(*args, **kwargs)
+        out = run(*args, **kwargs)
         nanoseconds = clock() - start
         if span is not None:
             cuda.end(span)  # type: ignore[union-attr]
-        key = call_key(func, verdict, args, kwargs)
+        key = key_of(func, args, kwargs)
         entry = location.entries.get(key)
-        if entry is None or entry.sums is not None:
+        if entry is None or entry.recorded:
             call = Call(func, args, kwargs, out)
             entry = self._recorder.record(location, key, call, verdict)
             if entry.first < 0 and span is None:
@@ -296,7 +314,7 @@ class FlopCounter(TorchDispatchMode):
             out = self._counted(kernel)(*args, **kwargs)
         if not watch.saw_arithmetic:
             call = Call(func, args, kwargs, out)
-            key = call_key(func, UNKNOWN, args, kwargs)
+            key = call_key(func, args, kwargs)
             entry = location.entries.get(key)
             if entry is None:
                 entry = self._recorder.record(location, key, call, UNKNOWN)
@@ -314,6 +332,19 @@ class FlopCounter(TorchDispatchMode):
                 stack.leave(self)
 
         return counted
+
+
+def _bind(func: Any) -> Bound:
+    """What the counter has to know of an operator whenever it is called."""
+    verdict = lookup(func)
+    return (
+        verdict,
+        # An overload's own `__call__` does nothing but call what it wraps.
+        func._op if type(func) is OpOverload else func,
+        type(verdict) is Free and not verdict.moves_data,
+        key_function(verdict),
+        func,
+    )
 
 
 def _is_plain(kind: type) -> bool:

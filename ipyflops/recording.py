@@ -14,16 +14,18 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ipyflops import sampling
+from ipyflops.communication import payload
 from ipyflops.cost import FREE, Cost, CostSum
-from ipyflops.formulas import Call, Formula, Unknown, Verdict
-from ipyflops.marks import LineKey, Location
+from ipyflops.formulas import Call, Formula, FormulaError, Unknown, Verdict
+from ipyflops.marks import Location
 from ipyflops.tables import Signature, VerdictName
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
 #: that a program whose shapes never repeat does not fill the memory.
 MOST_ENTRIES = 1024
-#: Distinct calls remembered with their cost.
-MOST_SIGNATURES = 100_000
+#: Distinct calls remembered with their cost, from one count to the next.
+MOST_SIGNATURES = 20_000
 #: Floating point scalars that a formula may look at; all others are as good as one.
 _TELLING_FLOATS = frozenset(
     {0.0, 0.5, 1.0, 2.0, 3.0, 4.0, -0.5, -1.0, -2.0, float("inf"), float("-inf")}
@@ -32,10 +34,15 @@ _TELLING_FLOATS = frozenset(
 _STRIDED = torch.strided
 
 Key = tuple[Any, ...]
+KeyFunction = Callable[[Any, Sequence[Any], Mapping[str, Any]], Key]
+
+#: What each distinct call costs, with the verdict that this was worked out by, and the operator, so
+#: that its id stays its own.
+_remembered: dict[Key, tuple[Verdict, Any, Signature]] = {}
 
 
 class FormulaWarning(UserWarning):
-    """A formula failed; the operator is reported as unknown."""
+    """A formula of this package failed; the operator is reported as unknown."""
 
 
 class Entry:
@@ -50,50 +57,61 @@ class Entry:
         Nanoseconds of the first call; -1 where they are not known.
     sums : CallSums or None
         For calls that differ from each other.
+    sample : int or None
+        A hash of values of some calls (see `ipyflops.sampling`); None once some had none to read.
+    recorded : bool
+        Whether the recorder wants to see every call.
     """
 
-    __slots__ = ("calls", "first", "nanoseconds", "signature", "sums")
+    __slots__ = ("calls", "first", "nanoseconds", "recorded", "sample", "signature", "sums")
 
-    def __init__(self, signature: Signature, sums: CallSums | None = None) -> None:
+    def __init__(
+        self, signature: Signature, sums: CallSums | None = None, *, sampled: bool = False
+    ) -> None:
         self.signature = signature
         self.calls = 0
         self.nanoseconds = 0
         self.first = -1
         self.sums = sums
+        self.sample: int | None = 0 if sampled else None
+        self.recorded = sampled or sums is not None
 
 
 class CallSums:
     """Costs and bytes of calls that differ, added up."""
 
-    __slots__ = ("bytes", "cost")
+    __slots__ = ("bytes", "communicated", "cost")
 
     def __init__(self) -> None:
         self.cost = CostSum()
         self.bytes = 0
+        self.communicated = 0
 
 
 class _Irregular(Exception):
     """A tensor's shape and dtype do not tell what an operation on it costs."""
 
 
-def call_key(func: Any, verdict: Verdict, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
+def call_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
     """What tells two calls apart as far as their cost goes.
 
-    A key that ends in None tells nothing: the cost has to be worked out for every call.
+    A key that begins with None tells nothing: the cost has to be worked out for every call.
     """
-    if type(verdict) is Formula and verdict.by_value:
-        return (id(func), None)
     parts: list[Any] = [id(func)]
     append = parts.append
+    before = None
     try:
         # What most calls have is dealt with right here: this runs for every one of them.
         for value in args:
             kind = type(value)
             if kind is Tensor or kind is Parameter:
                 if value.layout is not _STRIDED:
-                    return (id(func), None)
+                    return (None, id(func))
                 append(value.shape)
                 append(value.dtype)
+                if value is before:
+                    append(True)  # x * x reads x once
+                before = value
             elif kind is int or value is None:
                 append(value)
             else:
@@ -103,9 +121,24 @@ def call_key(func: Any, verdict: Verdict, args: Sequence[Any], kwargs: Mapping[s
                 append(name)
                 _add_part(append, value)
     except (_Irregular, RuntimeError):  # the latter from nested tensors, which have no shape
-        return (id(func), None)
-    append(len(parts))
+        return (None, id(func))
     return tuple(parts)
+
+
+def key_function(verdict: Verdict) -> KeyFunction:
+    """What tells the calls of an operator with that verdict apart."""
+    if type(verdict) is Formula and verdict.by_value:
+        return _no_key
+    return _device_key if type(verdict) is Formula and verdict.by_device else call_key
+
+
+def _no_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
+    return (None, id(func))
+
+
+def _device_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
+    device = next((value.device.type for value in args if isinstance(value, Tensor)), "")
+    return (*call_key(func, args, kwargs), device)
 
 
 def _add_part(append: Callable[[Any], None], value: Any) -> None:
@@ -136,42 +169,61 @@ class Recorder:
     """Makes the entries of a count and remembers what each distinct call costs."""
 
     def __init__(self) -> None:
-        self._signatures: dict[Key, Signature] = {}
         #: What formulas failed with, by operator.
         self.failures: dict[str, str] = {}
+        #: What formulas of the user's failed with; raised where the block ends.
+        self.errors: list[FormulaError] = []
         #: All entries whose calls are alike, and the first of each operator.
         self.entries: list[Entry] = []
         self.first: dict[str, Entry] = {}
 
     def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
-        """Give the entry of a call that has none yet, or whose cost has to be added up."""
+        """Give the entry of a call that has none yet, or of which every call is to be seen."""
+        entry = self._entry(location, key, call, verdict)
+        if entry.sample is not None and sampling.due(entry.calls):
+            entry.sample = sampling.add(entry.sample, call) or None
+        return entry
+
+    def _entry(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
         entries = location.entries
-        if key[-1] is not None and len(entries) < MOST_ENTRIES:
-            signature = self._signatures.get(key)
-            if signature is None:
-                if len(self._signatures) >= MOST_SIGNATURES:
-                    self._signatures.clear()
-                signature = self._signatures[key] = self._signature(call, verdict, location.line)
-            entry = entries[key] = Entry(signature)
+        known: Entry | None = entries.get(key)
+        if known is not None:
+            return known
+        if key[0] is not None and len(entries) < MOST_ENTRIES:
+            signature = self._remembered(key, call, verdict, location)
+            entry = entries[key] = Entry(signature, sampled=_sampled(signature))
             self.entries.append(entry)
             self.first.setdefault(signature.operator, entry)
             return entry
-        signature = self._signature(call, verdict, location.line)
+        signature = self._signature(call, verdict, location)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
         sum_key = (id(call.func), signature.verdict, signature.dtype)
         summed = entries.get(sum_key)
         if summed is None:
-            summed = entries[sum_key] = Entry(signature, CallSums())
+            summed = Entry(signature, CallSums(), sampled=_sampled(signature))
+            entries[sum_key] = summed
         assert summed.sums is not None
         summed.sums.cost.add(signature.cost)
         summed.sums.bytes += signature.bytes
+        summed.sums.communicated += signature.communicated
         return summed
 
-    def _signature(self, call: Call, verdict: Verdict, line: LineKey | None) -> Signature:
+    def _remembered(self, key: Key, call: Call, verdict: Verdict, location: Location) -> Signature:
+        known = _remembered.get(key)
+        if known is not None and known[0] is verdict:
+            return known[2]
+        signature = self._signature(call, verdict, location)
+        if call.operator not in self.failures:
+            if len(_remembered) >= MOST_SIGNATURES:
+                _remembered.clear()
+            _remembered[key] = (verdict, call.func, signature)
+        return signature
+
+    def _signature(self, call: Call, verdict: Verdict, location: Location) -> Signature:
         name: VerdictName = "free"
         cost = FREE
         if type(verdict) is Formula:
-            name, cost = self._apply(verdict, call, line)
+            name, cost = self._apply(verdict, call, location)
         elif type(verdict) is Unknown:
             name = "unknown"
         return Signature(
@@ -181,27 +233,44 @@ class Recorder:
             verdict=name,
             cost=cost,
             bytes=bytes_of(call, pure_move=name == "free"),
+            communicated=payload(call),
         )
 
-    def _apply(
-        self, formula: Formula, call: Call, line: LineKey | None
-    ) -> tuple[VerdictName, Cost]:
+    def _apply(self, formula: Formula, call: Call, location: Location) -> tuple[VerdictName, Cost]:
         try:
             return "formula", formula(call)
         except Exception as error:
-            # The user's program must not fail because a formula does.
-            reason = f"{type(error).__name__}: {error}"
+            # The user's program must not fail because a formula does: not here, half-way.
             if call.operator not in self.failures:
-                self.failures[call.operator] = reason
-                filename, number = line or (__file__, 0)
-                warnings.warn_explicit(
-                    f"the formula of {call.operator} failed ({reason}); its calls are reported as "
-                    "unknown",
-                    FormulaWarning,
-                    filename,
-                    number,
-                )
+                self.failures[call.operator] = f"{type(error).__name__}: {error}"
+                self._tell(formula, call.operator, error, location)
             return "unknown", FREE
+
+    def _tell(self, formula: Formula, operator: str, error: Exception, location: Location) -> None:
+        """Say that a formula failed: the user's own as an error later, one of ours in a warning."""
+        if formula.is_ours:
+            filename, number = location.line or (__file__, 0)
+            reason = self.failures[operator]
+            message = (
+                f"the formula of {operator} failed ({reason}); its calls are reported as unknown"
+            )
+            warnings.warn_explicit(message, FormulaWarning, filename, number)
+            return
+        at = f"{location.scopes.file_label}:{location.line[1]}: " if location.line else ""
+        what = (
+            str(error)
+            if isinstance(error, FormulaError)
+            else f"the formula of {operator} failed with {self.failures[operator]}"
+        )
+        found = FormulaError(f"{at}{what}. The result is unharmed; its calls count as unknown")
+        found.__cause__ = error
+        self.errors.append(found)
+
+
+def _sampled(signature: Signature) -> bool:
+    """Whether to find out if other processes compute the same as this call."""
+    cost = signature.cost
+    return bool(cost.contraction or cost.other or cost.article) and sampling.wanted()
 
 
 def dtype_of(call: Call) -> str:
