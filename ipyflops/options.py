@@ -84,6 +84,8 @@ OPTIONS = (
     Option("depth", ("-d", "--depth"), "levels of the tree that are shown open", "N"),
     Option("by", ("--by",), "what the rows are", "WHAT", BY),
     Option("fake", ("--fake",), "a dry run on fake tensors: nothing is computed, nothing changes"),
+    Option("ranks", ("--ranks",), "run on every engine of the ipyparallel view, merge the reports"),
+    Option("timeout", ("--timeout",), "interrupt engines that are not done by then", "SECONDS"),
     Option("peak", ("--peak",), "set the rate against the measured peak of the device"),
     Option("per", ("--per",), "also per item, as in --per 128:token", "N[:NAME]"),
     Option(
@@ -123,6 +125,8 @@ class Options:
     depth: int | None = None
     by: str | None = None
     fake: bool = False
+    ranks: bool = False
+    timeout: float | None = None
     peak: bool = False
     per: tuple[int, str] | None = None
     against: str | None = None
@@ -153,6 +157,14 @@ def parse(line: str) -> Options:
                     f"{item.flag} needs a run that takes time, and under --fake nothing is "
                     "computed; leave out one of them"
                 )
+    for item in given:
+        if item.option.name == "timeout" and not found.get("ranks"):
+            raise OptionError(f"{item.flag} is about engines, which --ranks asks for")
+        if found.get("ranks") and item.option.name in ("time", "peak", "fake"):
+            raise OptionError(
+                f"{item.flag} is about this process, and --ranks counts on others; "
+                "leave out one of them"
+            )
     code = line[start:].rstrip("\n")
     if code.startswith("#"):
         code = ""  # a comment on the options is nothing to run
@@ -279,6 +291,8 @@ def _checked(given: Given) -> object:
         return _number(given, least=0)
     if option.name in ("loops", "repeats"):
         return _number(given, least=1)
+    if option.name == "timeout":
+        return _seconds(given)
     if option.name == "per":
         return _per(given)
     if option.name == "variable":
@@ -300,6 +314,12 @@ def _number(given: Given, least: int) -> int:
     if re.fullmatch(r"[0-9]+(_[0-9]+)*", given.value) and int(given.value) >= least:
         return int(given.value)
     raise OptionError(f"{given.flag} takes a whole number from {least} on, not {given.value!r}")
+
+
+def _seconds(given: Given) -> float:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", given.value) and float(given.value) > 0:
+        return float(given.value)
+    raise OptionError(f"{given.flag} takes a number of seconds, not {given.value!r}")
 
 
 def _per(given: Given) -> tuple[int, str]:

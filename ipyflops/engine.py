@@ -1,0 +1,76 @@
+"""What ``%%flops --ranks`` runs on each engine of an ipyparallel cluster.
+
+The order comes as JSON in the text of an ordinary cell, and the report goes back as JSON in an
+ordinary output of that cell: nothing of ours is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from ipyflops import origin, runner, session, tracebacks
+from ipyflops.counter import FlopCounter, Source
+
+#: The MIME type of a report on its way to the notebook.
+MIME = "application/vnd.ipyflops.report+json"
+
+
+#: What carries out an order that was received; an error's traceback shows it, so it is short.
+CALL = "__import__('ipyflops.engine').engine.run()"
+
+_orders: list[dict[str, Any]] = []
+
+
+def giving(order: dict[str, Any]) -> str:
+    """Give the code that hands an order to an engine; it binds no name there."""
+    return f"__import__('ipyflops.engine').engine.receive({json.dumps(order)!r})"
+
+
+def receive(order: str) -> None:
+    """Take an order for `run`."""
+    _orders[:] = [json.loads(order)]
+
+
+def run() -> object:
+    """Count a cell in this engine's shell, as the magic would, and send the report.
+
+    The order has the ``cell``, its ``label`` and the lines ``above`` it, and the ``convention``,
+    ``device_time`` and ``follow_methods`` of the counter. With no cell the last report is sent.
+    """
+    __tracebackhide__ = True
+    order = _orders.pop()
+    shell: Any = get_ipython()
+    if order["cell"] is None:
+        last = session.last()
+        _send(shell, None if last is None else last.to_dict())
+        return None
+    cell = order["cell"]
+    place = replace(origin.of_cell(shell, "", cell), above=tuple(order["above"]), raw=cell)
+    code = runner.compile_cell(shell, cell, place)
+    counter = FlopCounter(
+        order["convention"],
+        device_time=order["device_time"],
+        source=Source(code.filename, order["label"]),
+        follow_methods=order["follow_methods"],
+    )
+    try:
+        value = runner.run(shell, code, counter)
+    except BaseException as error:
+        tracebacks.trim(error, code.parts)
+        raise
+    finally:
+        report = counter.report
+        session.remember(report)
+        _send(shell, report.to_dict())
+    return None if code.silenced else value
+
+
+def _send(shell: Any, report: dict[str, Any] | None) -> None:
+    data = {"place": f"{socket.gethostname()}:{os.getpid()}", "report": report}
+    shell.display_pub.publish(data={MIME: data}, metadata={})
