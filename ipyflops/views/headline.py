@@ -9,6 +9,7 @@ from ipyflops.conventions import Convention
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.bounds import bound_notes
 from ipyflops.views.figure import Figure
+from ipyflops.views.rank_figures import rank_figures
 from ipyflops.views.rate_figures import (
     clean_figures,
     peak_figures,
@@ -79,7 +80,7 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     figures = _incomplete(report)
     if report.totals.calls:
         figures += [*_counts(report), *_rates(report), *clean_figures(report)]
-        figures += peak_figures(report)
+        figures += [*peak_figures(report), *rank_figures(report)]
         if per is not None:
             figures.append(_per_item(report, *per))
         figures += timing_warnings(report)

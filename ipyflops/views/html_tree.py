@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ipyflops.report import Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, bar, numbers, text
+from ipyflops.views.rank_columns import rank_numbers, rank_titles
 from ipyflops.views.tree_rows import TreeRow, tree_rows
 
 MOST_ROWS = 2000
@@ -70,6 +71,9 @@ class _Columns:
                 ("share", "Share of the FLOPs of the run, in the colour of the phase"),
                 ("", ""),
             ]
+        for width, title, tip in rank_titles(report):
+            widths.append(width)
+            self._titles.append((title, tip))
         widths.append(3.2)
         self._titles.append(("calls", "How often the module was called"))
         if parameters:
@@ -114,6 +118,7 @@ class _Columns:
         if self._report.flops:
             share = percent(totals.flops / self._report.flops)
             cells += [bar(self._report.flops, totals, row.phases), Number(share, f"{share} of all")]
+        cells += rank_numbers(self._report, totals)
         calls = scaled(row.calls) if row.calls else ""
         cells.append(Number(calls, f"{calls} {'call' if row.calls == 1 else 'calls'}"))
         if self._parameters:

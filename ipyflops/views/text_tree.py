@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipyflops.report import Report
 from ipyflops.units import scaled
+from ipyflops.views.rank_columns import rank_columns
 from ipyflops.views.text_columns import flops_columns, time_columns
 from ipyflops.views.text_table import Column, Fitted, Flexible, cells, cut, table
 from ipyflops.views.tree_rows import TreeRow, tree_rows
@@ -58,6 +59,7 @@ def _columns(report: Report, rows: Sequence[TreeRow], width: int) -> list[Column
             LEAST_WIDTH,
         ),
         *flops_columns(report, totals, width),
+        *rank_columns(report, totals),
         Column("calls", [scaled(row.calls) if row.calls else "" for row in rows], 2),
     ]
     if any(row.parameters for row in rows):
