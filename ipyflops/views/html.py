@@ -10,8 +10,10 @@ from ipyflops.views.headline import headline
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, bar, figures, section, text
 from ipyflops.views.html_style import style
 from ipyflops.views.html_tree import tree
-from ipyflops.views.lists import LineRow, OperatorRow, line_rows, operator_rows
+from ipyflops.views.lists import OperatorRow, operator_rows
 from ipyflops.views.options import check_by
+from ipyflops.views.rank_table import collective_html, rank_html
+from ipyflops.views.source_rows import LineRow, line_rows
 
 if TYPE_CHECKING:
     from ipyflops.report import Report
@@ -55,8 +57,12 @@ def to_html(
     by = check_by(by)
     parts = [figures(headline(report, per=per))]
     if report.totals.calls:
+        parts.append(_phases(report))
+        if len(report.ranks) > 1:
+            parts.append(section("By rank", rank_html(report), True))
+        if report.by_collective:
+            parts.append(section("Communication", collective_html(report), False))
         parts += [
-            _phases(report),
             section("By module", tree(report, depth), by == "modules"),
             section("By operator", _operators(report), by == "operators"),
             section("By source line", _lines(report), by == "lines"),
@@ -110,15 +116,15 @@ def _operator(report: Report, row: OperatorRow, integers: bool) -> str:
 
 
 def _lines(report: Report) -> str:
-    """Heat bars beside the source lines, under the name of each file."""
+    """Heat bars beside the source lines, under the name of what they are of."""
     titles = ("share", "calls", "time", "FLOPS", "line", "source")
     rows = []
-    file = ""
+    part = ""
     for row in line_rows(report, LIST_ROWS):
-        if row.file and row.file != file:
-            name = f'<td{_LEFT} colspan="7"><strong>{text(row.file)}</strong></td>'
+        if row.part and row.part != part:
+            name = f'<td{_LEFT} colspan="7"><strong>{text(row.part)}</strong></td>'
             rows.append(f"<tr>{name}</tr>")
-        file = row.file
+        part = row.part
         rows.append(_line(report, row))
     return _table("FLOPs", titles, "".join(rows))
 
@@ -126,15 +132,13 @@ def _lines(report: Report) -> str:
 def _line(report: Report, row: LineRow) -> str:
     totals = row.totals
     # Blanks that no page collapses keep the indentation.
-    source = text(row.text, 300).replace(" ", "&nbsp;") if row.file else text(row.text)
-    cells = [
-        scaled(totals.flops),
-        _share(report, totals, heat=True),
-        scaled(totals.calls),
-        *_time(totals),
-        str(row.number or ""),
-    ]
-    source = f"<code>{source}</code>" if row.file else f"<em>{source}</em>"
+    source = text(row.text, 300).replace(" ", "&nbsp;") if row.part else text(row.text)
+    cells = ["", "", "", "", ""]
+    if totals is not None:
+        share = _share(report, totals, heat=True)
+        cells = [scaled(totals.flops), share, scaled(totals.calls), *_time(totals)]
+    cells.append(str(row.number or ""))
+    source = f"<code>{source}</code>" if row.part else f"<em>{source}</em>"
     numbers = "".join(f"<td>{cell}</td>" for cell in cells)
     return f"<tr>{numbers}<td{_LEFT}>{source}</td></tr>"
 

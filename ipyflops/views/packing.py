@@ -16,6 +16,7 @@ from ipyflops.views.headline import Headline, headline
 from ipyflops.views.visible import source_line, visible
 
 if TYPE_CHECKING:
+    from ipyflops.excerpts import Excerpt
     from ipyflops.report import Report
 
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
@@ -47,6 +48,7 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
             [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]
             for line in report.lines
         ],
+        "excerpts": [_excerpt(one) for one in report.excerpts],
         "signatures": _signatures(report),
         "rows": _rows(report),
         "headlines": {
@@ -84,6 +86,22 @@ def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
         "kind": bytes(KINDS.index(scope.kind) for scope in scopes),
         "calls": _floats(scope.calls for scope in scopes),
         "parameters": _floats(scope.parameters for scope in scopes),
+    }
+
+
+def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
+    phases = {phase: index for index, phase in enumerate(PHASES)}
+    counts = excerpt.counts
+    return {
+        "file": _text(excerpt.file),
+        "name": _text(excerpt.name),
+        "first": excerpt.first,
+        "lines": [source_line(line)[:TEXT_LENGTH] for line in excerpt.lines],
+        "number": _ints(one.number for one in counts),
+        "phase": bytes(phases[one.phase] for one in counts),
+        "signature": _ints(one.signature for one in counts),
+        "calls": _floats(one.calls for one in counts),
+        "nanoseconds": _floats(one.nanoseconds for one in counts),
     }
 
 

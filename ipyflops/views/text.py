@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from ipyflops.units import percent, scaled
 from ipyflops.views.headline import Headline, headline
-from ipyflops.views.lists import LineRow, line_rows, operator_rows
+from ipyflops.views.lists import operator_rows
 from ipyflops.views.options import check_by
+from ipyflops.views.rank_table import rank_lines
+from ipyflops.views.source_rows import LineRow, line_rows
 from ipyflops.views.text_columns import flops_columns, time_columns
 from ipyflops.views.text_table import (
     Column,
@@ -74,12 +76,13 @@ def to_text(
     width = chosen_width(width)
     parts = headline_lines(headline(report, per=per), width)
     if report.totals.calls:
+        ranks = rank_lines(report, width)
         if by == "modules":
-            parts += [*_phases(report), "", *tree_lines(report, depth, width)]
+            parts += [*_phases(report), *ranks, "", *tree_lines(report, depth, width)]
         elif by == "operators":
-            parts += ["", *_operators(report, width)]
+            parts += [*ranks, "", *_operators(report, width)]
         else:
-            parts += ["", *_lines(report, width)]
+            parts += [*ranks, "", *_lines(report, width)]
     return rendered(parts, width, color)
 
 
@@ -150,11 +153,11 @@ def _operators(report: Report, width: int) -> list[Text]:
 def _lines(report: Report, width: int) -> list[Text]:
     """Heat bars beside the source lines, under the name of each file."""
     rows: list[LineRow | str] = []
-    file = ""
+    part = ""
     for row in line_rows(report, ROWS):
-        if row.file and row.file != file:
-            rows.append(row.file)
-        file = row.file
+        if row.part and row.part != part:
+            rows.append(row.part)
+        part = row.part
         rows.append(row)
     totals = [None if isinstance(row, str) else row.totals for row in rows]
     numbers = ["" if isinstance(row, str) or not row.number else str(row.number) for row in rows]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from tests.browser.jupyter import WIDGET
+from tests.browser.looking import rows
 from tests.browser.networks import BY_HAND, REAL
-from tests.browser.test_widget import rows
 
 if TYPE_CHECKING:
     from pathlib import Path

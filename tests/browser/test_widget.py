@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.looking import active, ask, chart, row, rows
 from tests.browser.networks import BY_HAND, MANY, REAL
 
 if TYPE_CHECKING:
@@ -15,55 +16,9 @@ if TYPE_CHECKING:
     from tests.browser.jupyter import Session
 
 
-def rows(widget: Locator) -> list[str]:
-    """The names of the rows, in their order on the screen."""
-    script = """grid => [...grid.querySelectorAll('.fw-body > .fw-row')]
-        .sort((a, b) => a.getAttribute('aria-rowindex') - b.getAttribute('aria-rowindex'))
-        .map(row => row.querySelector('.fw-name').textContent)"""
-    names: list[str] = widget.locator(".fw-grid").evaluate(script)
-    return names
-
-
-def row(widget: Locator, name: str) -> Locator:
-    return widget.locator(".fw-body > .fw-row").filter(
-        has=widget.page.locator(".fw-name", has_text=re.compile(f"^{re.escape(name)}$"))
-    )
-
-
-def active(widget: Locator) -> str:
-    """The name of the row that has the focus."""
-    script = """grid => document.getElementById(grid.getAttribute('aria-activedescendant'))
-        .closest('.fw-row').querySelector('.fw-name').textContent"""
-    name: str = widget.locator(".fw-grid").evaluate(script)
-    return name
-
-
-def chart(widget: Locator) -> str:
-    """The chart, once it is the one that was asked for."""
-    widget.page.wait_for_timeout(200)
-    widget.locator(".fw-chart:not(.fw-waiting) img[src]").wait_for()
-    return widget.locator(".fw-chart img").get_attribute("src") or ""
-
-
 @pytest.fixture
 def resnet(workbench: Session) -> Locator:
     return workbench.again([BY_HAND, "view = FlopsView(reports.resnet(True)); view"])
-
-
-def ask(session: Session, code: str) -> str:
-    """Run code in the kernel of the notebook that is open; gives what it prints."""
-    script = """async code => {
-        const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-        const future = kernel.requestExecute({ code });
-        let text = '';
-        future.onIOPub = message => {
-            text += message.content.text ?? (message.content.traceback ?? []).join('\\n');
-        };
-        await future.done;
-        return text;
-    }"""
-    answer: str = session.page.evaluate(script, code)
-    return answer.strip()
 
 
 def test_a_counted_cell_shows_the_widget(workbench: Session) -> None:

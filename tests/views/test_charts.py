@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ipyflops.views.bars import METRICS
+from ipyflops.views.bars import METRICS, bar_of_alike
 from tests.views import reports
 
 # What DejaVu Sans cannot draw is the reader's choice of font, not a mistake.
@@ -200,3 +200,16 @@ reports.resnet().plot()
 assert plt.get_fignums() == [1] and plt.gcf() is kept and plt.get_backend() == backend
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bars_of_alike_nodes_are_their_sum() -> None:
+    report = reports.transformer()
+    layers = report.find("encoder.layers").children
+    ax = bar_of_alike(report, Figure().add_subplot(), layers, metric="flops")
+    assert ax.get_title(loc="left").startswith("encoder.layers.0 ×12 · ")
+    assert labels(ax) == ["attn MultiheadAttention", "mlp Sequential", "(own work)"]
+    widths = [10**9 * length for length in lengths(ax)]
+    assert widths[0] == pytest.approx(sum(one.children[0].flops for one in layers))
+    assert sum(widths) == pytest.approx(sum(one.flops for one in layers))
+    with pytest.raises(ValueError, match="no metric"):
+        bar_of_alike(report, ax, layers, metric="beauty")

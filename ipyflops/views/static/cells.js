@@ -34,6 +34,13 @@ export function nameCell(row, state) {
   }
   const cell = make("div", { class: "fw-cell fw-first", role: "rowheader" }, ...parts);
   cell.style.paddingLeft = `${4 + row.level * INDENT}px`;
+  if (row.kind === "line" && !row.silent) {
+    // The hotter the line, the stronger its ground.
+    const { measure, whole } = state;
+    const share = whole ? row.sum(measure) / whole : 0;
+    cell.style.setProperty("--fw-heat", `${Math.round(45 * Math.sqrt(Math.min(share, 1)))}%`);
+    cell.classList.add("fw-hot");
+  }
   cell.title = [row.name, row.type].filter(Boolean).join("  ·  ");
   return cell;
 }
@@ -47,7 +54,8 @@ function badge(action, text, title) {
 
 /** The cell of a column. */
 export function numberCell(row, name, settings) {
-  if (name === "share") return shareCell(row, settings);
+  if (name === "share" && !row.silent) return shareCell(row, settings);
+  if (row.silent) return make("div", { class: "fw-cell", role: "gridcell" });
   const figures = row.figures(settings.convention);
   const column = COLUMNS[name];
   return make("div", {

@@ -185,7 +185,7 @@ export class Grid {
     const row = this.rows[index];
     const open = this.isOpen(row);
     const cells = [
-      nameCell(row, { open }),
+      nameCell(row, { open, ...this.settings }),
       ...this.columns.map((name) => numberCell(row, name, this.settings)),
     ];
     cells.forEach((cell, column) => {

@@ -1,15 +1,17 @@
-// Operators (and their shapes) and source lines (by file) as rows of two levels.
+// Operators with their shapes, as rows of two levels; and what they share with source lines.
 
 import { Row } from "./rows.js";
 
-/** Rows of the report's table, in groups; each group is part of a larger one. */
-class Groups {
+/** Rows of the report's table, in groups; each group is part of a larger one. A row of the table
+ *  whose inner group is below 0 is in none. */
+export class Groups {
   constructor(run, innerOfRow, inner, outerOfInner, outer) {
     this.run = run;
     this.query = "";
     this.hits = 0;
     this.epoch = 0;
-    this._ofRow = { inner: innerOfRow, outer: innerOfRow.map((group) => outerOfInner[group]) };
+    const outerOfRow = innerOfRow.map((group) => (group < 0 ? -1 : outerOfInner[group]));
+    this._ofRow = { inner: innerOfRow, outer: outerOfRow };
     this._count = { inner, outer };
     this._outerOfInner = outerOfInner;
     this._sums = new Map();
@@ -90,7 +92,8 @@ export class OperatorList extends Groups {
       }
       return indexOf.get(operator);
     });
-    super(run, run.rowSignature, run.expressions.length, operatorOf, names.length);
+    const signatureOf = run.rowSignature.map((signature, row) => (row < run.rowCount ? signature : -1));
+    super(run, signatureOf, run.expressions.length, operatorOf, names.length);
     this._names = names;
     this._operatorOf = operatorOf;
   }
@@ -133,64 +136,4 @@ export class OperatorList extends Groups {
 function verdictText(verdicts) {
   if (verdicts.has("unknown")) return verdicts.size > 1 ? "partly unknown" : "unknown";
   return verdicts.has("formula") ? "" : "free";
-}
-
-export class LineList extends Groups {
-  constructor(run) {
-    const files = [];
-    const indexOf = new Map();
-    // The last group is for what belongs to no known line.
-    const fileOf = Int32Array.from([...run.lines, ["(unknown line)", 0, ""]], ([file]) => {
-      if (!indexOf.has(file)) {
-        indexOf.set(file, files.length);
-        files.push(file);
-      }
-      return indexOf.get(file);
-    });
-    const unknown = run.lines.length;
-    const lineOf = run.rowLine.map((line) => (line < 0 ? unknown : line));
-    super(run, lineOf, unknown + 1, fileOf, files.length);
-    this._files = files;
-    this._used = new Set(lineOf);
-  }
-
-  roots() {
-    const rows = this._files.map((name, group) =>
-      new Row(this, { key: name, group, depth: "outer", kind: "file", name, expandable: true }),
-    );
-    return this._found(rows.filter((row) => this._lines(row.group).length));
-  }
-
-  _lines(file) {
-    return this.innerOf(file).filter((line) => this._used.has(line));
-  }
-
-  inside(row) {
-    const lines = this._lines(row.group).filter((line) => line < this.run.lines.length);
-    lines.sort((a, b) => this.run.lines[a][1] - this.run.lines[b][1]);
-    const texts = lines.map((line) => this.run.lines[line][2]);
-    const indents = texts.filter(Boolean).map((text) => text.length - text.trimStart().length);
-    const indent = Math.min(...indents, Infinity);
-    return lines.map((line, at) =>
-      new Row(this, {
-        key: `line ${line}`,
-        group: line,
-        depth: "inner",
-        parent: row,
-        level: 1,
-        kind: "line",
-        number: this.run.lines[line][1],
-        name: texts[at].slice(indent) || "(no source)",
-      }),
-    );
-  }
-
-  _matches(row) {
-    return row.depth === "inner" ? super._matches(row) : this.inside(row).some((one) => super._matches(one));
-  }
-
-  children(row) {
-    const rows = super.children(row);
-    return this.query ? rows.filter((one) => super._matches(one)) : rows;
-  }
 }

@@ -14,6 +14,7 @@ export class Row {
     this.type = "";
     this.repeats = 1;
     this.expandable = false;
+    this.silent = false; // nothing ran: a line of source without operators
     this.calls = 0;
     this.parameters = 0;
     this.position = 1;

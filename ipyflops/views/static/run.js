@@ -13,6 +13,18 @@ function column(Type, data) {
   return new Type(bytes);
 }
 
+/** Several columns as one. */
+function concatenated(Type, parts) {
+  const columns = parts.map((part) => column(Type, part));
+  const whole = new Type(columns.reduce((length, one) => length + one.length, 0));
+  let at = 0;
+  for (const one of columns) {
+    whole.set(one, at);
+    at += one.length;
+  }
+  return whole;
+}
+
 /** Where the items of each group stand in `order`, groups one after the other. */
 function grouped(groups, count) {
   const start = new Int32Array(count + 1);
@@ -67,12 +79,20 @@ export class Run {
         this.peakRate[signature] ? (1e9 * flops) / this.peakRate[signature] : 0);
     }
 
-    this.rowScope = column(Int32Array, rows.scope);
-    this.rowLine = column(Int32Array, rows.line);
-    this.rowPhase = column(Uint8Array, rows.phase);
-    this.rowSignature = column(Int32Array, rows.signature);
-    this.rowCalls = column(Float64Array, rows.calls);
-    this.rowNanoseconds = column(Float64Array, rows.nanoseconds);
+    // What ran on the lines of methods ran in the scopes, too: those rows come after all others,
+    // and belong to no scope and no line.
+    const methods = (this.excerpts = packed.excerpts ?? []);
+    const joined = (Type, name) => concatenated(Type, [rows[name], ...methods.map((one) => one[name])]);
+    this.rowPhase = joined(Uint8Array, "phase");
+    this.rowSignature = joined(Int32Array, "signature");
+    this.rowCalls = joined(Float64Array, "calls");
+    this.rowNanoseconds = joined(Float64Array, "nanoseconds");
+    this.rowScope = new Int32Array(this.rowCalls.length).fill(-1);
+    this.rowScope.set(column(Int32Array, rows.scope));
+    this.rowLine = new Int32Array(this.rowCalls.length).fill(-1);
+    this.rowLine.set(column(Int32Array, rows.line));
+    this.rowCount = column(Int32Array, rows.scope).length; // without those of the methods
+    this.methodNumbers = methods.map((one) => column(Int32Array, one.number));
 
     this._children = grouped(this.parent, this.size);
     this._sortNumbered();
@@ -231,7 +251,8 @@ export class Run {
     let whole = this._wholes.get(measure);
     if (whole === undefined) {
       // Without the sums of the places, which take longer and may never be asked for.
-      whole = this._amounts(measure).reduce((sum, amount) => sum + amount, 0);
+      const amounts = this._amounts(measure).subarray(0, this.rowCount);
+      whole = amounts.reduce((sum, amount) => sum + amount, 0);
       this._wholes.set(measure, whole);
     }
     return whole;

@@ -7,10 +7,11 @@ import { debounced, make, uniqueId } from "./dom.js";
 import { copy, tableText } from "./export.js";
 import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
-import { LineList, OperatorList } from "./lists.js";
+import { OperatorList } from "./lists.js";
 import { measureOf } from "./rows.js";
 import { Run } from "./run.js";
 import { RooflinePane } from "./roofline.js";
+import { LineList } from "./source_lines.js";
 import { hideStandIn } from "./stand_in.js";
 import { isDark, watchTheme } from "./theme.js";
 import { button, choice, columnsMenu, conventionChoice, menu, metricChoice, Search, Tabs } from "./toolbar.js";
@@ -63,8 +64,13 @@ class View {
       (chosen) => this._chooseColumns(chosen),
     );
     const copying = this._copyMenu();
+    this.methods = make("button", {
+      class: "fw-button", type: "button", textContent: "methods", "aria-pressed": false,
+      title: "Show the modules' methods, as forward, with what ran on each of their lines",
+    });
+    this.methods.addEventListener("click", () => this._toggleMethods());
     this._levels();
-    this.ofTables = [this.search.element, this.metric.element, this.levels, columns, copying];
+    this.ofTables = [this.search.element, this.metric.element, this.levels, this.methods, columns, copying];
     this.toolbar = make(
       "div",
       { class: "fw-toolbar", role: "group", "aria-label": "Table" },
@@ -73,6 +79,7 @@ class View {
       this.convention.element,
       this.metric.element,
       this.levels,
+      this.methods,
       columns,
       copying,
       this.said,
@@ -127,9 +134,22 @@ class View {
     });
   }
 
-  _say(text) {
+  _say(text, milliseconds = 3000) {
     this.said.textContent = text;
-    setTimeout(() => (this.said.textContent = ""), 3000);
+    clearTimeout(this._saying);
+    this._saying = setTimeout(() => (this.said.textContent = ""), milliseconds);
+  }
+
+  _toggleMethods() {
+    const { source } = this.grid;
+    if (!source.hasMethods) {
+      this._say("Count with %%flops --by lines to see what ran on the lines of methods.", 15000);
+      return;
+    }
+    source.showMethods(!source.methods);
+    this.methods.setAttribute("aria-pressed", source.methods);
+    this.grid.openLevels(2);
+    this.grid.rebuild();
   }
 
   /** The table of the tab that is open; behind the roofline, the one that was open before. */
@@ -169,6 +189,7 @@ class View {
     if (!onTable) return this._wantChart();
     this.levels.hidden = name === "lines";
     this.folding.hidden = name !== "modules";
+    this.methods.hidden = name !== "lines";
     if (grid.source.query !== this.query) this._searchIn(grid);
     this._fitColumns();
     grid.rebuild();
