@@ -1,13 +1,14 @@
 """Fresh virtual environments for rehearsals: each has what it installs itself, and PyTorch.
 
-PyTorch is installed once, into a folder of its own, and every environment finds it there as if it
-had been installed: it is large, and what is rehearsed is everything else.
+PyTorch is installed once, into a folder of its own, and linked into every environment: it is large,
+and what is rehearsed is everything else.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -87,7 +88,7 @@ def make_environment(folder: Path, pytorch: Path) -> Environment:
     venv.create(folder, with_pip=True, symlinks=True)
     environment = Environment(folder)
     (site,) = folder.glob("lib/python*/site-packages")
-    (site / "pytorch.pth").write_text(f"{pytorch}\n", encoding="utf-8")
+    shutil.copytree(pytorch, site, copy_function=os.link, dirs_exist_ok=True)
     return environment
 
 
