@@ -1,0 +1,180 @@
+"""``%%flops --ranks`` and ``%%px`` with ``%%flops`` on a real ipyparallel cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipyflops.report import Report
+from tests.shells import Done, fresh_shell, run
+
+ipp = pytest.importorskip("ipyparallel")
+
+#: Seconds that a cluster has to start; no test is about how long it takes.
+START = 240
+PRODUCT = 2 * 4 * 8 * 8
+
+pytestmark = [
+    # ipyparallel and what it is built on, at the end of a cluster.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("ipython")
+    before = {name: os.environ.get(name) for name in ("IPYTHONDIR", "OMP_NUM_THREADS")}
+    os.environ.update(IPYTHONDIR=str(folder), OMP_NUM_THREADS="1")
+    try:
+        cluster = ipp.Cluster(n=2, controller_ip="127.0.0.1", log_level=40, engine_timeout=START)
+        with cluster as client:
+            client.wait_for_engines(2, timeout=START, interactive=False)
+            client[:].execute("import torch; torch.set_num_threads(1)", block=True)
+            yield client
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture
+def shell(client: Any) -> Iterator[InteractiveShell]:
+    view = client[:]
+    view.scatter("number", list(client.ids), flatten=True, block=True)
+    with fresh_shell("ipyflops") as shell:
+        shell.user_ns["view"] = view
+        view.activate()
+        yield shell
+
+
+def counted(done: Done) -> Report:
+    assert done.error is None, done.out
+    assert isinstance(done.result, Report)
+    return done.result
+
+
+def test_a_cell_runs_on_every_engine_and_gives_one_report(shell: InteractiveShell) -> None:
+    done = run(
+        shell,
+        "%%flops --ranks --view text -o\n"
+        "torch.manual_seed(number)\n"
+        "x = torch.rand(4, 8) @ torch.rand(8, 8)\n"
+        "print('hello from', number)\n"
+        "x.shape",
+    )
+    report = counted(done)
+    assert report.complete
+    assert [rank.number for rank in report.ranks] == [0, 1]
+    assert [rank.report.flops for rank in report.ranks if rank.report] == [PRODUCT, PRODUCT]
+    assert report.flops == 2 * PRODUCT
+    assert report.replicated_flops == 0  # the numbers are others
+    # The lines are those of this cell, wherever it ran.
+    assert list(report.by_line) == ["In[1]:3"]
+    for number in (0, 1):
+        assert f"[stdout:{number}] hello from {number}\n" in done.out
+        assert f"Out[{number}:" in done.out
+    assert "2 ranks" in done.out
+    assert "rank 1" in done.out
+    # The variables are on the engines, and are there for the next cell.
+    again = counted(run(shell, "%%flops --ranks -q -o\ny = x @ x.T;"))
+    assert again.flops == 2 * 2 * 4 * 4 * 8
+    assert "x" not in shell.user_ns
+
+
+def test_the_same_work_everywhere_is_replicated(shell: InteractiveShell) -> None:
+    report = counted(run(shell, "%flops --ranks -q -o torch.full((4, 8), 3.0) @ torch.ones(8, 8)"))
+    assert report.flops == 2 * PRODUCT
+    assert report.replicated_flops == PRODUCT
+    assert report.flops - report.replicated_flops == PRODUCT
+
+
+def test_flops_inside_px_is_merged_afterwards(shell: InteractiveShell) -> None:
+    assert run(shell, "%%px --block\n%load_ext ipyflops").error is None
+    inside = run(
+        shell, "%%px --block\n%%flops --view text\nz = torch.ones(4, 8) @ torch.ones(8, 8)"
+    )
+    assert inside.error is None
+    assert inside.out.count(f"{PRODUCT} FLOPs") == 2, inside.out
+    report = counted(run(shell, "%flops --ranks -q -o"))
+    assert report.flops == 2 * PRODUCT
+    assert len(report.ranks) == 2
+
+
+def test_an_error_on_an_engine_is_an_error_with_a_partial_report(shell: InteractiveShell) -> None:
+    done = run(
+        shell,
+        "%%flops --ranks --view text -v kept\n"
+        "torch.ones(4, 8) @ torch.ones(8, 8)\n"
+        "if number == 1: raise ValueError('no such number')",
+    )
+    assert type(done.error) is ipp.error.CompositeError
+    assert "no such number" in str(done.error)
+    report = shell.user_ns["kept"]
+    assert report.error == "rank 1: ValueError: no such number"
+    assert report.flops == 2 * PRODUCT
+    assert "incomplete: rank 1: ValueError" in done.out
+
+
+def test_an_engine_that_hangs_is_interrupted_and_named(shell: InteractiveShell) -> None:
+    done = run(
+        shell,
+        "%%flops --ranks --timeout 1.5 -q -v kept\n"
+        "torch.ones(4, 8) @ torch.ones(8, 8)\n"
+        "if number == 1:\n"
+        "    import time\n"
+        "    time.sleep(10_000)",
+    )
+    assert type(done.error) is TimeoutError
+    assert "engine 1" in str(done.error)
+    report = shell.user_ns["kept"]
+    assert report.error == "rank 1: not done within 1.5 s, so it was interrupted"
+    # What it had counted by then is there as well.
+    assert report.flops == 2 * PRODUCT
+    # The engine is alive, and takes the next cell.
+    assert counted(run(shell, "%flops --ranks -q -o torch.ones(2, 2) @ torch.ones(2, 2)")).complete
+
+
+def test_options_that_are_about_this_process_are_refused(shell: InteractiveShell) -> None:
+    for option in ("-t", "--peak", "--fake"):
+        done = run(shell, f"%flops --ranks {option} torch.ones(2)")
+        assert type(done.error) is UsageError
+        assert option in str(done.error)
+
+
+def test_without_a_view_the_error_says_how_to_get_one() -> None:
+    with fresh_shell("ipyflops") as shell:
+        done = run(shell, "%flops --ranks 1 + 1")
+        assert type(done.error) is UsageError
+        assert "ipyparallel.Cluster" in str(done.error)
+
+
+def test_a_view_or_client_in_a_variable_will_do(client: Any) -> None:
+    with fresh_shell("ipyflops") as shell:
+        shell.user_ns["rc"] = client
+        report = counted(run(shell, "%flops --ranks -q -o torch.ones(2, 2) @ torch.ones(2, 2)"))
+        assert len(report.ranks) == 2
+        shell.user_ns["one"] = client[0]
+        done = run(shell, "%flops --ranks 1 + 1")
+        assert type(done.error) is UsageError
+        assert "rc, one" in str(done.error)
+
+
+def test_an_engine_that_dies_is_named(client: Any, shell: InteractiveShell) -> None:
+    # The last test: this engine does not come back.
+    done = run(
+        shell,
+        "%%flops --ranks --timeout 120 -q -v kept\n"
+        "torch.ones(4, 8) @ torch.ones(8, 8)\n"
+        "if number == 1: __import__('os')._exit(3)",
+    )
+    assert type(done.error) is ipp.error.CompositeError
+    report = shell.user_ns["kept"]
+    assert report.flops == PRODUCT
+    assert report.ranks[1].report is None
+    assert report.error.startswith("rank 1: EngineError: Engine 1 died")
