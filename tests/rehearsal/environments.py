@@ -88,8 +88,14 @@ def make_environment(folder: Path, pytorch: Path) -> Environment:
     venv.create(folder, with_pip=True, symlinks=True)
     environment = Environment(folder)
     (site,) = folder.glob("lib/python*/site-packages")
-    shutil.copytree(pytorch, site, copy_function=os.link, dirs_exist_ok=True)
+    shutil.copytree(pytorch, site, copy_function=_link, dirs_exist_ok=True)
     return environment
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file, unless the environment has its own (setuptools comes with older Pythons)."""
+    if not os.path.exists(target):
+        os.link(source, target)
 
 
 def clone(folder: Path) -> Path:
