@@ -32,6 +32,8 @@ from ipyflops.unfolding import Watch, python_kernel, unfolded
 _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
 #: What a tensor class has in the place of a handler of its own.
 _NO_DISPATCH = torch.Tensor.__torch_dispatch__
+#: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
+_DEVICE = torch.ops.prim.device.default
 #: What makes a graph of a program while it runs (make_fx, AOTAutograd), if something does.
 _tracer = torch._C._get_dispatch_mode
 _PROXY = torch._C._TorchDispatchModeKey.PROXY
@@ -137,6 +139,11 @@ class FlopCounter(TorchDispatchMode):
         # Without this torch wraps the method below for its compiler, at a quarter of its cost.
         return False
 
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        # What the compiler may do while a block is open is for `ipyflops.compiled` to say.
+        return True
+
     # --- the block -----------------------------------------------------------------------------
 
     def __enter__(self) -> FlopCounter:
@@ -213,7 +220,7 @@ class FlopCounter(TorchDispatchMode):
         )
 
     def keep_errors(self) -> list[FormulaError]:
-        """List failures of the user's formulas here, instead of raising one where the block ends."""
+        """List what formulas of the user failed with, instead of raising it where the block ends."""
         self._raises = False
         return self._recorder.errors
 
@@ -238,6 +245,8 @@ class FlopCounter(TorchDispatchMode):
             return self._let_unfold(func, types, args, kwargs or {})
         if kwargs is None:
             kwargs = {}
+        if func is _DEVICE:
+            return func(*args)
         scopes = self._scopes
         if self._id not in _counting.get() and scopes.in_own_thread():
             # Another asyncio task, which the loop runs while this one waits inside its block.
