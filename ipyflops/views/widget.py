@@ -13,6 +13,7 @@ from ipyflops.views import static_files
 from ipyflops.views.chart_image import chart_svg, roofline_svg
 from ipyflops.views.options import BY
 from ipyflops.views.packing import pack
+from ipyflops.views.rank_packing import pack_ranks
 from ipyflops.views.roofline_words import roofline_words
 from ipyflops.views.visible import visible
 
@@ -68,6 +69,8 @@ class FlopsView(anywidget.AnyWidget):
         Paths of the open places; None for as many levels as fit.
     by : {"modules", "operators", "lines", "roofline"}
         The tab that is open.
+    rank : int or None
+        Of a report of several ranks, the number of the one that is shown; None for all together.
 
     Examples
     --------
@@ -85,6 +88,8 @@ class FlopsView(anywidget.AnyWidget):
     sort = traitlets.Unicode("").tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
     by = traitlets.Enum((*BY, "roofline"), "modules").tag(sync=True)
+
+    rank = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     _data = traitlets.Dict().tag(sync=True)
     #: What the HTML that stands in for this view is known by.
@@ -107,7 +112,12 @@ class FlopsView(anywidget.AnyWidget):
         self._paths: dict[str, str] | None = None
         self._nodes: dict[str, dict[int, Node]] = {}
         traits.setdefault("convention", report.convention)
-        super().__init__(_data=pack(report, per=per), _depth=depth, **traits)
+        self._whole, self._per = report, per
+        super().__init__(
+            _data={**pack(report, per=per), "ranks": pack_ranks(report, None)},
+            _depth=depth,
+            **traits,
+        )
         self._key = self.model_id or ""
         self.on_msg(self._received)
 
@@ -145,6 +155,27 @@ class FlopsView(anywidget.AnyWidget):
             return self.report.find(path).path
         except KeyError as error:
             raise traitlets.TraitError(str(error.args[0])) from None
+
+    @traitlets.validate("rank")
+    def _valid_rank(self, proposal: Any) -> int | None:
+        number: int | None = proposal["value"]
+        numbers = [rank.number for rank in self._whole.ranks if rank.report is not None]
+        if number is not None and number not in numbers:
+            raise traitlets.TraitError(
+                f"there is no report of a rank {number}; there are {numbers}"
+            )
+        return number
+
+    @traitlets.observe("rank")
+    def _show_rank(self, change: Any) -> None:
+        """Show another rank's report, or that of all of them."""
+        found = [rank.report for rank in self._whole.ranks if rank.number == change["new"]]
+        self.report = (found and found[0]) or self._whole
+        self._under, self._nodes, self._paths = {self.report.convention: self.report}, {}, None
+        self._data = {
+            **pack(self.report, per=self._per),
+            "ranks": pack_ranks(self._whole, self.rank),
+        }
 
     # --- what is asked for -----------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
 import { OperatorList } from "./lists.js";
 import { measureOf } from "./rows.js";
+import { RankList } from "./ranks.js";
 import { Run } from "./run.js";
 import { RooflinePane } from "./roofline.js";
 import { LineList } from "./source_lines.js";
@@ -84,10 +85,13 @@ class View {
       copying,
       this.said,
     );
+    const { ranks } = this.model.get("_data"); // of all of them, whichever is shown
+    this.ranks = ranks?.ranks ? new RankList(ranks, (number) => this._set("rank", number)) : null;
     const empty = this.run.rowScope.length === 0;
     this.root.replaceChildren(
       hideStandIn(this.model.get("_key")),
       this.headline,
+      ...(this.ranks ? [this.ranks.element] : []),
       ...(empty ? [] : [this.toolbar, make("div", { class: "fw-main-area" }, this.panel, this.chart.element), this.details]),
     );
     this.empty = empty;
@@ -183,7 +187,9 @@ class View {
     const grid = this._gridOf(this.table ?? (this.table = "modules"));
     this.panel.setAttribute("aria-labelledby", this.tabs.mark(name));
     this.panel.replaceChildren(onTable ? grid.element : this.roofline.element);
-    for (const part of [this.chart.element, this.details]) part.hidden = !onTable;
+    this.details.hidden = !onTable;
+    // Code needs all the width that there is.
+    this.chart.element.hidden = !onTable || name === "lines";
     for (const part of this.ofTables) part.hidden = !onTable;
     if (this.model.get("by") !== name) this._set("by", name);
     if (!onTable) return this._wantChart();
@@ -195,6 +201,7 @@ class View {
     grid.rebuild();
     const row = grid.rows[grid.indexOfKey(grid.selected)];
     if (row) this._showDetails(row);
+    else this.details.replaceChildren();
     return this._wantChart();
   }
 
@@ -207,6 +214,7 @@ class View {
     this.convention.select.value = convention;
     this.metric.select.value = metric;
     drawHeadline(this.headline, this.run.headlines[convention]);
+    this.ranks?.draw(convention);
   }
 
   /** Convention or metric have changed. */
@@ -428,6 +436,22 @@ class View {
 }
 
 function render({ model, el }) {
+  let view = started(model, el);
+  // Python has brought another run: that of another rank.
+  const replaced = () => {
+    const focused = view.ranks?.element.contains(el.getRootNode().activeElement);
+    view.remove();
+    view = started(model, el);
+    if (focused) view.ranks?.focus();
+  };
+  model.on("change:_data", replaced);
+  return () => {
+    model.off("change:_data", replaced);
+    view.remove();
+  };
+}
+
+function started(model, el) {
   const view = new View(model, el);
   // The element is in the page, and has a width, only after this.
   requestAnimationFrame(() => {
@@ -436,7 +460,7 @@ function render({ model, el }) {
     view._fitColumns();
     view._wantChart();
   });
-  return () => view.remove();
+  return view;
 }
 
 export default { render };
