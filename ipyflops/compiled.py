@@ -4,6 +4,9 @@ A function that ``torch.compile`` has compiled shows a dispatch mode nothing of 
 not compiled any more once it was called under one. For the time of a block the compiler is
 therefore told to step aside (the stance ``force_eager``); afterwards what was compiled still is.
 
+One use of the compiler is needed, and left alone: higher-order operators with gradients (``cond``)
+have it find the tensors that their functions use, and then run plain graphs, operator by operator.
+
 The stance can be set only where the compiler is loaded, and loading it takes a second. A block that
 begins without it sets the stance at the moment when something in the block loads it.
 """
@@ -19,10 +22,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+import torch
+
 _COMPILER = "torch._dynamo"
 _lock = threading.RLock()
 _blocks = 0
-_stance: Any = None
+#: The stance before; None where none was set.
+_prior: Any = None
 
 
 def step_aside() -> None:
@@ -40,23 +46,47 @@ def step_aside() -> None:
 
 def step_back() -> None:
     """End a block; with the last one the stance is again what it was."""
-    global _blocks, _stance
+    global _blocks, _prior
     with _lock:
         _blocks -= 1
         if _blocks:
             return
         if _WATCH in sys.meta_path:
             sys.meta_path.remove(_WATCH)
-        if _stance is not None:
-            _stance.__exit__(None, None, None)
-            _stance = None
+        if _prior is not None:
+            sys.modules[_COMPILER].eval_frame._set_stance(_prior)
+            _prior = None
 
 
 def _force_eager() -> None:
-    global _stance
-    import torch.compiler
+    global _prior
+    from torch._dynamo import eval_frame
 
-    _stance = torch.compiler.set_stance("force_eager")
+    _prior = eval_frame._set_stance(_stance())
+
+
+def _stance() -> Any:
+    """Give the stance, which torch asks for its name whenever compiled code is called."""
+    from torch._dynamo.eval_frame import DynamoStance
+
+    try:
+        from torch._higher_order_ops.utils import _in_hop_compile
+    except ImportError:  # before torch 2.12 the compiler did without in higher-order operators
+        return DynamoStance("force_eager")
+
+    class Stance(DynamoStance):
+        """Lets higher-order operators compile where gradients are wanted, and nothing else."""
+
+        def __init__(self) -> None:
+            self.skip_guard_eval_unsafe = False
+            self.backend = None
+
+        @property
+        def stance(self) -> str:  # type: ignore[override]
+            needed = _in_hop_compile() and torch.is_grad_enabled()
+            return "default" if needed else "force_eager"
+
+    return Stance()
 
 
 class _Watch(MetaPathFinder):
@@ -90,7 +120,7 @@ class _Then(Loader):
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         with _lock:
-            if _blocks and _stance is None:
+            if _blocks and _prior is None:
                 _force_eager()
 
 

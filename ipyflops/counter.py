@@ -141,7 +141,7 @@ class FlopCounter(TorchDispatchMode):
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
-        # What the compiler may do while a block is open is for `ipyflops.compiled` to say.
+        """Whether torch's compiler may work in the block: `ipyflops.compiled` says when."""
         return True
 
     # --- the block -----------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class FlopCounter(TorchDispatchMode):
         )
 
     def keep_errors(self) -> list[FormulaError]:
-        """List what formulas of the user failed with, instead of raising it where the block ends."""
+        """Give the list of what users' formulas fail with, and do not raise it where the block ends."""
         self._raises = False
         return self._recorder.errors
 

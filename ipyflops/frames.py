@@ -30,8 +30,9 @@ WRAPPED_CALL_CODE = torch.nn.Module._wrapped_call_impl.__code__
 _MODULE_FILE = torch.nn.modules.module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
 _TORCH = os.path.dirname(torch.__file__)
-#: Where no frame holds a variable of the user's.
-_NOT_THE_USERS = (_TORCH + os.sep, os.path.dirname(__file__) + os.sep)
+#: Where no frame holds a variable of the user's: torch, what it has generated, and this package.
+_NOT_THE_USERS = (_TORCH + os.sep, "<eval_with_key>", os.path.dirname(__file__) + os.sep)
+_HIGHER_ORDER = os.path.join(_TORCH, "_higher_order_ops") + os.sep
 _SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")
 _COMPILER_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
 _ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
@@ -96,6 +97,12 @@ def calls_itself(frame: FrameType, module: object) -> bool:
     """Whether a module's own ``__call__`` led to torch's, which `frame` is of."""
     outer = frame.f_back.f_back if frame.f_back is not None else None
     return outer is not None and outer.f_code.co_name == "__call__" and self_of(outer) is module
+
+
+def by_higher_order(frame: FrameType) -> bool:
+    """Whether compiled code is called by a higher-order operator, which has compiled it itself."""
+    caller = frame.f_back
+    return caller is not None and caller.f_code.co_filename.startswith(_HIGHER_ORDER)
 
 
 def read_variables(frame: FrameType) -> Mapping[str, Any]:

@@ -38,6 +38,7 @@ from ipyflops.frames import (
     SUSPENDABLE,
     USER,
     WRAPPED_CALL_CODE,
+    by_higher_order,
     calls_itself,
     classify,
     is_outside_torch,
@@ -319,7 +320,7 @@ class Scopes:
             mark = self._enter_torch(kind, around)
             self._keep(frame, mark)
             return mark
-        if kind & COMPILED:
+        if kind & COMPILED and not by_higher_order(frame):
             self.notes[EAGERLY] = None
         place, phase, constructing = around.place, around.phase, around.constructing
         again = True  # whether the same call from here would lead to the same place

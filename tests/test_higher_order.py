@@ -12,7 +12,10 @@ from torch.utils._pytree import tree_leaves
 from ipyflops.counter import FlopCounter
 
 # What the compiler itself uses, when an uncounted run loads it.
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
+]
 
 A = torch.randn(4, 4)
 PRODUCT = 2 * 4 * 4 * 4
@@ -167,3 +170,84 @@ def test_flex_attention_counts_the_score_function() -> None:
     plain = attend().report.by_operator["higher_order::flex_attention"]
     with_bias = attend(score_mod=bias).report.by_operator["higher_order::flex_attention"]
     assert with_bias.flops - plain.flops == B * H * S * S * (1 + 5 + 1)
+
+
+# --- as they are written in real programs: closures over modules, one tensor back, gradients -----
+
+LINEAR = torch.nn.Linear(4, 4, bias=False)
+
+
+def gradients(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], Any]:
+    """Of a function: its result and all gradients."""
+
+    def run() -> Any:
+        x = A.clone().requires_grad_()
+        LINEAR.weight.grad = None
+        out = function(x)
+        out.sum().backward()
+        return out, x.grad, LINEAR.weight.grad
+
+    return run
+
+
+def branch(x: torch.Tensor) -> torch.Tensor:
+    return torch.cond(x.sum() > 1e9, lambda y: y.sin(), lambda y: LINEAR(y).tanh(), (x,))  # type: ignore[no-any-return]
+
+
+def branch_in_branch(x: torch.Tensor) -> torch.Tensor:
+    return torch.cond(  # type: ignore[no-any-return]
+        x.sum() < 1e9,
+        lambda y: torch.cond(y.max() > 1e9, lambda z: z * 2, lambda z: LINEAR(z), (y,)),
+        lambda y: y.exp(),
+        (x,),
+    )
+
+
+def steps(x: torch.Tensor) -> torch.Tensor:
+    return scan(lambda c, row: (torch.tanh(LINEAR(c) + row), c + 1), x[0], x)[0]  # type: ignore[no-any-return]
+
+
+def rows(x: torch.Tensor) -> torch.Tensor:
+    return map(lambda row, weight: torch.tanh(weight @ row), x, LINEAR.weight)  # type: ignore[no-any-return]
+
+
+def prefix(x: torch.Tensor) -> torch.Tensor:
+    return associative_scan(lambda a, b: a * b, LINEAR(x), dim=0, combine_mode="generic")
+
+
+@pytest.mark.parametrize("function", [branch, branch_in_branch, steps, rows, prefix])
+def test_results_and_gradients_are_those_of_the_uncounted_program(function: Any) -> None:
+    _, counter = counted(gradients(function))
+    report = counter.report
+    assert report.notes == ()
+    phases = report.under("standard").by_phase
+    assert phases["forward"].flops > 0
+    assert phases["backward"].flops > 0
+    assert phases["recompute"].calls == phases["optimizer"].calls == 0
+
+
+def test_a_branch_that_closes_over_a_module_counts_once() -> None:
+    _, counter = counted(gradients(branch))
+    phases = counter.report.by_phase
+    assert phases["forward"].flops == PRODUCT
+    # The gradient's graph runs the forward once more, and a product for each of the two gradients.
+    assert phases["backward"].flops == 3 * PRODUCT
+
+
+def test_what_was_compiled_stays_compiled_around_such_a_branch() -> None:
+    graphs = 0
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        nonlocal graphs
+        graphs += 1
+        return graph.forward
+
+    compiled = torch.compile(lambda x: LINEAR(x) + 1, backend=backend)
+    run = gradients(lambda x: compiled(branch(x)))
+    run()
+    assert graphs == 1
+    with FlopCounter("contractions") as counter:
+        run()
+    assert counter.report.by_phase["forward"].flops == 2 * PRODUCT
+    run()
+    assert graphs == 1
