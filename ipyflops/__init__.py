@@ -22,6 +22,7 @@ from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.peak import peak
 from ipyflops.report import Report
 from ipyflops.session import last
+from ipyflops.sweep import Sweep, SweepError, sweep
 from ipyflops.tree import Node
 
 __version__ = "0.1.0.dev0"
@@ -33,12 +34,15 @@ __all__ = [
     "FormulaError",
     "Node",
     "Report",
+    "Sweep",
+    "SweepError",
     "__version__",
     "dry_run",
     "last",
     "load_ipython_extension",
     "peak",
     "register_formula",
+    "sweep",
     "temporary_formula",
     "unload_ipython_extension",
 ]

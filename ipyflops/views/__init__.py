@@ -50,7 +50,7 @@ def mime_bundle(
     if view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; choose one of {', '.join(VIEWS)}")
     bundle: dict[str, Any] = {
-        "text/plain": to_text(report, by=by, depth=depth, per=per, color=_in_colour())
+        "text/plain": to_text(report, by=by, depth=depth, per=per, color=in_colour())
     }
     if view != "text":
         from ipyflops.views.html import to_html
@@ -88,13 +88,13 @@ def difference_mime_bundle(difference: Difference) -> dict[str, str]:
     from ipyflops.views.changes_text import difference_to_text
 
     return {
-        "text/plain": difference_to_text(difference, color=_in_colour()),
+        "text/plain": difference_to_text(difference, color=in_colour()),
         "text/html": difference_to_html(difference),
     }
 
 
-def _in_colour() -> bool:
-    """Whether what is printed goes to a terminal that has colours, and they are wanted."""
+def in_colour() -> bool:
+    """Say whether what is printed goes to a terminal that has colours, and they are wanted."""
     return (
         sys.stdout.isatty()
         and not os.environ.get("NO_COLOR")

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from ipyflops.views.changes import ChangeRow, changes, difference_headline
 from ipyflops.views.text import chosen_width, headline_lines
-from ipyflops.views.text_table import Column, Fitted, Flexible, cells, cut, rendered, table
+from ipyflops.views.text_table import Column, Flexible, cells, named, rendered, table
 from ipyflops.views.text_tree import guides
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from ipyflops.difference import Difference
 
 ROWS = 40
@@ -73,7 +71,10 @@ def _columns(rows: Sequence[ChangeRow], largest: int, length: int) -> list[Colum
     columns: list[Column | Flexible] = [
         Flexible(
             "module",
-            [_module(row, guide) for row, guide in guided],
+            [
+                named(_name(row), row.type, guide, row.kind in ("own", "more"))
+                for row, guide in guided
+            ],
             [cells(f"{guide}{_name(row)} {row.type}") for row, guide in guided],
             LEAST_WIDTH,
         ),
@@ -119,23 +120,3 @@ def _legend(rows: Sequence[ChangeRow]) -> str:
 
 def _name(row: ChangeRow) -> str:
     return f"{row.name} ×{row.repeats:,}" if row.repeats > 1 else row.name
-
-
-def _module(row: ChangeRow, guide: str) -> Fitted:
-    """Guide, name, how many are folded, and as much of the type as there is room for."""
-
-    def fitted(width: int) -> Text:
-        from rich.text import Text
-
-        name = _name(row)
-        deepest = max(width // 2, width - cells(name))
-        prefix = guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
-        name = cut(name, max(width - len(prefix), 1))
-        style = "italic" if row.kind in ("own", "more") else "bold"
-        text = Text.assemble((prefix, "dim"), (name, style))
-        room = width - text.cell_len - 1
-        if row.type and room >= 3:
-            text.append(f" {cut(row.type, room)}", "cyan")
-        return text
-
-    return fitted

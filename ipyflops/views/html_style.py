@@ -64,11 +64,14 @@ _STYLE = """
 & i.f-recompute { background: #009e73; }
 & i.f-optimizer { background: #cc79a7; }
 & .f-key { display: inline-block; width: .75em; height: .75em; background: #0072b2; }
+& .f-quadratic { color: color-mix(in srgb, var(--warning) 60%, var(--ink)); font-weight: 600; }
+& .f-fast { color: var(--error); font-weight: 600; }
 & i.f-kept { background: #8b959f; }
 & i.f-more { background: #d55e00; }
 & i.f-less { background: repeating-linear-gradient(135deg, #009e73 0 2px, transparent 2px 4px); }
 & .f-heat i { background: #d55e00; }
-& table { border-collapse: collapse; margin: 0; font-size: inherit; table-layout: auto; }
+& table { border-collapse: collapse; margin: 0; font-size: inherit; table-layout: auto;
+  color: inherit; }
 & th, & td { padding: .05em .45em; border: 0; text-align: right; white-space: nowrap;
   line-height: 1.5; background: none; color: inherit; vertical-align: middle; max-width: none; }
 & th { color: var(--dim); font-weight: normal; border-bottom: 1px solid var(--line); }

@@ -173,6 +173,24 @@ def cut_left(text: str, width: int) -> str:
     return f"…{kept}"
 
 
+def named(name: str, type_name: str, guide: str, remark: bool) -> Fitted:
+    """Guide, name, and as much of the type as there is room for; `remark` where it is no name."""
+
+    def fitted(width: int) -> Text:
+        from rich.text import Text
+
+        deepest = max(width // 2, width - cells(name))
+        prefix = guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
+        short = cut(name, max(width - len(prefix), 1))
+        text = Text.assemble((prefix, "dim"), (short, "italic" if remark else "bold"))
+        room = width - text.cell_len - 1
+        if type_name and room >= 3:
+            text.append(f" {cut(type_name, room)}", "cyan")
+        return text
+
+    return fitted
+
+
 def rendered(parts: Sequence[RenderableType], width: int, color: bool) -> str:
     """Print with rich into a string."""
     from io import StringIO

@@ -1,0 +1,490 @@
+"""What if: the same code counted for a grid of sizes, on fake tensors."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+from ipyflops import conventions
+from ipyflops.growth import Growth, Variable, fit
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import pandas
+
+    from ipyflops.report import Report
+    from ipyflops.tree import Node
+
+MOST_POINTS = 10_000
+#: What can be fitted: whole numbers that do not depend on how busy the machine was.
+METRICS = {"flops": "FLOPs", "macs": "MACs", "int_ops": "integer ops", "bytes": "bytes"}
+
+
+class SweepError(RuntimeError):
+    """A point of the grid could not be counted; the message says which, and its cause is kept."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the grid and what was counted there.
+
+    Attributes
+    ----------
+    values : tuple of int
+        One for each variable, in their order.
+    report : Report
+    """
+
+    values: tuple[int, ...]
+    report: Report
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The tree can be built again, and one that is deep cannot be pickled.
+        return {"values": self.values, "report": self.report}
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes of the report's tree by their paths; the root's path is empty."""
+        return {node.path: node for node in self.report.walk()}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Counts over a grid of sizes, as plain data; `sweep` makes one.
+
+    Attributes
+    ----------
+    variables : tuple of Variable
+        Names and values, in rising order.
+    points : tuple of Point
+        All points of the grid, the last variable changing fastest.
+    checks : tuple of Point
+        Points off the grid that were counted only to tell how the counts grow.
+    notes : tuple of str
+        What a reader has to know.
+    """
+
+    variables: tuple[Variable, ...]
+    points: tuple[Point, ...]
+    checks: tuple[Point, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be computed again.
+        names = ("variables", "points", "checks", "notes")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def convention(self) -> conventions.Convention:
+        """Under which FLOPs are read."""
+        return self.points[0].report.convention
+
+    def under(self, convention: str) -> Sweep:
+        """Give the same counts under another convention.
+
+        Raises
+        ------
+        ValueError
+            If there is no such convention.
+        """
+        return replace(
+            self,
+            points=tuple(_under(point, convention) for point in self.points),
+            checks=tuple(_under(point, convention) for point in self.checks),
+        )
+
+    def report(self, **values: int) -> Report:
+        """Give the report of one point of the grid.
+
+        Parameters
+        ----------
+        **values : int
+            A value for each variable; those with one value only may be left out.
+
+        Raises
+        ------
+        KeyError
+            If the grid has no such point.
+        """
+        wanted = []
+        for variable in self.variables:
+            only = variable.values[0] if len(variable.values) == 1 else None
+            value = values.pop(variable.name, only)
+            if value not in variable.values:
+                raise KeyError(f"{variable.name} is one of {_listed(variable.values)}, not {value}")
+            wanted.append(value)
+        if values:
+            raise KeyError(
+                f"there is no variable {next(iter(values))!r}; there are "
+                f"{', '.join(variable.name for variable in self.variables)}"
+            )
+        return next(point.report for point in self.points if point.values == tuple(wanted))
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all nodes of any point, in the order of the tree; the root's is empty."""
+        largest_first = sorted(self.points, key=lambda point: -point.report.flops)
+        return tuple(dict.fromkeys(path for point in largest_first for path in point.nodes))
+
+    def counts(self, path: str = "", metric: str = "flops", *, own: bool = False) -> list[int]:
+        """Give what was counted at each point, in the order of `points`.
+
+        Parameters
+        ----------
+        path : str
+            Of a node, as for `Report.find`; the whole run where it is left out. A node that is
+            missing at a point counts zero there.
+        metric : {"flops", "macs", "int_ops", "bytes"}
+        own : bool
+            Whether to leave out what ran in the node's children.
+
+        Raises
+        ------
+        KeyError
+            If no point has such a node.
+        ValueError
+            If there is no such metric.
+        """
+        _check_metric(metric)
+        return _counts(self.points, [self.resolve(path)], metric, own)
+
+    def growth(self, path: str = "", metric: str = "flops", *, own: bool = False) -> Growth:
+        """Give how a count grows with the variables: the polynomial, and the name of the growth.
+
+        Parameters
+        ----------
+        path, metric, own
+            As for `counts`.
+
+        Returns
+        -------
+        Growth
+            Its `name` is as ``linear in batch, quadratic in tokens``, its `expression` the exact
+            polynomial; `Growth.at` foretells other sizes.
+
+        Raises
+        ------
+        KeyError, ValueError
+            As `counts`.
+        """
+        _check_metric(metric)
+        _, growth = growth_of(self, [self.resolve(path)], metric, own=own)
+        return growth
+
+    def resolve(self, path: str) -> str:
+        """Give the whole path of a node, which may be given without the outermost module's name.
+
+        Raises
+        ------
+        KeyError
+            If no point has such a node.
+        """
+        if path in self.paths:
+            return path
+        # As Report.find: below the only outermost module that has it.
+        inside = [one for one in self.paths if one.partition(".")[2] == path]
+        if len(inside) == 1:
+            return inside[0]
+        largest = max(self.points, key=lambda point: point.report.flops)
+        return largest.report.find(path).path
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Give a tidy pandas data frame, one row for each point and node of the tree.
+
+        Its columns are the variables, ``path``, ``type`` and ``kind`` of the node (the root, which
+        is the whole run, has an empty path), ``calls`` of operators, ``flops``, ``macs``,
+        ``int_ops``, ``bytes`` and ``intensity`` (FLOPs per byte). A node includes what is inside.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the message says how to install it.
+        """
+        from ipyflops.views.sweep_table import to_frame
+
+        return to_frame(self)
+
+    def to_markdown(self, *, depth: int = 1, metric: str = "flops") -> str:
+        """Give a table in Markdown: the growth of each module.
+
+        Parameters
+        ----------
+        depth : int
+            How many levels are shown inside the whole.
+        metric : {"flops", "macs", "int_ops", "bytes"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric, or the depth is less than 1.
+        """
+        from ipyflops.views.markdown import markdown
+        from ipyflops.views.sweep_table import growth_table
+
+        return markdown(growth_table(self, depth=depth, metric=metric))
+
+    def plot(
+        self,
+        variable: str | None = None,
+        ax: matplotlib.axes.Axes | None = None,
+        *,
+        metric: str = "flops",
+        node: str = "",
+        lines: str | None = None,
+    ) -> matplotlib.axes.Axes:
+        """Draw a count against a variable, on logarithmic axes where the values span decades.
+
+        Parameters
+        ----------
+        variable : str, optional
+            What the horizontal axis shows; the variable with the most values where it is left out.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure that pyplot does not know is made where it is left out.
+        metric : {"flops", "macs", "int_ops", "bytes", "intensity"}
+            ``intensity`` is FLOPs per byte.
+        node : str
+            Path of a node; the whole run where it is left out.
+        lines : str, optional
+            ``modules`` for a line for each module inside the node, or the name of another variable
+            for a line for each of its values. Where it is left out, that of the other variables
+            with the most values, or else modules. The variables that are not shown have their
+            largest value.
+
+        Raises
+        ------
+        KeyError
+            If there is no such node.
+        ValueError
+            If there is no such variable or metric.
+        """
+        from ipyflops.views.sweep_chart import plot
+
+        return plot(self, variable, ax, metric=metric, node=node, lines=lines)
+
+    def __str__(self) -> str:
+        from ipyflops.views.sweep_text import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        shape = " × ".join(f"{len(variable.values)} {variable.name}" for variable in self.variables)
+        return f"<Sweep of {shape}: {self.growth()}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from ipyflops.views.sweep_html import mime_bundle
+
+        return mime_bundle(self)
+
+
+def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Sweep:
+    """Count a call over a grid of sizes, on fake tensors: nothing is computed, and any size fits.
+
+    Every combination of the values is one call ``function(name=value, …)``, counted as
+    `ipyflops.dry_run` does, so it has to make its own inputs from the sizes. Where the given values
+    are too few to tell how a count grows, one further value of a variable is counted, between the
+    given ones if there is room, only to check the growth.
+
+    Parameters
+    ----------
+    function : callable
+        Called with each of the variables by name.
+    **variables : iterable of int
+        The values of each variable; order and repetitions do not matter.
+
+    Returns
+    -------
+    Sweep
+        With a frame, a plot, and the growth of every module by name.
+
+    Raises
+    ------
+    TypeError
+        If the function is none, does not take the variables by name, or a value is no whole number.
+    ValueError
+        If there is no variable, one has no values, none has two, or there are too many points.
+    SweepError
+        If the function fails at a point; the message names the point, and the error is its cause.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(512, 2048)
+    >>> run = sweep(lambda batch: layer(torch.randn(batch, 512)), batch=[1, 2, 4, 8])
+    >>> run.growth().name, run.growth().expression
+    ('linear in batch', '2,097,152·batch')
+    """
+    if not callable(function):
+        raise TypeError(f"a sweep calls a function, not {type(function).__name__} {function!r:.80}")
+    grid = _grid(variables)
+    _check_accepts(function, [variable.name for variable in grid])
+    counter = _Counter(function, grid, sys._getframe(1))
+    every = itertools.product(*(variable.values for variable in grid))
+    points = tuple(counter.at(values, first=not place) for place, values in enumerate(every))
+    notes = dict.fromkeys(note for point in points for note in point.report.notes)
+    counted = Sweep(grid, points, notes=tuple(notes))
+    checks, failed = _checks(counter, counted)
+    return replace(counted, checks=checks, notes=(*failed, *counted.notes))
+
+
+def _grid(variables: Mapping[str, Iterable[int]]) -> tuple[Variable, ...]:
+    if not variables:
+        raise ValueError("a sweep needs a variable, as sweep(function, batch=[1, 2, 4])")
+    grid = tuple(Variable(name, _values(name, values)) for name, values in variables.items())
+    if all(len(variable.values) == 1 for variable in grid):
+        raise ValueError(
+            "a sweep needs a variable with two values or more; "
+            "ipyflops.dry_run(function, …) counts a single call"
+        )
+    points = math.prod(len(variable.values) for variable in grid)
+    if points > MOST_POINTS:
+        raise ValueError(f"the grid has {points:,} points; at most {MOST_POINTS:,} are counted")
+    return grid
+
+
+def _values(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"the values of {name} are a list, as {name}=[1, 2, 4], not {values!r:.80}")
+    found = set()
+    for value in values:
+        try:
+            found.add(index(value))
+        except TypeError:
+            raise TypeError(
+                f"the values of {name} are whole numbers, and {value!r:.80} is none"
+            ) from None
+        if isinstance(value, bool):
+            raise TypeError(f"the values of {name} are whole numbers, and {value} is none")
+    if not found:
+        raise ValueError(f"{name} has no values")
+    return tuple(sorted(found))
+
+
+def _check_accepts(function: Callable[..., object], names: Sequence[str]) -> None:
+    """Fail before anything is counted if the function cannot be called with these names."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # What is written in C may not tell.
+        return
+    try:
+        signature.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        called = ", ".join(f"{one}=…" for one in names)
+        raise TypeError(
+            f"{name}{signature} cannot be called as {name}({called}): {error}"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Counts calls of one function."""
+
+    function: Callable[..., object]
+    grid: Sequence[Variable]
+    caller: types.FrameType
+
+    def at(self, values: Sequence[int], *, first: bool = False) -> Point:
+        """Count one point; what every call has in common is looked at the first time only."""
+        from ipyflops.fake import counted_dry
+
+        sizes = {variable.name: value for variable, value in zip(self.grid, values, strict=True)}
+        try:
+            report = counted_dry(self.function, (), sizes, self.caller, look_for_held=first)
+        except Exception as error:
+            at = ", ".join(f"{name}={value}" for name, value in sizes.items())
+            raise SweepError(f"at {at}: {type(error).__name__}: {error}") from error
+        return Point(tuple(values), report)
+
+
+# --- further points, to tell how counts grow -----------------------------------------------------
+
+
+def _checks(counter: _Counter, counted: Sweep) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """Count one more value of each variable of which the given ones are too few; say what failed.
+
+    The other variables have their largest values: the smallest of all are often special.
+    """
+    checks = []
+    failed = []
+    for place, variable in enumerate(counted.variables):
+        if len(variable.values) < 2 or not _is_open(counted, place):
+            continue
+        values = [one.values[-1] for one in counted.variables]
+        values[place] = _further(variable.values)
+        try:
+            checks.append(counter.at(values))
+        except SweepError as error:
+            failed.append(f"the growth with {variable.name} could not be checked {error}")
+    return tuple(checks), tuple(failed)
+
+
+def _is_open(counted: Sweep, place: int) -> bool:
+    """Whether there is a node whose growth with a variable the points do not tell."""
+    seen = set()
+    for path in counted.paths:
+        for metric in METRICS:
+            counts = tuple(_counts(counted.points, [path], metric, own=False))
+            if counts in seen:
+                continue
+            seen.add(counts)
+            known = fit(counted.variables, counts).by_variable[place].known
+            if known in ("undetermined", "irregular"):
+                return True
+    return False
+
+
+def _further(values: Sequence[int]) -> int:
+    """A value that is not among these, but a multiple of what they are all multiples of.
+
+    Between the two largest, or else the two next to them, and so on; beyond the largest where
+    there is no room.
+    """
+    step = math.gcd(*values) or 1
+    for low, high in zip(values[-2::-1], values[:0:-1], strict=True):
+        if (high - low) // step > 1:
+            return low + (high - low) // step // 2 * step
+    return values[-1] + step
+
+
+# --- counts --------------------------------------------------------------------------------------
+
+
+def growth_of(
+    counted: Sweep, paths: Sequence[str], metric: str, *, own: bool = False
+) -> tuple[list[int], Growth]:
+    """Give the counts of several nodes together at each point, and how they grow."""
+    counts = _counts(counted.points, paths, metric, own)
+    further = _counts(counted.checks, paths, metric, own)
+    checks = [(point.values, n) for point, n in zip(counted.checks, further, strict=True)]
+    return counts, fit(counted.variables, counts, checks, METRICS[metric])
+
+
+def _counts(points: Sequence[Point], paths: Sequence[str], metric: str, own: bool) -> list[int]:
+    counts = []
+    for point in points:
+        nodes = [point.nodes[path] for path in paths if path in point.nodes]
+        totals = [node.own if own else node.totals for node in nodes]
+        counts.append(sum(getattr(one, metric) for one in totals))
+    return counts
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
+
+
+def _under(point: Point, convention: str) -> Point:
+    return Point(point.values, point.report.under(convention))
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
