@@ -220,7 +220,7 @@ class FlopCounter(TorchDispatchMode):
         )
 
     def keep_errors(self) -> list[FormulaError]:
-        """Give the list of what users' formulas fail with, and do not raise it where the block ends."""
+        """List what formulas of users fail with, and do not raise it where the block ends."""
         self._raises = False
         return self._recorder.errors
 
