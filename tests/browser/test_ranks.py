@@ -1,0 +1,82 @@
+"""The list of ranks in the widget, in a real JupyterLab."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.looking import chart, rows
+from tests.browser.networks import BY_HAND
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.jupyter import Session
+
+RANKS = """\
+from ipyflops.ranks import Rank, merged
+
+def of_rank(number):
+    builder = Builder()
+    line = builder.line(1, "y = model(x)")
+    model = builder.scope(0, "model", "Model", parameters=8)
+    layer = builder.scope(model, f"stage{number}", "Linear", parameters=8)
+    cost = Cost.of(contraction="2·n", n=1000 * (1 + number))
+    builder.run(layer, "aten::mm", cost, microseconds=10 + number, moved=64, line=line)
+    return builder.report()
+
+lost = Rank(2, None, "no report within <b>5</b> s")
+everything = merged([Rank(0, of_rank(0), place="a:1"), Rank(1, of_rank(1), place="a:2"), lost])
+"""
+
+
+@pytest.fixture
+def ranks(workbench: Session) -> Locator:
+    return workbench.again([BY_HAND + RANKS, "view = FlopsView(everything); view"])
+
+
+def shown(widget: Locator) -> str:
+    return widget.locator('.fw-rank[aria-checked="true"] .fw-rank-name').inner_text()
+
+
+def test_a_rank_is_chosen_with_mouse_and_keyboard(ranks: Locator) -> None:
+    assert shown(ranks) == "all 3 ranks"
+    assert rows(ranks) == ["model", "stage0", "stage1"]
+    assert "6.00 kFLOPs" in ranks.locator(".fw-figures").inner_text()
+
+    ranks.get_by_role("radio", name="rank 1").click()
+    ranks.locator('.fw-rank[aria-checked="true"]', has_text="rank 1").wait_for()
+    assert rows(ranks) == ["model", "stage1"]
+    assert "4.00 kFLOPs" in ranks.locator(".fw-figures").inner_text()
+    assert "image/svg" in chart(ranks)
+
+    # The arrows go round, past the rank that is lost; the focus stays in the list.
+    page = ranks.page
+    ranks.locator('.fw-rank[aria-checked="true"]').focus()
+    page.keyboard.press("ArrowDown")
+    ranks.locator('.fw-rank[aria-checked="true"]', has_text="all 3 ranks").wait_for()
+    page.keyboard.press("ArrowDown")
+    ranks.locator('.fw-rank[aria-checked="true"]', has_text="rank 0").wait_for()
+    assert rows(ranks) == ["model", "stage0"]
+
+
+def test_a_lost_rank_says_so_and_cannot_be_chosen(ranks: Locator) -> None:
+    lost = ranks.get_by_role("radio", name="rank 2")
+    assert "no report within <b>5</b> s" in lost.inner_text()
+    assert lost.get_attribute("aria-disabled") == "true"
+    lost.click(force=True)
+    assert shown(ranks) == "all 3 ranks"
+    assert "incomplete: rank 2" in ranks.locator(".fw-error").inner_text()
+
+
+def test_the_list_follows_the_convention_and_python(workbench: Session, ranks: Locator) -> None:
+    first = ranks.get_by_role("radio", name="rank 0")
+    assert "2.00 kFLOPs" in first.inner_text()
+    workbench.page.evaluate(
+        "code => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        ".requestExecute({ code })",
+        "view.rank = 0",
+    )
+    ranks.locator('.fw-rank[aria-checked="true"]', has_text="rank 0").wait_for()
+    assert rows(ranks) == ["model", "stage0"]
