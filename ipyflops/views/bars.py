@@ -34,14 +34,17 @@ COLORS: dict[Phase, str] = {
     "optimizer": "#cc79a7",
 }
 LABEL_LENGTH = 34
+#: The bar of those that did not fit is at most so many times as long as the longest other.
+MOST_OF_BUNDLE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar and what it is made of."""
+    """A bar and what it is made of; whether it stands for many that did not fit."""
 
     label: str
     phases: Mapping[Phase, Totals]
+    bundle: bool = False
 
     def length(self, metric: str) -> float:
         """Its length in the metric's unit."""
@@ -183,25 +186,48 @@ def _most(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
     largest = sorted(bars, key=lambda one: -one.length(metric))[: most - 1]
     chosen = {id(one) for one in largest}
     rest = [one for one in bars if id(one) not in chosen]
-    more = Bar(f"{len(rest):,} more", add_phases(one.phases for one in rest))
+    more = Bar(f"{len(rest):,} more", add_phases(one.phases for one in rest), bundle=True)
     return [*(one for one in bars if id(one) in chosen), more]
+
+
+def _shown_parts(bars: Sequence[Bar], metric: str) -> list[float]:
+    """How much of each bar's length is drawn.
+
+    One that stands for a thousand others must not make those beside it too short to be seen.
+    """
+    alone = max((one.length(metric) for one in bars if not one.bundle), default=0)
+    most = MOST_OF_BUNDLE * alone
+    return [
+        most / one.length(metric) if one.bundle and 0 < most < one.length(metric) else 1.0
+        for one in bars
+    ]
 
 
 def _draw(ax: Axes, bars: Sequence[Bar], metric: str, whole: float) -> None:
     lengths = [one.length(metric) for one in bars]
-    largest = max(lengths, default=0)
+    shown = _shown_parts(bars, metric)
+    largest = max((length * part for length, part in zip(lengths, shown, strict=True)), default=0)
     divisor, prefix = unit_of_seconds(largest) if metric == "seconds" else unit(largest)
     positions = range(len(bars))
     starts = [0.0] * len(bars)
     phases = [phase for phase in PHASES if any(phase in one.phases for one in bars)]
     for phase in phases:
         widths = [
-            getattr(one.phases[phase], metric) / divisor if phase in one.phases else 0.0
-            for one in bars
+            part * getattr(one.phases[phase], metric) / divisor if phase in one.phases else 0.0
+            for one, part in zip(bars, shown, strict=True)
         ]
-        ax.barh(positions, widths, left=starts, color=COLORS[phase], label=phase, height=0.7)
+        drawn = ax.barh(
+            positions, widths, left=starts, color=COLORS[phase], label=phase, height=0.7
+        )
+        for patch, part in zip(drawn, shown, strict=True):
+            if part < 1:
+                patch.set(hatch="////", alpha=0.6, edgecolor="white", linewidth=0)
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
-    ax.set_yticks(positions, labels=[one.label for one in bars], parse_math=False)
+    labels = [
+        one.label if part == 1 else f"{one.label} (bar cut)"
+        for one, part in zip(bars, shown, strict=True)
+    ]
+    ax.set_yticks(positions, labels=labels, parse_math=False)
     ax.set_ylim(len(bars) - 0.4, -0.6)
     # Room on the right for the numbers at the ends of the bars.
     ax.set_xlim(0, 1.3 * max(starts, default=0) or 1)

@@ -73,6 +73,12 @@ class Server:
         return name
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Variables under which the package and the notebooks' networks can be imported."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 @contextmanager
 def running_server(folder: Path) -> Iterator[Server]:
     """JupyterLab and Notebook 7, served by one process."""
@@ -85,8 +91,7 @@ def running_server(folder: Path) -> Iterator[Server]:
         name: str(folder / name.lower())
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     }
-    path = os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])
-    environment = {**os.environ, **paths, "PYTHONPATH": path, "MPLCONFIGDIR": str(folder / "mpl")}
+    variables = environment(**paths, MPLCONFIGDIR=str(folder / "mpl"))
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
@@ -102,7 +107,7 @@ def running_server(folder: Path) -> Iterator[Server]:
     quiet = '{"fetchNews": "false", "checkForUpdates": false}'
     (settings / "notification.jupyterlab-settings").write_text(quiet)
     log = (folder / "server.log").open("w")
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=work)
+    process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=work)
     server = Server(f"http://127.0.0.1:{port}", work)
     try:
         _wait_for(server, process, folder / "server.log")
