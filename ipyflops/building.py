@@ -48,6 +48,11 @@ def build_report(
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
     ]
+    if recorder.without_values:
+        notes.append(
+            "values tell what these cost, and there were none, so that it is a typical cost or an "
+            f"upper bound: {', '.join(recorder.without_values)}"
+        )
     notes += first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),

@@ -37,6 +37,11 @@ _SHARED_PACKAGES = frozenset(
         *("weakref", "_weakref", "_io", "io", "contextvars", "_contextvars"),
     )
 )
+#: Likewise in torch: operators, processes, streams, profilers.
+_SHARED_OF_TORCH = (
+    *("torch._library", "torch.library", "torch._ops", "torch._C._distributed", "torch.cuda"),
+    *("torch.distributed.device_mesh", "torch.distributed.distributed_c10d", "torch.profiler"),
+)
 #: Kept by their own attributes, whatever they make of being pickled.
 _BY_ATTRIBUTES = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
 #: Larger NumPy arrays are not copied; the dry run sees them, but cannot write to them.
@@ -296,7 +301,9 @@ def _no_graph(_: Tensor) -> None:
 
 def _is_shared(kind: type) -> bool:
     return any(
-        base.__module__.partition(".")[0] in _SHARED_PACKAGES for base in kind.__mro__ if base
+        base.__module__.partition(".")[0] in _SHARED_PACKAGES
+        or base.__module__.startswith(_SHARED_OF_TORCH)
+        for base in kind.__mro__
     )
 
 

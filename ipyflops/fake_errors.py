@@ -24,6 +24,25 @@ _ASKED = (
     (".numpy() is not supported for tensor subclasses", f"a NumPy array {_VALUE}"),
     ("Cannot access data pointer of Tensor", f"a pointer to the data {_VALUE}"),
     ("to FakeTensor.__format__", f"a number written with a format {_VALUE}"),
+    ("NestedTensorImpl doesn't support sizes", f"a nested tensor {_VALUE}"),
+)
+#: What torch says of what has no fake form, and what to do then.
+_UNSUPPORTED = (
+    (
+        "There was no fake impl registered for",
+        "PyTorch cannot tell what this custom operator gives without running it. Give it a "
+        "function that can, by register_fake",
+    ),
+    (
+        "Creating a new Tensor subclass UninitializedParameter",
+        "a lazy module cannot be built in a dry run. Give it its sizes (nn.Linear(64, 8), not "
+        "nn.LazyLinear(8)), or build it and call it once before",
+    ),
+)
+_DATA = os.path.join(_TORCH, "utils", "data") + os.sep
+_LOADER = (
+    "a DataLoader picks and collates real values, and a dry run has none. Take a batch before, "
+    "as in batch = next(iter(loader)), and give that to the code"
 )
 
 
@@ -70,18 +89,32 @@ def explained(labels: Labels) -> Iterator[None]:
         raise DryRunError(f"{where}: {reason}").with_traceback(error.__traceback__) from None
 
 
+def _all_frames(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
 def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
     """The frames of a traceback that are neither torch's nor ours."""
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith((_TORCH, _OURS)):
-            yield trace
-        trace = trace.tb_next
+    for one in _all_frames(trace):
+        if not one.tb_frame.f_code.co_filename.startswith((_TORCH, _OURS)):
+            yield one
 
 
 def _reason(error: Exception) -> str | None:
     """Why an error is one of the dry run; None if it would come of a real run too."""
     if isinstance(error, DryRunError):
         return str(error)
+    reason = _torch_reason(error)
+    if reason is None:
+        return None
+    files = (one.tb_frame.f_code.co_filename for one in _all_frames(error.__traceback__))
+    return _LOADER if any(file.startswith(_DATA) for file in files) else reason
+
+
+def _torch_reason(error: Exception) -> str | None:
+    """What an error says that torch raised of a fake tensor; None if it says something else."""
     if isinstance(error, fake_tensor.DataDependentOutputException):
         asked = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
         name = _operator(error)
@@ -99,7 +132,9 @@ def _reason(error: Exception) -> str | None:
     if isinstance(error, fake_tensor.UnsupportedFakeTensorException):
         return f"PyTorch has no fake tensors for this ({error}). Count it without --fake"
     text = str(error)
-    return next((f"{reason}. {_INSTEAD}" for sign, reason in _ASKED if sign in text), None)
+    known = [f"{reason}. {_INSTEAD}" for sign, reason in _ASKED if sign in text]
+    known += [reason for sign, reason in _UNSUPPORTED if sign in text]
+    return known[0] if known else None
 
 
 def _operator(error: BaseException) -> str:

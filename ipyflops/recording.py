@@ -18,6 +18,7 @@ from ipyflops import sampling
 from ipyflops.communication import payload
 from ipyflops.cost import FREE, Cost, CostSum
 from ipyflops.formulas import Call, Formula, FormulaError, Unknown, Verdict
+from ipyflops.formulas.layouts import values_missed
 from ipyflops.marks import Location
 from ipyflops.tables import Signature, VerdictName
 
@@ -171,6 +172,8 @@ class Recorder:
     def __init__(self) -> None:
         #: What formulas failed with, by operator.
         self.failures: dict[str, str] = {}
+        #: Operators whose cost was worked out without the values that tell it.
+        self.without_values: dict[str, None] = {}
         #: What formulas of the user's failed with; raised where the block ends.
         self.errors: list[FormulaError] = []
         #: All entries whose calls are alike, and the first of each operator.
@@ -237,14 +240,18 @@ class Recorder:
         )
 
     def _apply(self, formula: Formula, call: Call, location: Location) -> tuple[VerdictName, Cost]:
+        missed = values_missed()
         try:
-            return "formula", formula(call)
+            cost = formula(call)
         except Exception as error:
             # The user's program must not fail because a formula does: not here, half-way.
             if call.operator not in self.failures:
                 self.failures[call.operator] = f"{type(error).__name__}: {error}"
                 self._tell(formula, call.operator, error, location)
             return "unknown", FREE
+        if values_missed() != missed:
+            self.without_values[call.operator] = None
+        return "formula", cost
 
     def _tell(self, formula: Formula, operator: str, error: Exception, location: Location) -> None:
         """Say that a formula failed: the user's own as an error later, one of ours in a warning."""

@@ -42,7 +42,19 @@ def last_size(tensor: Tensor) -> int:
 
 def has_values(tensor: Tensor) -> bool:
     """Whether the elements can be read: not those of a meta, fake or functional tensor."""
-    return not (tensor.is_meta or isinstance(tensor, (FakeTensor, FunctionalTensor)))
+    global _values_missed
+    if tensor.is_meta or isinstance(tensor, (FakeTensor, FunctionalTensor)):
+        _values_missed += 1
+        return False
+    return True
+
+
+def values_missed() -> int:
+    """How often a formula asked for values that are not there, and had to do without."""
+    return _values_missed
+
+
+_values_missed = 0
 
 
 def is_sparse(*tensors: Tensor) -> bool:
