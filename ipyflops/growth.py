@@ -157,7 +157,8 @@ class Growth:
     def expression(self) -> str:
         """The count as a polynomial with exact coefficients, as ``4·batch·tokens² + 7·batch``.
 
-        Empty where the growth is irregular.
+        Empty where the growth is irregular. Where it is not `determined`, other polynomials go
+        through the counts as well.
         """
         return self._written(_exact)
 
@@ -212,8 +213,8 @@ class Growth:
         return text
 
     def __str__(self) -> str:
-        if self.irregular:
-            return self.name
+        if not self.determined:
+            return f"{self.unit}: {self.name}"
         return f"{self.unit} = {self.expression} ({self.name})"
 
 

@@ -53,7 +53,11 @@ class Point:
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The nodes of the report's tree by their paths; the root's path is empty."""
-        return {node.path: node for node in self.report.walk()}
+        found: dict[str, Node] = {}
+        for node in self.report.walk():
+            # A module without a name must not hide the root.
+            found.setdefault(node.path, node)
+        return found
 
 
 @dataclass(frozen=True)

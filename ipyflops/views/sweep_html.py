@@ -9,7 +9,15 @@ from ipyflops.units import scaled
 from ipyflops.views.headline import CONVENTIONS
 from ipyflops.views.html import fragment
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, text
-from ipyflops.views.sweep_rows import SweepRow, growth_text, points_text, remarks, sweep_rows
+from ipyflops.views.sweep_rows import (
+    SweepRow,
+    formula,
+    growth_text,
+    headline,
+    points_text,
+    remarks,
+    sweep_rows,
+)
 from ipyflops.views.visible import visible
 
 if TYPE_CHECKING:
@@ -45,11 +53,10 @@ def to_html(sweep: Sweep, *, depth: int | None = None) -> str:
     str
     """
     growth = sweep.growth()
-    expression = text(visible(growth.expression), 2000) or "irregular"
     convention = text(CONVENTIONS[sweep.convention], TOOLTIP_LENGTH)
     rows = sweep_rows(sweep, most=ROWS, depth=depth)
     parts = [
-        f'<p class="f-headline"><strong>FLOPs = {expression}</strong> &nbsp; '
+        f'<p class="f-headline"><strong>{text(headline(sweep), 2000)}</strong> &nbsp; '
         f'<span class="f-dim" title="{convention}">[{text(sweep.convention)}]</span></p>',
         f"<p>{text(visible(growth.name), 1000)}</p>",
         f'<p class="f-dim">{text(visible(points_text(sweep)), 1000)}</p>',
@@ -85,8 +92,8 @@ def _row(row: SweepRow, places: Sequence[int]) -> str:
         f'<td title="{min(row.counts):,} FLOPs">{scaled(min(row.counts))}</td>',
         f'<td title="{max(row.counts):,} FLOPs">{scaled(max(row.counts))}</td>',
         *(_growth(row.growth.by_variable[place]) for place in places),
-        f'<td{_LEFT} title="{text(visible(row.growth.expression), 1000)}">'
-        f"{text(visible(row.growth.short_expression), 400)}</td>",
+        f'<td{_LEFT} title="{text(formula(row.growth, short=False), 1000)}">'
+        f"{text(formula(row.growth), 400)}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
 

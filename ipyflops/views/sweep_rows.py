@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipyflops.sweep import growth_of
 from ipyflops.views.fold import Branch, Folder
-from ipyflops.views.visible import source_line
+from ipyflops.views.visible import source_line, visible
 
 if TYPE_CHECKING:
     from ipyflops.growth import Growth, VariableGrowth
@@ -122,6 +122,19 @@ class _Tree:
             type_name = code if kind == "code" else branch.type
         repeats = 1 if own else branch.repeats
         return SweepRow(level, kind, name, type_name, branch.path, tuple(counts), growth, repeats)
+
+
+def formula(growth: Growth, *, short: bool = True) -> str:
+    """The polynomial, where it is the only one that fits; safe to print."""
+    if not growth.determined:
+        return ""
+    return visible(growth.short_expression if short else growth.expression)
+
+
+def headline(sweep: Sweep) -> str:
+    """What the whole counts, or that no formula fits; safe to print."""
+    expression = formula(sweep.growth(), short=False)
+    return f"FLOPs = {expression}" if expression else "FLOPs: no one formula fits"
 
 
 def growth_text(one: VariableGrowth) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipyflops.sweep import METRICS
 from ipyflops.views.plain_table import PlainRow, PlainTable, column
-from ipyflops.views.sweep_rows import growth_text, sweep_rows
+from ipyflops.views.sweep_rows import formula, growth_text, sweep_rows
 from ipyflops.views.table import import_pandas
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> Plai
                 (
                     row.full_name,
                     *(growth_text(row.growth.by_variable[place]) for place in varied),
-                    row.growth.short_expression,
+                    formula(row.growth),
                     *counts[2 * index : 2 * index + 2],
                 ),
                 row.level,

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ipyflops.units import scaled
-from ipyflops.views.sweep_rows import SweepRow, growth_text, points_text, remarks, sweep_rows
+from ipyflops.views.sweep_rows import (
+    SweepRow,
+    formula,
+    growth_text,
+    headline,
+    points_text,
+    remarks,
+    sweep_rows,
+)
 from ipyflops.views.text import chosen_width
 from ipyflops.views.text_table import Column, Flexible, cells, named, rendered, table
 from ipyflops.views.text_tree import guides
@@ -46,9 +54,8 @@ def to_text(
     width = chosen_width(width)
     rows = sweep_rows(sweep, most=ROWS, depth=depth)
     growth = sweep.growth()
-    headline = growth.expression or "irregular"
     parts: list[RenderableType] = [
-        Text(f"FLOPs = {visible(headline)}   [{sweep.convention}]", "bold", overflow="fold"),
+        Text(f"{headline(sweep)}   [{sweep.convention}]", "bold", overflow="fold"),
         Text(visible(growth.name), overflow="fold"),
         Text(visible(points_text(sweep)), "dim", overflow="fold"),
         "",
@@ -85,6 +92,6 @@ def _columns(sweep: Sweep, rows: Sequence[SweepRow]) -> list[Column | Flexible]:
                 styles=[_STYLES.get(one.name, "red") for one in grown],
             )
         )
-    formulas = [visible(row.growth.short_expression) for row in rows]
+    formulas = [formula(row.growth) for row in rows]
     columns.append(Column("FLOPs =", formulas, 1, right=False))
     return columns
