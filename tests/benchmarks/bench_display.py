@@ -68,7 +68,8 @@ def measure(server: jupyter.Server, count: int) -> tuple[float, float]:
 def main() -> None:
     lack = jupyter.missing()
     if lack:
-        sys.exit(f"display times need a browser, and {lack}")
+        print(f"skipped: display times need a browser, and {lack}")
+        return
     print(f"{'modules':>8}  {'shown after':>11}  {'slowest frame':>13}")
     with tempfile.TemporaryDirectory() as folder, jupyter.running_server(Path(folder)) as server:
         for count in SIZES:
