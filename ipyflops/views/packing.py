@@ -108,7 +108,7 @@ def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
 def _rows(report: Report) -> dict[str, bytes]:
     phases = {phase: index for index, phase in enumerate(PHASES)}
     rows = report.rows
-    return {
+    packed = {
         "scope": _ints(row.scope for row in rows),
         "line": _ints(row.line for row in rows),
         "phase": bytes(phases[row.phase] for row in rows),
@@ -116,6 +116,9 @@ def _rows(report: Report) -> dict[str, bytes]:
         "calls": _floats(row.calls for row in rows),
         "nanoseconds": _floats(row.nanoseconds for row in rows),
     }
+    if report.replicated_flops:
+        packed["replicated"] = _floats(row.replicated for row in rows)
+    return packed
 
 
 def _signatures(report: Report) -> dict[str, Any]:
@@ -127,6 +130,8 @@ def _signatures(report: Report) -> dict[str, Any]:
         "integer": _floats(signature.cost.integer.value for signature in signatures),
         "bytes": _floats(signature.bytes for signature in signatures),
     }
+    if report.communicated:
+        packed["communicated"] = _floats(signature.communicated for signature in signatures)
     if report.peak is not None:
         rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
         found = (rates[signature.dtype] for signature in signatures)

@@ -36,6 +36,8 @@ COLUMNS = (
     "bytes",
     "intensity",
     "integer",
+    "replicated",
+    "communicated",
 )
 
 

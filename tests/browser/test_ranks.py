@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.looking import chart, rows
+from tests.browser.looking import cell, chart, rows
 from tests.browser.networks import BY_HAND
 
 if TYPE_CHECKING:
@@ -80,3 +80,40 @@ def test_the_list_follows_the_convention_and_python(workbench: Session, ranks: L
     )
     ranks.locator('.fw-rank[aria-checked="true"]', has_text="rank 0").wait_for()
     assert rows(ranks) == ["model", "stage0"]
+
+
+def test_replicated_work_and_communication_have_columns(workbench: Session) -> None:
+    twice = """\
+from dataclasses import replace
+
+def sampled(number):
+    builder = Builder()
+    line = builder.line(1, "y = model(x)")
+    model = builder.scope(0, "model", "Model", parameters=8)
+    norm = builder.scope(model, "norm", "LayerNorm", parameters=8)
+    up = builder.scope(model, "up", "Linear", parameters=8)
+    builder.run(norm, "aten::native_layer_norm", Cost.of(other="n", n=700), line=line)
+    builder.run(up, "aten::mm", Cost.of(contraction="2·n", n=1000), line=line)
+    builder.run(up, "c10d::allreduce_", Cost.of(), line=line, verdict="free")
+    report = builder.report()
+    rows = [replace(row, sample=(5, 6 + number, 0)[at]) for at, row in enumerate(report.rows)]
+    sent = [replace(one, communicated=2000 * ("c10d" in one.operator)) for one in report.signatures]
+    return replace(report, rows=tuple(rows), signatures=tuple(sent))
+
+both = merged([Rank(0, sampled(0)), Rank(1, sampled(1))])
+"""
+    widget = workbench.again([BY_HAND + RANKS + twice, "FlopsView(both)"])
+    assert cell(widget, "norm", "FLOPs") == "1.40 k"
+    assert cell(widget, "norm", "replicated") == "50.0 %"
+    assert cell(widget, "up", "replicated") == ""
+    assert cell(widget, "model", "replicated") == "13.0 %"
+    widget.get_by_role("button", name="Choose the columns").click()
+    widget.get_by_label("communicated").check()
+    assert cell(widget, "up", "communicated") == "4.00 kB"
+    assert cell(widget, "norm", "communicated") == ""
+    # Of one rank nothing is replicated.
+    widget.get_by_role("radio", name="rank 1").click()
+    widget.locator('.fw-rank[aria-checked="true"]', has_text="rank 1").wait_for()
+    assert cell(widget, "norm", "FLOPs") == "700"
+    titles = widget.locator(".fw-head .fw-title").all_inner_texts()
+    assert "replicated" not in titles

@@ -83,6 +83,22 @@ export const COLUMNS = {
     text: (f) => blank(percent(f.utilization), f.utilization),
     full: (f) => `${percent(f.utilization)} of the measured peak`,
   },
+  replicated: {
+    title: "replicated",
+    tip: "Share of its FLOPs that another rank had computed already, on the same values",
+    width: 84,
+    value: (f) => f.replicated,
+    text: (f) => blank(percent(f.replicated / f.flops), f.replicated),
+    full: (f) => `${exact(f.replicated)} FLOPs that another rank had computed already`,
+  },
+  communicated: {
+    title: "communicated",
+    tip: "Payload of the collectives: what a rank hands in or gets, whichever is more",
+    width: 104,
+    value: (f) => f.communicated,
+    text: (f) => blank(scaled(f.communicated, "B"), f.communicated),
+    full: (f) => `${exact(f.communicated)} bytes communicated`,
+  },
   bytes: {
     title: "bytes",
     tip: "Bytes of the tensors read and written, once each for every operator call",
@@ -116,27 +132,29 @@ export const TABLES = {
     title: "module",
     columns: [
       "flops", "share", "macs", "calls", "parameters", "seconds", "rate", "utilization", "bytes", "intensity", "integer",
+      "replicated", "communicated",
     ],
-    importance: ["flops", "share", "seconds", "calls", "utilization", "parameters", "rate", "macs", "intensity"],
+    importance: ["flops", "share", "replicated", "seconds", "calls", "communicated", "utilization", "parameters", "rate", "macs", "intensity"],
   },
   operators: {
     title: "operator",
-    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity"],
+    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity", "replicated", "communicated"],
     importance: ["flops", "share", "operators", "seconds", "utilization", "rate", "macs", "intensity", "integer"],
   },
   lines: {
     title: "line",
-    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity"],
+    columns: ["flops", "share", "macs", "integer", "operators", "seconds", "rate", "utilization", "bytes", "intensity", "replicated", "communicated"],
     importance: ["flops", "share", "seconds", "operators", "utilization", "rate"],
   },
 };
 
 /** A column is offered only where it says something. */
 export function offered(columns, run) {
-  const measures = { macs: "macs", integer: "integer", seconds: "nanoseconds", rate: "nanoseconds", utilization: "nanoseconds" };
+  const measures = { macs: "macs", integer: "integer", seconds: "nanoseconds", rate: "nanoseconds", utilization: "nanoseconds", communicated: "communicated" };
   return columns.filter((name) => {
     if (name === "parameters") return run.parameters.some((count) => count > 0);
     if (name === "utilization" && !run.hasPeak) return false;
+    if (name === "replicated") return run.hasReplicated;
     return !(name in measures) || run.whole(measures[name]) > 0;
   });
 }

@@ -1,6 +1,6 @@
 // What the three tables share: rows, and the figures of a row.
 
-import { peakTime } from "./run.js";
+import { peakTime, replicated } from "./run.js";
 
 /** A row that a table may show; `source` is the list or tree that it belongs to. */
 export class Row {
@@ -46,6 +46,8 @@ export class Row {
         bytes,
         seconds,
         operators: this.sum("operators"),
+        communicated: this.sum("communicated"),
+        replicated: this.source.run.hasReplicated ? this.sum(replicated(convention)) : 0,
         calls: this.calls,
         parameters: this.parameters,
         rate: seconds ? flops / seconds : 0,

@@ -38,6 +38,13 @@ function grouped(groups, count) {
   return { start, order };
 }
 
+const REPLICATED = "replicated ";
+
+/** The measure of the FLOPs that another rank had computed already. */
+export function replicated(convention) {
+  return REPLICATED + convention;
+}
+
 /** The measure of the time that FLOPs would take at the peak. */
 export function peakTime(convention) {
   return `peak ${convention}`;
@@ -71,6 +78,9 @@ export class Run {
     for (const name of [...CONVENTIONS, "macs", "integer", "bytes"]) {
       this.cost[name] = column(Float64Array, signatures[name] ?? signatures.standard);
     }
+    this.cost.communicated = signatures.communicated
+      ? column(Float64Array, signatures.communicated)
+      : new Float64Array(this.cost.standard.length);
     this.summed = column(Uint8Array, signatures.summed);
     this.peakRate = column(Float64Array, signatures.peak); // FLOPS, 0 where no peak is known
     this.hasPeak = this.peakRate.some((rate) => rate > 0);
@@ -92,6 +102,9 @@ export class Run {
     this.rowLine = new Int32Array(this.rowCalls.length).fill(-1);
     this.rowLine.set(column(Int32Array, rows.line));
     this.rowCount = column(Int32Array, rows.scope).length; // without those of the methods
+    this.rowReplicated = new Float64Array(this.rowCalls.length);
+    this.rowReplicated.set(column(Float64Array, rows.replicated));
+    this.hasReplicated = Boolean(rows.replicated);
     this.methodNumbers = methods.map((one) => column(Int32Array, one.number));
 
     this._children = grouped(this.parent, this.size);
@@ -194,24 +207,32 @@ export class Run {
 
   // --- sums ---------------------------------------------------------------------------------
 
+  /** What is multiplied for each row: a column of the rows, and one of the signatures. */
+  _factors(measure) {
+    return measure.startsWith(REPLICATED)
+      ? [this.rowReplicated, this.cost[measure.slice(REPLICATED.length)]]
+      : [this.rowCalls, this.cost[measure]];
+  }
+
   /** The number of a row of the report's table. */
   amount(row, measure) {
     if (measure === "nanoseconds") return this.rowNanoseconds[row];
     if (measure === "operators") return this.rowCalls[row];
     const signature = this.rowSignature[row];
-    const times = this.summed[signature] ? 1 : this.rowCalls[row];
-    return this.cost[measure][signature] * times;
+    const [calls, cost] = this._factors(measure);
+    const times = this.summed[signature] ? Math.sign(calls[row]) : calls[row];
+    return cost[signature] * times;
   }
 
   /** The numbers of all rows of the report's table. */
   _amounts(measure) {
     if (measure === "nanoseconds") return this.rowNanoseconds;
     if (measure === "operators") return this.rowCalls;
-    const cost = this.cost[measure];
-    const amounts = new Float64Array(this.rowCalls.length);
+    const [calls, cost] = this._factors(measure);
+    const amounts = new Float64Array(calls.length);
     for (let row = 0; row < amounts.length; row++) {
       const signature = this.rowSignature[row];
-      amounts[row] = this.summed[signature] ? cost[signature] : cost[signature] * this.rowCalls[row];
+      amounts[row] = cost[signature] * (this.summed[signature] ? Math.sign(calls[row]) : calls[row]);
     }
     return amounts;
   }
