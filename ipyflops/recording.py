@@ -17,8 +17,9 @@ from torch.nn import Parameter
 from ipyflops import sampling
 from ipyflops.communication import payload
 from ipyflops.cost import FREE, Cost, CostSum
-from ipyflops.formulas import Call, Formula, FormulaError, Unknown, Verdict
+from ipyflops.formulas import Call, Formula, FormulaError, NoFormulaError, Unknown, Verdict
 from ipyflops.formulas.layouts import values_missed
+from ipyflops.formulas.registry import registered
 from ipyflops.marks import Location
 from ipyflops.tables import Signature, VerdictName
 
@@ -200,7 +201,7 @@ class Recorder:
             return entry
         signature = self._signature(call, verdict, location)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
-        sum_key = (id(call.func), signature.verdict, signature.dtype)
+        sum_key = (signature.operator, signature.verdict, signature.dtype)
         summed = entries.get(sum_key)
         if summed is None:
             summed = Entry(signature, CallSums(), sampled=_sampled(signature))
@@ -243,6 +244,8 @@ class Recorder:
         missed = values_missed()
         try:
             cost = formula(call)
+        except NoFormulaError:
+            return "unknown", FREE
         except Exception as error:
             # The user's program must not fail because a formula does: not here, half-way.
             if call.operator not in self.failures:
@@ -255,7 +258,7 @@ class Recorder:
 
     def _tell(self, formula: Formula, operator: str, error: Exception, location: Location) -> None:
         """Say that a formula failed: the user's own as an error later, one of ours in a warning."""
-        if formula.is_ours:
+        if formula.is_ours and registered(operator) is None:
             filename, number = location.line or (__file__, 0)
             reason = self.failures[operator]
             message = (

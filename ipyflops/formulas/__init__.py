@@ -49,6 +49,7 @@ from ipyflops.formulas import (
     tensor_lists,
     transformer_fastpath,
     trilinear,
+    triton_kernels,
     varlen_attention,
     vector_norms,
 )
@@ -58,6 +59,7 @@ from ipyflops.formulas.registry import (
     Formula,
     FormulaError,
     Free,
+    NoFormulaError,
     Unknown,
     Verdict,
     lookup,
@@ -71,6 +73,7 @@ __all__ = [
     "Formula",
     "FormulaError",
     "Free",
+    "NoFormulaError",
     "Unknown",
     "Verdict",
     "lookup",

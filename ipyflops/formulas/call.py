@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from ipyflops.formulas.triton_names import LAUNCHES, launched_name
+
 Structure: TypeAlias = Literal["sparse", "nested", "quantized"]
 SPARSE_LAYOUTS = frozenset(
     (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
@@ -31,6 +33,8 @@ class Call:
         Keyword arguments.
     out : object
         The result.
+    name : str, optional
+        What to call the operator, if not by its own name.
 
     Examples
     --------
@@ -40,9 +44,18 @@ class Call:
     (torch.Size([3, 4]), 'aten::mm', torch.Size([2, 4]))
     """
 
-    __slots__ = ("_arguments", "args", "func", "kwargs", "out")
+    __slots__ = ("_arguments", "_name", "args", "func", "kwargs", "out")
 
-    def __init__(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any) -> None:
+    def __init__(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        out: Any,
+        *,
+        name: str = "",
+    ) -> None:
+        self._name = name
         self.func = func
         self.args = args
         self.kwargs = kwargs
@@ -51,8 +64,12 @@ class Call:
 
     @property
     def operator(self) -> str:
-        """The operator's name without its overload, as ``aten::mm``."""
-        return operator_name(self.func)
+        """The operator's name without its overload, as ``aten::mm``; a Triton kernel's own."""
+        if not self._name:
+            name = operator_name(self.func)
+            launched = name in LAUNCHES
+            self._name = launched_name(self.kwargs["kernel_idx"]) if launched else name
+        return self._name
 
     def __getitem__(self, name: str) -> Any:
         """The argument of that name, or its default.

@@ -21,6 +21,7 @@ import torch
 
 from ipyflops.cost import Cost, Count
 from ipyflops.formulas.call import Call, Structure, operator_name
+from ipyflops.formulas.triton_names import is_kernel, kernel_name
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
 Function = TypeVar("Function", bound=FormulaFunction)
@@ -109,6 +110,10 @@ Verdict: TypeAlias = Formula | Free | Unknown
 
 class FormulaError(ValueError):
     """A formula gave something that is not a number of operations."""
+
+
+class NoFormulaError(LookupError):
+    """Nobody has said what this call costs: it is unknown."""
 
 
 _formulas: dict[str, Formula] = {}
@@ -207,6 +212,11 @@ def lookup(func: Any) -> Verdict:
     return _from_torch(func) or UNKNOWN
 
 
+def registered(name: str) -> Formula | None:
+    """The formula that a user has registered under a name; None if there is none."""
+    return _registered.get(name)
+
+
 def _has_operator(name: str) -> bool:
     namespace, _, base = name.partition("::")
     return hasattr(getattr(torch.ops, namespace), base)
@@ -259,8 +269,10 @@ def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Func
 
     Parameters
     ----------
-    operator : torch.ops operator, overload, or str
-        As ``torch.ops.mylib.op``, ``torch.ops.mylib.op.default`` or ``"mylib::op"``.
+    operator : torch.ops operator, overload, Triton kernel, or str
+        As ``torch.ops.mylib.op``, ``torch.ops.mylib.op.default`` or ``"mylib::op"``. The formula of
+        a Triton kernel finds the kernel's arguments by their names, as in ``call["n_elements"]``,
+        and the launch's grid as ``call["grid"]``.
     by_value : bool
         Whether the cost depends on more than the shapes, dtypes and scalars of the call; then the
         formula is asked at every call.
@@ -315,7 +327,9 @@ def _registered_name(operator: Any) -> str:
         return str(operator._qualified_op_name)
     if isinstance(operator, torch._ops.HigherOrderOperator):
         return operator_name(operator)
+    if is_kernel(operator):
+        return kernel_name(operator)
     raise TypeError(
         f"{operator!r} is not an operator; give torch.ops.namespace.name, one of its overloads, "
-        "or 'namespace::name'"
+        "a Triton kernel, or 'namespace::name'"
     )

@@ -38,7 +38,7 @@ LEFT_OUT = {
 CALLED = "the functions that it is given are counted whenever it calls them"
 WRAPPED = "only calls its function, under another setting or with a name"
 GRAPH = "stands in a graph of torch.compile or torch.export; counted code runs eagerly"
-TRITON = "a kernel without operators: unknown, and named, until its author registers a formula"
+TRITON = "has a formula: that of the kernel, which is unknown until its author registers one"
 HIGHER_ORDER = {
     "_export_tracepoint": GRAPH,
     "aoti_call_delegate": GRAPH,

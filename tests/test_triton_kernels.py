@@ -1,0 +1,132 @@
+"""Triton kernels that PyTorch launches: named, and counted by the formula of their author.
+
+Triton itself needs a GPU. The launches here are PyTorch's own, of kernels that are plain functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch._higher_order_ops.triton_kernel_wrap import (
+    kernel_side_table,
+    triton_kernel_wrapper_functional,
+    triton_kernel_wrapper_mutation,
+)
+
+from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
+from ipyflops.formulas import registry
+
+
+class Kernel:
+    """What PyTorch needs to know of a Triton kernel: its function, its arguments, a launch."""
+
+    def __init__(self, fn: Any) -> None:
+        self.fn = fn
+        self.configs: list[Any] = []
+
+    @property
+    def arg_names(self) -> list[str]:
+        if isinstance(self.fn, Kernel):  # a tuner
+            return self.fn.arg_names
+        code = self.fn.__code__
+        return list(code.co_varnames[: code.co_argcount])
+
+    def __getitem__(self, grid: Any) -> Callable[..., None]:
+        return self.fn  # type: ignore[no-any-return]
+
+
+def add_kernel(x: torch.Tensor, y: torch.Tensor, out: torch.Tensor, n: int, BLOCK: int) -> None:
+    out.copy_(torch.from_numpy(x.numpy() + y.numpy()))
+
+
+def scale_kernel(x: torch.Tensor, out: torch.Tensor, n: int) -> None:
+    out.copy_(torch.from_numpy(x.numpy() * 2))
+
+
+ADD, SCALE = Kernel(add_kernel), Kernel(scale_kernel)
+X, Y = torch.arange(10.0), torch.ones(10)
+
+
+@pytest.fixture(autouse=True)
+def _table() -> Iterator[None]:
+    before = dict(registry._registered)
+    yield
+    kernel_side_table.reset_table()
+    registry._registered.clear()
+    registry._registered.update(before)
+
+
+def launch(kernel: Kernel, grid: int = 3, constants: Any = None, **arguments: Any) -> None:
+    triton_kernel_wrapper_mutation(
+        kernel_idx=kernel_side_table.add_kernel(kernel),  # type: ignore[arg-type]
+        constant_args_idx=kernel_side_table.add_constant_args(constants or {}),
+        grid=[(grid, 1, 1)],
+        tma_descriptor_metadata={},
+        kwargs=arguments,
+    )
+
+
+def run() -> torch.Tensor:
+    out = torch.empty(10)
+    launch(ADD, x=X, y=Y, out=out, n=10, constants={"BLOCK": 4})
+    launch(SCALE, x=out, out=out, n=10)
+    return out
+
+
+def test_without_a_formula_each_kernel_is_unknown_by_its_name() -> None:
+    with FlopCounter() as counter:
+        out = run()
+        run()
+    assert torch.equal(out, (X + Y) * 2)
+    assert counter.report.unknown == {"triton::add_kernel": 2, "triton::scale_kernel": 2}
+    assert counter.report.notes == ()
+
+
+def test_the_formula_of_a_kernel_sees_its_arguments_and_the_grid() -> None:
+    seen: dict[str, Any] = {}
+
+    @register_formula(ADD)
+    def formula(call: Any) -> Cost:
+        seen.update({name: call[name] for name in ("n", "BLOCK", "grid")}, x=call["x"].shape)
+        return Cost.of(other="n", n=call["n"])
+
+    with FlopCounter() as counter:
+        out = run()
+        run()
+    assert torch.equal(out, (X + Y) * 2)
+    assert seen == {"n": 10, "BLOCK": 4, "grid": [(3, 1, 1)], "x": torch.Size([10])}
+    report = counter.report
+    assert report.flops == 20
+    assert report.by_operator["triton::add_kernel"].calls == 2
+    assert report.unknown == {"triton::scale_kernel": 2}
+
+
+def test_a_tuner_is_the_kernel_that_it_tunes() -> None:
+    with temporary_formula(Kernel(ADD), lambda call: 7), FlopCounter() as counter:  # type: ignore[arg-type]
+        run()
+    assert counter.report.flops == 7
+
+
+def test_the_functional_form_counts_as_well() -> None:
+    register_formula(SCALE)(lambda call: call["x"].numel())
+    out = torch.empty(10)
+    with FlopCounter() as counter:
+        result = triton_kernel_wrapper_functional(
+            kernel_idx=kernel_side_table.add_kernel(SCALE),  # type: ignore[arg-type]
+            constant_args_idx=kernel_side_table.add_constant_args({}),
+            grid=[(1, 1, 1)],
+            tma_descriptor_metadata={},
+            kwargs={"x": X, "out": out, "n": 10},
+            tensors_to_clone=["out"],
+        )
+    assert torch.equal(result["out"], X * 2)
+    assert counter.report.by_operator["triton::scale_kernel"].flops == 10
+
+
+def test_a_wrong_formula_is_an_error_that_names_the_kernel() -> None:
+    register_formula(ADD)(lambda call: -1)
+    with pytest.raises(FormulaError, match="triton::add_kernel gave -1"), FlopCounter():
+        run()
