@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipyflops.sweep import growth_of
+from ipyflops.units import scaled
 from ipyflops.views.fold import Branch, Folder
 from ipyflops.views.visible import source_line, visible
 
@@ -135,6 +136,12 @@ def headline(sweep: Sweep) -> str:
     """What the whole counts, or that no formula fits; safe to print."""
     expression = formula(sweep.growth(), short=False)
     return f"FLOPs = {expression}" if expression else "FLOPs: no one formula fits"
+
+
+def spread(row: SweepRow) -> str:
+    """The least and the most that a place counts, as ``51.7 M … 31.8 G``."""
+    least, most = scaled(min(row.counts)), scaled(max(row.counts))
+    return least if least == most else f"{least} … {most}"
 
 
 def growth_text(one: VariableGrowth) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ipyflops.units import scaled
 from ipyflops.views.sweep_rows import (
     SweepRow,
     formula,
@@ -13,6 +12,7 @@ from ipyflops.views.sweep_rows import (
     headline,
     points_text,
     remarks,
+    spread,
     sweep_rows,
 )
 from ipyflops.views.text import chosen_width
@@ -76,8 +76,7 @@ def _columns(sweep: Sweep, rows: Sequence[SweepRow]) -> list[Column | Flexible]:
             [cells(f"{guide}{row.full_name} {row.type}") for row, guide in guided],
             LEAST_WIDTH,
         ),
-        Column("FLOPs from", [scaled(min(row.counts)) for row in rows], 2),
-        Column("to", [scaled(max(row.counts)) for row in rows], 3),
+        Column("FLOPs", [spread(row) for row in rows], 3),
     ]
     for place, variable in enumerate(sweep.variables):
         if len(variable.values) == 1:

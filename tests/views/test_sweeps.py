@@ -43,10 +43,12 @@ def test_the_text_names_the_growth_of_every_module() -> None:
     assert lines[1] == "linear in batch, linear + quadratic in tokens"
     assert lines[2] == "12 points: batch 2, 4, 8 × tokens 8, 32, 128, 512 × width 8"
     text = "\n".join(lines)
-    assert re.search(r"^module +FLOPs from +to  in batch  in tokens$", text, re.MULTILINE)
-    assert re.search(r"^├ model Sequential +37\.1 k +9\.50 M  linear +linear$", text, re.MULTILINE)
-    assert re.search(r"^│ ├ 1 … 4 ×4 Linear +32\.8 k +8\.39 M  linear +linear$", text, re.M)
-    assert re.search(r"^└ test_sweeps\.py:\d+ .* +4\.10 k +67\.1 M  linear +quadratic$", text, re.M)
+    assert re.search(r"^module +FLOPs  in batch  in tokens$", text, re.MULTILINE)
+    assert re.search(r"^├ model Sequential +37\.1 k … 9\.50 M  linear +linear$", text, re.MULTILINE)
+    assert re.search(r"^│ ├ 1 … 4 ×4 Linear +32\.8 k … 8\.39 M  linear +linear$", text, re.M)
+    assert re.search(
+        r"^└ test_sweeps\.py:\d+ .* +4\.10 k … 67\.1 M  linear +quadratic$", text, re.M
+    )
     wide = to_text(layers(), width=160)
     assert re.search(r"1 … 4 ×4 Linear .* 2\.05 k·batch·tokens$", wide, re.MULTILINE)
 
