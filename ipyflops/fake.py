@@ -8,6 +8,7 @@ that a real run would call, so their FLOPs are too; only what depends on values 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import types
@@ -17,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses import fake_tensor
 
 from ipyflops.counter import FlopCounter, Source
 from ipyflops.fake_errors import DryRunError, Labels, explained
@@ -163,7 +164,7 @@ class DryRun:
         states = _states()
         try:
             reach.put_fakes()
-            with mode, counter, explained(labels):
+            with _silenced(), mode, counter, explained(labels):
                 yield
         finally:
             self._assigned = reach.assigned()
@@ -218,13 +219,24 @@ def _states() -> list[tuple[Callable[[Any], object], Any]]:
     ]
 
 
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep torch from logging each error of the user's code that a fake tensor finds."""
+    log = logging.getLogger(fake_tensor.__name__)
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
 def _left(mode: DryMode) -> int:
     """How many fake tensors of a run are still alive."""
     gc.collect()
     return sum(
         1
         for one in gc.get_objects()
-        if issubclass(type(one), FakeTensor) and getattr(one, "fake_mode", None) is mode
+        if issubclass(type(one), fake_tensor.FakeTensor) and getattr(one, "fake_mode", None) is mode
     )
 
 

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from ipyflops.fake_errors import DryRunError
 from ipyflops.fake_mode import DryMode
+from ipyflops.state import gradient_of
 
 _ATOMS = (
     type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented),
@@ -115,9 +116,7 @@ class Copier:
                 "a dry run cannot give a lazy module its parameters: call it once, for real, or "
                 "build it in the code itself"
             )
-        fake: Tensor = self._keep(tensor, self._mode.fake_of(tensor, _no_graph))
-        from ipyflops.state import gradient_of
-
+        fake: Tensor = self._keep(tensor, self._mode.fake_of(tensor))
         gradient = gradient_of(tensor)
         if gradient is not None:
             fake.grad = self.copy(gradient)
@@ -290,13 +289,6 @@ class _DeepCopies(TorchFunctionMode):
         if func is Tensor.__deepcopy__:
             return self._copier.copy(args[0])
         return func(*args, **(kwargs or {}))
-
-
-def _no_graph(_: Tensor) -> None:
-    raise DryRunError(
-        "the backward pass comes to a tensor whose forward ran before, for real, and a dry run "
-        "knows only its own forward. Put the forward into the same code"
-    )
 
 
 def _is_shared(kind: type) -> bool:

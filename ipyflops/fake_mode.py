@@ -7,7 +7,8 @@ may write to them, and the gradients they get are taken off again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -81,6 +82,8 @@ class DryMode(FakeTensorMode):
             )
         if stray.requires_grad and id(stray) not in self._strays:
             self._strays[id(stray)] = (stray, gradient_of(stray))
+            if type(stray) in (Tensor, torch.nn.Parameter):
+                self._from_real(stray)  # which torch remembers, and would do itself
 
     def put_back(self) -> None:
         """Give real tensors that got the gradients of a dry run their own back."""
@@ -91,17 +94,11 @@ class DryMode(FakeTensorMode):
 
     # --- from real to fake ---------------------------------------------------------------------
 
-    def fake_of(self, tensor: Tensor, backward_hook: Callable[[Tensor], None]) -> Tensor:
+    def fake_of(self, tensor: Tensor) -> Tensor:
         """Give a tensor of the same shape, strides, dtype and device, without values.
 
         Tensors that share memory have fakes that do. A single number on the CPU keeps its value
         for as long as it is known: an optimizer asks for the number of its step.
-
-        Parameters
-        ----------
-        tensor : Tensor
-        backward_hook : callable
-            Called when a backward pass of the dry run would go on to operators that really ran.
 
         Raises
         ------
@@ -121,14 +118,20 @@ class DryMode(FakeTensorMode):
             if number is not None:
                 converter = self.fake_tensor_converter
                 return converter.from_real_tensor(self, number, make_constant=True)
-            fake = self.from_tensor(tensor)
+            return self._from_real(tensor)
         except (RuntimeError, NotImplementedError, AssertionError) as error:
             raise DryRunError(
                 f"PyTorch makes no fake tensor of a {type(tensor).__name__} "
                 f"({_described(tensor)}): {error}"
             ) from error
+
+    def _from_real(self, tensor: Tensor) -> Tensor:
+        with warnings.catch_warnings():
+            # It asks tensors for their gradients that have none.
+            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
+            fake = self.from_tensor(tensor)
         if fake.requires_grad and not tensor.is_leaf:
-            fake.register_hook(backward_hook)
+            fake.register_hook(_no_graph)
         return fake
 
     def _from_meta(self, tensor: Tensor) -> Tensor:
@@ -144,6 +147,13 @@ class DryMode(FakeTensorMode):
         if isinstance(tensor, torch.nn.Parameter):
             fake._is_param = True
         return fake  # type: ignore[no-any-return]
+
+
+def _no_graph(_: Tensor) -> None:
+    raise DryRunError(
+        "the backward pass comes to a tensor whose forward ran before, for real, and a dry run "
+        "knows only its own forward. Put the forward into the same code"
+    )
 
 
 def _number(tensor: Tensor) -> Tensor | None:

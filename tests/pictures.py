@@ -19,11 +19,13 @@ class Picture:
     The objects are kept, so that no id is given to another one.
     """
 
-    def __init__(self, *objects: object) -> None:
+    def __init__(self, *objects: object, **variables: object) -> None:
         self._seen: dict[int, object] = {}
         self.parts: dict[str, object] = {}
         for index, one in enumerate(objects):
             self._add(str(index), one)
+        for name, one in variables.items():
+            self._add(name, one)
         self.parts["random"] = (
             torch.get_rng_state().numpy().tobytes(),
             random.getstate(),
