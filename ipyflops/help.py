@@ -68,6 +68,9 @@ Examples
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
 
+    %%flops --ranks --timeout 600                on every engine of a cluster, one report of all
+    loss = model(x).sum()
+
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults
 

@@ -6,8 +6,8 @@ halves of a batch). Shapes do not tell these apart; values do. So where several 
 together, some calls at each place of the tree leave a hash of elements of the tensors that went
 into them and came out. Calls of two ranks count as replicated only if all of these are the same.
 
-The elements are spread evenly over each tensor, and the calls are the first, second, fourth, … of a
-place: what is read stays small. Tensors without values (fake, meta) or with an unusual layout leave
+The elements are spread evenly over each tensor, and the calls are the first eight of a place and
+then ever fewer: what is read stays small. Tensors without values (fake, meta) or with an unusual layout leave
 no hash, and then nothing is said.
 """
 
@@ -25,6 +25,8 @@ from ipyflops.formulas.call import Call
 
 #: Indices that are read along each dimension, by the number of dimensions; two for more.
 _ALONG = {1: 64, 2: 8, 3: 4, 4: 3}
+#: So many calls of a place are read; of later ones the 16th, 32nd, 64th, …
+_FIRST = 8
 #: So many tensors of a long list are read.
 _MOST_TENSORS = 16
 
@@ -39,12 +41,15 @@ def wanted() -> bool:
 
 def due(calls: int) -> bool:
     """Whether the call is read that has so many before it."""
-    return (calls + 1) & calls == 0
+    return calls < _FIRST or (calls + 1) & calls == 0
 
 
 def add(digest: int, call: Call) -> int:
     """Add a call's values to a hash; 0, which is no hash, where they cannot be read."""
     state = blake2b(digest.to_bytes(8, "little"), digest_size=8)
+    cuda: Any = torch.cuda
+    if cuda.is_initialized() and cuda.is_current_stream_capturing():
+        return 0  # nothing runs yet, and reading would spoil the graph
     inputs, outputs = list(call.inputs()), list(call.outputs())
     try:
         # Neither a counter around this one nor a mode of the user's gets to see these operators.

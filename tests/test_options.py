@@ -189,11 +189,25 @@ def test_a_dry_run_takes_no_time(line: str, flag: str) -> None:
     assert not parse("model(x)").fake
 
 
+def test_ranks_have_a_timeout_in_seconds() -> None:
+    assert parse("--ranks --timeout 2.5 x") == Options(code="x", ranks=True, timeout=2.5)
+    for line, said in {
+        "--timeout 5 x": "--ranks asks for",
+        "--ranks --timeout 0 x": "number of seconds",
+        "--ranks --timeout soon x": "number of seconds",
+        "--ranks -t x": "-t is about this process",
+        "--peak --ranks x": "--peak is about this process",
+        "--fake --ranks x": "--fake is about this process",
+    }.items():
+        with pytest.raises(OptionError, match=said):
+            parse(line)
+
+
 def test_the_options_are_those_that_are_fixed() -> None:
     assert set(BY_FLAG) == {
         *("-c", "--convention", "-o", "--output", "-v", "--variable", "-q", "--quiet"),
         *("-t", "--time", "-n", "-r", "-d", "--depth", "--by", "--fake", "--peak", "--per"),
-        *("--against", "--view", "--save", "--restore"),
+        *("--against", "--view", "--save", "--restore", "--ranks", "--timeout"),
     }
 
 
