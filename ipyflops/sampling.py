@@ -7,8 +7,8 @@ together, some calls at each place of the tree leave a hash of elements of the t
 into them and came out. Calls of two ranks count as replicated only if all of these are the same.
 
 The elements are spread evenly over each tensor, and the calls are the first eight of a place and
-then ever fewer: what is read stays small. Tensors without values (fake, meta) or with an unusual layout leave
-no hash, and then nothing is said.
+then ever fewer: what is read stays small. Tensors without values (fake, meta) or with an unusual
+layout leave no hash, and then nothing is said.
 """
 
 from __future__ import annotations

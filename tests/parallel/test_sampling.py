@@ -47,7 +47,8 @@ def test_the_same_values_are_the_same_work() -> None:
 @pytest.mark.usefixtures("among_others")
 def test_a_later_call_tells_two_ranks_apart() -> None:
     # All calls at a place have one sample: the fourth is looked at as well as the first.
-    assert Report.merge([step(1, 4), step(1, 4, last=2)]).replicated_flops == 0
+    both = Report.merge([step(1, 4), step(1, 4, last=2)])
+    assert both.find("net").totals.replicated == 0
 
 
 def test_alone_there_are_no_samples() -> None:
