@@ -4,7 +4,8 @@ One output that offers both is not enough. A notebook that is opened again has t
 and no widget; JupyterLab then says so in an error, and leaves the HTML beside it alone. So the HTML
 is an output of its own. The living widget hides it (``static/stand_in.js``), by its key, wherever
 both are in one page. Where no widget comes to life within a moment, the HTML shows, and hides what
-JupyterLab says in the widget's place.
+JupyterLab says in the widget's place. Front ends that do leave the widget alone where they lack it
+(VS Code, nbconvert, GitHub) find something empty beside its name.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 #: Seconds that a widget has to appear before the HTML does.
 PATIENCE = 2
 
+_NOTHING = "<span></span>"
 _STAND_IN = """\
 <div class="ipyflops-stand-in" data-ipyflops-key="{key}">
 <style>
@@ -52,4 +54,4 @@ def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
     bundle["text/html"] = _STAND_IN.format(
         key=view["model_id"], patience=PATIENCE, html=bundle["text/html"]
     )
-    return [{views.WIDGET_VIEW: view}, bundle]
+    return [{views.WIDGET_VIEW: view, "text/html": _NOTHING}, bundle]
