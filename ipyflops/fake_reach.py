@@ -262,8 +262,17 @@ def _variables_back(variables: MutableMapping[str, Any], whole: bool) -> Callabl
         for name, value in before.items():
             if variables.get(name, _ABSENT) is not value:
                 variables[name] = value
+        _reorder(variables, list(before))
 
     return put_back
+
+
+def _reorder(variables: MutableMapping[str, Any], names: list[str]) -> None:
+    """Put names in order again: one that was deleted and put back has come to the end."""
+    now = iter(list(variables))
+    start = next((i for i, name in enumerate(names) if next(now, None) != name), len(names))
+    for name in names[start:]:
+        variables[name] = variables.pop(name)
 
 
 def _cell_back(cell: types.CellType, held: Any) -> Callable[[], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Mapping, MutableMapping
@@ -263,9 +264,12 @@ class FlopsMagics(Magics):
                     "ipyflops.last().save(path) writes it elsewhere"
                 )
         if not options.quiet:
+            # Libraries that draw and write may take random numbers, as rich does when imported.
+            state = random.getstate()
             self._show(report, options)
             if wishes.against is not None:
                 self._compare(report, wishes.against, options)
+            random.setstate(state)
         if problem is not None:
             raise problem
 
