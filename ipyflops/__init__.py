@@ -22,7 +22,8 @@ from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.peak import peak
 from ipyflops.report import Report
 from ipyflops.session import last
-from ipyflops.sweep import Sweep, SweepError, sweep
+from ipyflops.sweep import SweepError, sweep
+from ipyflops.sweep_result import Sweep
 from ipyflops.tree import Node
 
 __version__ = "0.1.0.dev0"

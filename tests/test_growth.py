@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyflops.growth import Growth, Variable, fit
+from ipyflops.growth import Growth, fit
+from ipyflops.polynomials import Variable
 
 Count = Callable[..., int]
 
@@ -148,6 +149,15 @@ def test_the_other_variables_keep_all_their_values() -> None:
     growth = fitted(lambda b, t: b * t * t + (b > 1) * t, b=[1, 2, 4, 8], t=[1, 2, 3, 4, 5])
     assert growth.name == "linear in b from 2 on, linear + quadratic in t"
     assert growth.expression == "b·t² + t"
+
+
+def test_every_variable_may_have_small_values_that_do_not_fit_in() -> None:
+    def count(b: int, t: int) -> int:
+        return b * t + 3 * (b == 1) * t + 7 * b * (t < 4)
+
+    growth = fitted(count, b=[1, 2, 4, 8, 16], t=[1, 2, 4, 8, 16, 32])
+    assert growth.name == "linear in b from 2 on, linear in t from 4 on"
+    assert growth.at(b=100, t=1000) == count(100, 1000)
 
 
 # --- logarithms ----------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import ipyflops
-from ipyflops.sweep import Sweep, SweepError, sweep
+from ipyflops.sweep import SweepError, sweep
+from ipyflops.sweep_result import Sweep
 
 WIDTH = 16
 

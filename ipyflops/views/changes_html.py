@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ipyflops.views.changes import ChangeRow, changes, difference_headline
+from ipyflops.units import scaled
+from ipyflops.views.changes import ChangeRow, changes, difference_headline, signed
 from ipyflops.views.html import fragment
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, figures, numbers, text
 
@@ -105,9 +106,9 @@ def _cells(row: ChangeRow, largest: int) -> str:
     status = row.ratio_text
     numbered = numbers(
         [
-            Number(before, f"{before} FLOPs before", exact),
-            Number(after, f"{after} FLOPs after", exact),
-            Number(row.difference_text, f"{row.difference_text} FLOPs", f"{row.flops:+,} FLOPs"),
+            Number(before, f"{scaled(row.before.flops, 'FLOPs')} before", exact),
+            Number(after, f"{scaled(row.after.flops, 'FLOPs')} after", exact),
+            Number(row.difference_text, signed(row.flops, "FLOPs"), f"{row.flops:+,} FLOPs"),
             Number(status, status),
         ]
     )

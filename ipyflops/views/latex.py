@@ -39,8 +39,8 @@ _WRITTEN = {
     "−": "$-$",
     "–": r"\textendash{}",
     "µ": r"$\mu$",
-    "²": "$^{2}$",
-    "³": "$^{3}$",
+    "₂": "$_{2}$",
+    **{digit: f"$^{{{number}}}$" for number, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }
 
 

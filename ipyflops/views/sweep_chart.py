@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipyflops.sweep import METRICS, growth_of
+from ipyflops.sweep_result import METRICS, growth_of
 from ipyflops.views.sweep_rows import growth_text
 from ipyflops.views.visible import shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ipyflops.growth import Growth, Variable
-    from ipyflops.sweep import Point, Sweep
+    from ipyflops.growth import Growth
+    from ipyflops.polynomials import Variable
+    from ipyflops.sweep_result import Point, Sweep
 
 #: Lines beside that of the whole; the smallest of those that do not fit are left out.
 MOST_LINES = 7

@@ -22,7 +22,7 @@ from ipyflops.views.visible import visible
 
 if TYPE_CHECKING:
     from ipyflops.growth import VariableGrowth
-    from ipyflops.sweep import Sweep
+    from ipyflops.sweep_result import Sweep
 
 ROWS = 60
 #: The class of a growth's name: what grows faster than its variable catches the eye.

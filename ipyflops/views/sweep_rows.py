@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipyflops.sweep import growth_of
+from ipyflops.sweep_result import growth_of
 from ipyflops.units import scaled
 from ipyflops.views.fold import Branch, Folder
 from ipyflops.views.visible import source_line, visible
 
 if TYPE_CHECKING:
     from ipyflops.growth import Growth, VariableGrowth
-    from ipyflops.sweep import Sweep
+    from ipyflops.sweep_result import Sweep
 
 
 @dataclass(frozen=True, slots=True)

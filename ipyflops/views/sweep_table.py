@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipyflops.sweep import METRICS
+from ipyflops.sweep_result import METRICS
 from ipyflops.views.plain_table import PlainRow, PlainTable, column
 from ipyflops.views.sweep_rows import formula, growth_text, sweep_rows
 from ipyflops.views.table import import_pandas
@@ -12,7 +12,7 @@ from ipyflops.views.table import import_pandas
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ipyflops.sweep import Sweep
+    from ipyflops.sweep_result import Sweep
 
 NUMBERS = ("calls", "flops", "macs", "int_ops", "bytes", "intensity")
 MOST_ROWS = 1000

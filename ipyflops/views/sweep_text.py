@@ -23,7 +23,7 @@ from ipyflops.views.visible import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ipyflops.sweep import Sweep
+    from ipyflops.sweep_result import Sweep
 
 ROWS = 30
 #: Columns are dropped rather than that the modules get less than this.

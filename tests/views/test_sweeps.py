@@ -9,8 +9,9 @@ from matplotlib.colors import to_hex
 from rich.cells import cell_len
 from torch import nn
 
-from ipyflops.growth import Variable
-from ipyflops.sweep import Point, Sweep, sweep
+from ipyflops.polynomials import Variable
+from ipyflops.sweep import sweep
+from ipyflops.sweep_result import Point, Sweep
 from ipyflops.views.sweep_html import mime_bundle, to_html
 from ipyflops.views.sweep_rows import sweep_rows
 from ipyflops.views.sweep_text import to_text
@@ -137,6 +138,13 @@ def test_what_is_not_known_is_not_claimed() -> None:
     assert text.startswith("FLOPs: no one formula fits   [standard]\nquadratic or more in n\n")
     assert "·n" not in text
     assert repr(swept) == "<Sweep of 3 n: FLOPs: quadratic or more in n>"
+
+
+def test_the_table_in_latex() -> None:
+    text = layers().to_latex(label="tab:growth")
+    assert text.isascii()
+    assert r"& linear + quadratic & 32$\cdot$batch$\cdot$tokens$^{2}$ +" in text
+    assert r"\label{tab:growth}" in text
 
 
 # --- charts --------------------------------------------------------------------------------------
