@@ -246,7 +246,25 @@ def hangs(folder: Path) -> None:
         again.save(folder / "again.json")
 
 
-WITHOUT = {one.__name__: one for one in (dies, hangs)}
+def subgroup(folder: Path) -> None:
+    """The two ranks of a group gather by themselves."""
+    group = dist.new_group([1, 3])
+    report = product()
+    if dist.get_rank() not in (1, 3):
+        refused = ""
+        try:
+            report.gather(group)
+        except RuntimeError as error:
+            refused = str(error)
+        assert "not of the group" in refused
+        return
+    gathered = report.gather(group, timeout=LONG)
+    assert (gathered is not None) == (dist.get_rank() == 1)
+    if gathered is not None:
+        gathered.save(folder / "subgroup.json")
+
+
+WITHOUT = {one.__name__: one for one in (dies, hangs, subgroup)}
 
 
 def main(folder: Path, names: list[str]) -> None:

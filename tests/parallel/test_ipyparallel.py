@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +142,52 @@ def test_an_engine_that_hangs_is_interrupted_and_named(shell: InteractiveShell) 
     assert report.flops == 2 * PRODUCT
     # The engine is alive, and takes the next cell.
     assert counted(run(shell, "%flops --ranks -q -o torch.ones(2, 2) @ torch.ones(2, 2)")).complete
+
+
+def test_an_interrupt_reaches_the_engines_and_shows_what_there_is(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    def interrupt() -> None:
+        end = time.monotonic() + START
+        while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        _thread.interrupt_main()
+
+    waiting = threading.Thread(target=interrupt)
+    waiting.start()
+    done = run(
+        shell,
+        "%%flops --ranks -q -v kept\n"
+        "torch.ones(4, 8) @ torch.ones(8, 8)\n"
+        f"open({str(tmp_path)!r} + f'/{{number}}', 'w').close()\n"
+        "import time; time.sleep(10_000)",
+    )
+    waiting.join()
+    assert type(done.error) is KeyboardInterrupt
+    report = shell.user_ns["kept"]
+    assert report.flops == 2 * PRODUCT
+    assert report.error.startswith("ranks 0, 1: not done when the cell was interrupted")
+
+
+def test_ranks_of_a_process_group_on_engines(shell: InteractiveShell, tmp_path: Path) -> None:
+    meeting = (tmp_path / "meeting").as_uri()
+    report = counted(
+        run(
+            shell,
+            "%%flops --ranks -q -o\n"
+            "import torch.distributed as dist\n"
+            f"dist.init_process_group('gloo', init_method={meeting!r}, rank=number, world_size=2)\n"
+            "x = torch.full((4, 8), float(number))\n"
+            "dist.all_reduce(x)\n"
+            "y = x @ torch.ones(8, 8)\n"
+            "dist.destroy_process_group()",
+        )
+    )
+    assert {name: totals.communicated for name, totals in report.by_collective.items()} == {
+        "all_reduce": 2 * 4 * 4 * 8
+    }
+    # After it both have the same numbers, and do the same with them.
+    assert report.replicated_flops == PRODUCT
 
 
 def test_options_that_are_about_this_process_are_refused(shell: InteractiveShell) -> None:

@@ -32,7 +32,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
 
 @pytest.fixture(scope="module")
 def four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
-    return gathered(4, tmp_path_factory.mktemp("four"), "two_dimensions", "pipeline")
+    return gathered(4, tmp_path_factory.mktemp("four"), "subgroup", "two_dimensions", "pipeline")
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,12 @@ def test_each_stage_of_a_pipeline_counts_its_own_layer(
     # Activations go forward and gradients back between neighbours: what one sends another gets.
     sent = (ranks - 1) * 2 * FLOAT * ROWS * WIDTH
     assert payloads(report) == {"send": sent, "recv": sent}
+
+
+def test_a_group_gathers_by_itself(four: dict[str, Report]) -> None:
+    report = four["subgroup"]
+    assert [rank.number for rank in report.ranks] == [1, 3]
+    assert report.complete
 
 
 def test_the_payload_of_every_collective(two: dict[str, Report]) -> None:
