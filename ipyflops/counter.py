@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops import clock, compiled, conventions, stack, threads
 from ipyflops.building import build_report
+from ipyflops.code_names import readable_name
 from ipyflops.conventions import Convention
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, Free, Verdict, lookup
 from ipyflops.marks import Location
@@ -255,7 +255,7 @@ class FlopCounter(TorchDispatchMode):
         if bound is None:
             bound = self._bound[id(func)] = _bind(func)
         verdict, run, does_nothing, key_of, _ = bound
-        location = scopes.locate(_getframe(1))
+        location = scopes.locate(_getframe().f_back)
         if does_nothing:
             return run(*args, **kwargs)
         if verdict is UNKNOWN:
@@ -373,4 +373,4 @@ def _described(kind: type[BaseException], error: BaseException | None) -> str:
 def _source_of(frame: FrameType) -> Source:
     """The file of the ``with`` statement."""
     filename = frame.f_code.co_filename
-    return Source(filename, os.path.basename(filename) or filename)
+    return Source(filename, readable_name(filename))

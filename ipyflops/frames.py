@@ -35,7 +35,7 @@ _NOT_THE_USERS = (_TORCH + os.sep, "<eval_with_key>", os.path.dirname(__file__) 
 _HIGHER_ORDER = os.path.join(_TORCH, "_higher_order_ops") + os.sep
 _SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")
 _COMPILER_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
-_ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
+ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
 _DROPOUT_NAMES = frozenset(
     {
         "dropout",
@@ -54,7 +54,7 @@ def classify(code: CodeType, user_file: str) -> int:
     """What frames of a code object can tell, as a sum of the constants above; 0 for nothing."""
     kind = 0
     file = code.co_filename
-    if code is _ENGINE_CODE:
+    if code is ENGINE_CODE:
         kind = ENGINE
     elif file == _MODULE_FILE:
         # Of the machinery of nn.Module only the call itself tells something.

@@ -178,15 +178,18 @@ class EngineFrame:
     scopes : Scopes
     line : (str, int) or None
         Where the backward pass was started.
+    thread : int
+        The thread that started it, which may be another than the one that runs it.
     last : (int, Location) or None
         The number of the autograd node that ran last, and where it ran.
     """
 
-    __slots__ = ("last", "line", "scopes")
+    __slots__ = ("last", "line", "scopes", "thread")
 
-    def __init__(self, scopes: Scopes, line: LineKey | None) -> None:
+    def __init__(self, scopes: Scopes, line: LineKey | None, thread: int) -> None:
         self.scopes = scopes
         self.line = line
+        self.thread = thread
         self.last: tuple[int, Location] | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:

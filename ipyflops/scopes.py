@@ -16,12 +16,13 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 
 from __future__ import annotations
 
+import sys
 from sys import gettrace
 from threading import get_ident
 from types import CodeType, FrameType
 
 import torch
-from torch._C import _current_autograd_node
+from torch._C import _current_autograd_node, _current_graph_task_id
 from torch._C._autograd import _get_sequence_nr
 
 from ipyflops import marks
@@ -32,6 +33,7 @@ from ipyflops.frames import (
     CONSTRUCTOR,
     DROPOUT,
     ENGINE,
+    ENGINE_CODE,
     FOLLOWED,
     REHEARSAL,
     SELF,
@@ -89,7 +91,9 @@ class Scopes:
         # By id; the code objects are kept so that their ids stay their own.
         self._kinds: dict[int, int] = {}
         self._codes: list[CodeType] = []
-        self._engine_frames: dict[LineKey | None, EngineFrame] = {}
+        self._engine_frames: dict[tuple[LineKey | None, int], EngineFrame] = {}
+        #: The backward pass that each thread of the autograd engine has worked for last.
+        self._tasks: dict[int, tuple[int, EngineFrame]] = {}
         #: Marks of frames that cannot carry them, because a tracer uses them; outermost first, by
         #: thread.
         self._held: dict[int, list[tuple[FrameType, Mark]]] = {}
@@ -99,9 +103,12 @@ class Scopes:
 
     # --- what the counter asks -----------------------------------------------------------------
 
-    def locate(self, frame: FrameType) -> Location:
-        """Say where the operator runs that was called from `frame`."""
-        mark = frame.f_trace
+    def locate(self, frame: FrameType | None) -> Location:
+        """Say where the operator runs that was called from `frame`.
+
+        There is no frame where a thread of the autograd engine runs it.
+        """
+        mark = None if frame is None else frame.f_trace
         location: Location
         if mark is None:
             location = self._called_before(frame) or self._locate(frame)
@@ -114,8 +121,8 @@ class Scopes:
         number = _get_sequence_nr()
         sequence = self._nodes.only
         if sequence is None or number != sequence.next_number:
-            sequence = self._sequences.get(get_ident())
-            if sequence is not None and number != sequence.next_number:
+            sequence = self._nodes.of_this_thread()
+            if number != sequence.next_number:
                 if location.place is self._nowhere:
                     pass  # the operator that is rehearsed comes next; the nodes are its own
                 elif location.place is sequence.last_place:
@@ -206,7 +213,7 @@ class Scopes:
             known = mark.last
             if known is not None and known[0] == number:
                 return known[1]  # one node runs several operators
-            place = self._nodes.place_of(number)
+            place = self._nodes.place_of(number, mark.thread)
             if place is None:
                 place = self._last_backward.get(get_ident())
             else:
@@ -219,7 +226,7 @@ class Scopes:
 
     # --- from frames to marks ------------------------------------------------------------------
 
-    def _locate(self, frame: FrameType) -> Location:
+    def _locate(self, frame: FrameType | None) -> Location:
         """Find the nearest marked frame, mark those above it that tell something, and locate."""
         fresh: list[tuple[FrameType, int]] = []
         kinds = self._kinds
@@ -259,13 +266,13 @@ class Scopes:
             around = self._location(mark, innermost)
         return around
 
-    def _called_before(self, frame: FrameType) -> Location | None:
+    def _called_before(self, frame: FrameType | None) -> Location | None:
         """What `_locate` finds for most operators, only faster.
 
         That is: the forward of a module (or a plain function that it calls), which a marked frame
         has called through `torch.nn.Module`, as it did once before. None in all other cases.
         """
-        if self._held or gettrace() is not None:
+        if frame is None or self._held or gettrace() is not None:
             return None
         kinds = self._kinds
         while not (kind := kinds.get(id(frame.f_code))):
@@ -301,12 +308,27 @@ class Scopes:
         """What surrounds a stack without any mark."""
         if self.in_own_thread():
             return self._interned(self.root, None, "forward", False)
-        return self._engine_frame(None)  # a thread of the autograd engine
+        task = _current_graph_task_id()
+        known = self._tasks.get(get_ident())
+        if known is None or known[0] != task:
+            self._last_backward.pop(get_ident(), None)
+            known = self._tasks[get_ident()] = (task, self._engine_elsewhere())
+        return known[1]
 
-    def _engine_frame(self, line: LineKey | None) -> EngineFrame:
-        mark = self._engine_frames.get(line)
+    def _engine_elsewhere(self) -> EngineFrame:
+        """The mark for a thread of the autograd engine, which works for the one that waits."""
+        frame = sys._current_frames().get(self._thread)
+        while frame is not None and frame.f_code is not ENGINE_CODE:
+            frame = frame.f_back
+        while frame is not None and frame.f_code.co_filename != self.user_file:
+            frame = frame.f_back
+        line = None if frame is None else (self.user_file, frame.f_lineno)
+        return self._engine_frame(line, self._thread)
+
+    def _engine_frame(self, line: LineKey | None, thread: int) -> EngineFrame:
+        mark = self._engine_frames.get((line, thread))
         if mark is None:
-            mark = self._engine_frames[line] = EngineFrame(self, line)
+            mark = self._engine_frames[line, thread] = EngineFrame(self, line, thread)
         return mark
 
     def _enter(
@@ -367,8 +389,8 @@ class Scopes:
 
     def _enter_torch(self, kind: int, around: Location) -> Mark:
         if kind & ENGINE:
-            self._last_backward.clear()
-            return self._engine_frame(around.line)
+            self._last_backward.pop(get_ident(), None)
+            return self._engine_frame(around.line, get_ident())
         # Marked like any other frame, but with a place that no report shows.
         return self._interned(self._nowhere, around.line, around.phase, False)
 

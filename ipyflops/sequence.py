@@ -31,11 +31,11 @@ class SequenceMap:
     LIMIT = 1 << 18
     __slots__ = ("_places", "_starts", "last_place", "next_number")
 
-    def __init__(self) -> None:
+    def __init__(self, next_number: int) -> None:
         self._starts: list[int] = []
         self._places: list[Place | None] = []
         self.last_place: Place | None = None
-        self.next_number = _get_sequence_nr()
+        self.next_number = next_number
 
     def note(self, place: Place | None) -> None:
         """Note that the nodes made since the last operator were made at `place`."""
@@ -63,7 +63,9 @@ class NodeMap:
     """The place that made each autograd node, in every thread that is counted.
 
     Each thread numbers its nodes from zero, and a node does not tell which thread made it. So where
-    two threads have made nodes of one number in different places, nobody knows.
+    two threads have made nodes of one number in different places, nobody knows. The threads of the
+    autograd engine are apart: what they make, when they recompute a forward, they also take the
+    gradient of, in a backward pass that they start themselves.
 
     Attributes
     ----------
@@ -75,12 +77,22 @@ class NodeMap:
 
     #: Threads that have ended whose nodes are remembered.
     MOST_ENDED = 64
-    __slots__ = ("_ended", "only", "threads")
+    __slots__ = ("_ended", "_engine", "only", "threads")
 
     def __init__(self) -> None:
         self.threads: dict[int, SequenceMap] = {}
         self.only: SequenceMap | None = None
         self._ended: deque[SequenceMap] = deque(maxlen=self.MOST_ENDED)
+        self._engine: dict[int, SequenceMap] = {}
+
+    def of_this_thread(self) -> SequenceMap:
+        """Where the nodes of this thread are noted, which may be one of the autograd engine."""
+        thread = get_ident()
+        found = self.threads.get(thread) or self._engine.get(thread)
+        if found is None:
+            # The operator at hand has made its node by now, which would be missed.
+            found = self._engine[thread] = SequenceMap(0)
+        return found
 
     def begin_thread(self) -> None:
         """Note the nodes of this thread from now on, leaving out those made since it stopped."""
@@ -90,11 +102,18 @@ class NodeMap:
             return
         if sequence is not None:
             self._ended.append(sequence)  # of a thread that is gone and left its identifier
-        self.threads[get_ident()] = sequence = SequenceMap()
+        self.threads[get_ident()] = sequence = SequenceMap(_get_sequence_nr())
         self.only = sequence if len(self.threads) == 1 and not self._ended else None
 
-    def place_of(self, number: int) -> Place | None:
-        """The place that made the node of that number; None if it was not counted."""
+    def place_of(self, number: int, thread: int) -> Place | None:
+        """The place that made a node, in a backward pass that was started in `thread`.
+
+        None if that was not counted.
+        """
+        if self._engine and (made := self._engine.get(thread)) is not None:
+            place = made.place_of(number)
+            if place is not None:
+                return place
         if self.only is not None:
             return self.only.place_of(number)
         found = {one.place_of(number) for one in (*self.threads.values(), *self._ended)} - {None}
