@@ -94,7 +94,18 @@ def test_a_widget_whose_state_was_saved_is_reopened(session: Session, tmp_path: 
     name = session.server.notebook("stateful.ipynb", [REAL, WITH_WIDGET])
     notebook = nbformat.read(converted(session, name, tmp_path, "--execute", "--to", "notebook"), 4)
     assert "widgets" in notebook.metadata
-    nbformat.write(notebook, session.server.folder / name)
+    path = session.server.folder / name
+    nbformat.write(notebook, path)
+    # Of a notebook that is not trusted JupyterLab shows HTML alone, without any style.
+    session.page.goto(f"{session.server.url}/lab/tree/{name}?reset")
+    report_is_shown(session)
+    assert session.page.get_by_text("100 % of all · 1 call").is_visible()
+    assert session.page.locator(WIDGET).count() == 0
+
+    data = str(session.server.folder.parent / "jupyter_data_dir")
+    trust = [sys.executable, "-m", "nbformat.sign", str(path)]
+    environment = jupyter.environment(JUPYTER_DATA_DIR=data)
+    subprocess.run(trust, check=True, capture_output=True, env=environment)
     session.page.goto(f"{session.server.url}/lab/tree/{name}?reset")
     # It lives on what was saved, with no kernel that knows of it.
     widget = session.page.locator(WIDGET)
