@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 from torch._subclasses import fake_tensor
 
+from ipyflops.code_names import readable_name
 from ipyflops.counter import FlopCounter, Source
 from ipyflops.fake_errors import DryRunError, Labels, explained
 from ipyflops.fake_mode import DryMode
@@ -87,7 +87,7 @@ def counted_dry(
     """
     run = DryRun()
     code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
-    filename, name = code.co_filename, os.path.basename(code.co_filename) or code.co_filename
+    filename, name = code.co_filename, readable_name(code.co_filename)
     counter = FlopCounter(device_time=False, source=Source(filename, name))
     names = _names_of((function, *args, *kwargs.values()), caller)
     call = run.copy(function)
