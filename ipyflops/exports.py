@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 class Exports:
     """The part of `ipyflops.Report` that writes it for others; each way is imported when used."""
 
-    def to_frame(self, *, lines: bool = False, shapes: bool = False) -> pandas.DataFrame:
+    def to_frame(
+        self, *, lines: bool = False, shapes: bool = False, ranks: bool = False
+    ) -> pandas.DataFrame:
         """Give a tidy pandas data frame, one row for each node, operator, dtype and phase.
 
         Parameters
         ----------
         lines, shapes : bool
             Whether rows are also told apart by source line, by the shapes of the inputs.
+        ranks : bool
+            Whether rows are also told apart by rank: the first column.
 
         Raises
         ------
@@ -30,7 +34,7 @@ class Exports:
         """
         from ipyflops.views.table import to_frame
 
-        return to_frame(_report(self), lines=lines, shapes=shapes)
+        return to_frame(_report(self), lines=lines, shapes=shapes, ranks=ranks)
 
     def to_markdown(self, **options: Any) -> str:
         """Give a table in Markdown, the total last.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipyflops.tables import Phase, Row, TotalsSum
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
 NUMBERS = ("calls", "flops", "macs", "int_ops", "bytes", "seconds")
+#: Numbers that only reports of several processes have: bytes of collectives, replicated FLOPs.
+RANK_NUMBERS = ("communicated", "replicated")
 
 
-def to_frame(report: Report, *, lines: bool = False, shapes: bool = False) -> DataFrame:
+def to_frame(
+    report: Report, *, lines: bool = False, shapes: bool = False, ranks: bool = False
+) -> DataFrame:
     """Give a tidy data frame: a row for each node, operator, dtype and phase.
 
     Parameters
@@ -27,6 +32,9 @@ def to_frame(report: Report, *, lines: bool = False, shapes: bool = False) -> Da
         Whether rows are also told apart by source line: a column ``line``, as ``In[5]:3``.
     shapes : bool
         Whether rows are also told apart by the shapes of the input tensors: a column ``shapes``.
+    ranks : bool
+        Whether rows are also told apart by rank: a column ``rank``, the first. What is replicated
+        can only be said of all ranks together.
 
     Returns
     -------
@@ -34,8 +42,10 @@ def to_frame(report: Report, *, lines: bool = False, shapes: bool = False) -> Da
         Columns ``path``, ``type`` and ``kind`` of the node that ran the operator itself (work of
         its children has rows of its own), ``operator``, ``verdict``, ``dtype``, ``phase``, those
         asked for, then the numbers: ``calls``, ``flops`` under the report's convention, ``macs``,
-        ``int_ops``, ``bytes`` and ``seconds`` of kernel time. The numbers of all rows add up to
-        the report's totals, so any grouping of them is right. Nodes come in the order of the tree.
+        ``int_ops``, ``bytes`` and ``seconds`` of kernel time, and where several processes worked
+        together ``communicated``, in bytes, and ``replicated``, in FLOPs. The numbers of all rows
+        add up to the report's totals, so any grouping of them is right. Nodes come in the order of
+        the tree.
 
     Raises
     ------
@@ -43,8 +53,20 @@ def to_frame(report: Report, *, lines: bool = False, shapes: bool = False) -> Da
         If pandas is not installed.
     """
     pandas = import_pandas("Report.to_frame")
-    columns = [*KEYS, *(["line"] if lines else []), *(["shapes"] if shapes else []), *NUMBERS]
-    frame: DataFrame = pandas.DataFrame(_records(report, lines, shapes), columns=columns)
+    numbers = [*NUMBERS, *(name for name in RANK_NUMBERS if getattr(report.totals, name))]
+    keys = [*KEYS, *(["line"] if lines else []), *(["shapes"] if shapes else [])]
+    if ranks:
+        keys = ["rank", *keys]
+        numbers = [name for name in numbers if name != "replicated"]
+        records = [
+            (rank.number, *record)
+            for rank in report.ranks
+            if rank.report is not None
+            for record in _records(rank.report, lines, shapes, numbers)
+        ]
+    else:
+        records = _records(report, lines, shapes, numbers)
+    frame: DataFrame = pandas.DataFrame(records, columns=[*keys, *numbers])
     return frame
 
 
@@ -63,14 +85,16 @@ def import_pandas(asker: str) -> Any:
     return pandas
 
 
-def _records(report: Report, lines: bool, shapes: bool) -> list[tuple[Any, ...]]:
+def _records(
+    report: Report, lines: bool, shapes: bool, numbers: Sequence[str]
+) -> list[tuple[Any, ...]]:
     groups: dict[tuple[Any, ...], TotalsSum] = defaultdict(TotalsSum)
     for row in report.rows:
         groups[_key(report, row, lines, shapes)].add(report.accumulate((row,)))
     by_scope: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for (scope, *key), group in groups.items():
         totals = group.totals()
-        by_scope[scope].append((*key, *(getattr(totals, name) for name in NUMBERS)))
+        by_scope[scope].append((*key, *(getattr(totals, name) for name in numbers)))
     return [
         (node.path, node.type, node.kind, *record)
         for node in report.walk()

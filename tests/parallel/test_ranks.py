@@ -129,6 +129,23 @@ def test_imbalance_is_the_most_over_the_mean() -> None:
         imbalance((), "heat")  # type: ignore[arg-type]
 
 
+def test_frames_tell_ranks_apart() -> None:
+    pytest.importorskip("pandas")
+    first, second = report(row(0), row(1, sample=5)), report(row(1, sample=5), row(2))
+    both = merged([Rank(0, first), Rank(4, second), Rank(5, None, "gone")])
+    whole = both.to_frame()
+    assert dict(whole[["flops", "replicated", "communicated"]].sum()) == {
+        "flops": 114,
+        "replicated": 7,
+        "communicated": 32,
+    }
+    by_rank = both.to_frame(ranks=True)
+    assert list(by_rank.columns[:2]) == ["rank", "path"]
+    assert by_rank.groupby("rank").flops.sum().to_dict() == {0: 107, 4: 7}
+    assert "replicated" not in by_rank
+    assert "communicated" not in first.to_frame()
+
+
 def test_a_convention_reaches_the_ranks() -> None:
     both = Report.merge([report(row(0), row(1, sample=5))] * 2).under("contractions")
     assert [rank.report.flops for rank in both.ranks if rank.report] == [100, 100]
