@@ -31,16 +31,20 @@ def test_a_cell_has_its_number(shell: InteractiveShell) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell",
+    ("cell", "line"),
     [
-        "report = ipyflops.dry_run(work, 4)",
-        "report = ipyflops.sweep(work, n=[1, 2]).report(n=2)",
+        ("report = ipyflops.dry_run(work, 4)", "In[2]:3"),
+        ("report = ipyflops.sweep(work, n=[1, 2]).report(n=2)", "In[2]:3"),
+        (
+            "with ipyflops.FlopCounter() as counter:\n    work(4)\nreport = counter.report",
+            "In[3]:2",
+        ),
     ],
-    ids=["dry_run", "sweep"],
+    ids=["dry_run", "sweep", "counter"],
 )
-def test_lines_of_a_cell_are_named_by_it(shell: InteractiveShell, cell: str) -> None:
+def test_lines_of_a_cell_are_named_by_it(shell: InteractiveShell, cell: str, line: str) -> None:
     run(shell, "import torch, ipyflops")
-    run(shell, "\ndef work(n):\n    torch.ones(n) + 1")
+    run(shell, "# work\ndef work(n):\n    torch.ones(n) + 1")
     done = run(shell, cell)
     assert done.error is None
-    assert set(shell.user_ns["report"].by_line) == {"In[2]:3"}
+    assert set(shell.user_ns["report"].by_line) == {line}
