@@ -4,6 +4,9 @@
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
+#   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
+#   make docs    the reference and the table of operators, which are made of the code
+#   make dist    the wheel and the source distribution, checked
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
 #   make lab     JupyterLab on the tutorials  (ARGS="--no-browser" goes to JupyterLab)
 #   make clean   remove what the tools left, but keep .venv (distclean removes that too)
@@ -21,7 +24,7 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint rehearse bench lab clean distclean
+.PHONY: demo test test-oldest lint rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -37,6 +40,27 @@ lint: $(READY)
 rehearse: $(READY)
 	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
 	    --numprocesses $(WORKERS) --dist loadfile $(ARGS) tests/rehearsal
+
+# Downloads gigabytes on Linux, where old releases are to be had with CUDA libraries only.
+test-oldest: $(VENV)-oldest/.ready
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest --numprocesses $(WORKERS) \
+	    --dist loadfile --ignore tests/browser $(ARGS)
+
+$(VENV)-oldest/.ready: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt \
+	    --editable '.[test,pandas,lab]'
+	touch $@
+
+docs: $(READY)
+	$(BIN)/python -m tests.documentation.reference
+	$(BIN)/python -m ipyflops.formulas --markdown > ipyflops/formulas/OPERATORS.md
+
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet build twine
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 bench: $(VENV)/.bench
 	PYTHONPATH=notebooks $(BIN)/python -m tests.benchmarks $(ARGS)
@@ -56,7 +80,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-oldest
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."

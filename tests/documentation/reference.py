@@ -1,0 +1,141 @@
+"""Makes ``ipyflops/API.md`` of the docstrings, for ``make docs``.
+
+The docstrings are in NumPy's style. What they say of parameters, attributes, results and errors
+becomes lists; everything else stays as it is written.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ipyflops
+from ipyflops import ceilings, difference, explanation, ranks, tables, timing
+
+TARGET = Path(ipyflops.__file__).with_name("API.md")
+
+#: What a user gets without asking for it by name.
+OTHERS = (
+    difference.Difference,
+    difference.Change,
+    explanation.Explanation,
+    tables.Totals,
+    timing.Timing,
+    ceilings.Peak,
+    ceilings.Rate,
+    ranks.Rank,
+)
+HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
+#: Sections whose entries are ``name : type`` with an indented text below.
+LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
+
+HEAD = """\
+# API reference
+
+Made from the docstrings by `make docs`; the test `tests/documentation` holds it to them. The magics
+explain themselves: `%flops?`. Everything here is in `import ipyflops`, but for the classes of the
+second part, which are what its functions and reports give.
+"""
+
+
+def reference() -> str:
+    """The whole document."""
+    parts = [HEAD]
+    for name in ipyflops.__all__:
+        if name not in HIDDEN:
+            parts += entry(f"ipyflops.{name}", getattr(ipyflops, name))
+    parts.append("## What reports and functions give\n")
+    for kind in OTHERS:
+        if kind.__name__ not in ipyflops.__all__:
+            parts += entry(f"{kind.__module__}.{kind.__name__}", kind)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def entry(name: str, thing: Any) -> Iterator[str]:
+    """A class with its public members, or a function."""
+    yield f"## `{name}`\n"
+    if not inspect.isclass(thing):
+        yield from signature(name.rpartition(".")[2], thing)
+    elif "__init__" in vars(thing) and not hasattr(thing, "__dataclass_fields__"):
+        yield from signature(thing.__name__, thing)
+    yield document(thing)
+    if inspect.isclass(thing):
+        for member, value in vars(thing).items():
+            if not member.startswith("_"):
+                yield from of_class(member, value)
+
+
+def of_class(name: str, value: Any) -> Iterator[str]:
+    """A method or property; anything else of a class is told by its docstring."""
+    if isinstance(value, property | cached_property):
+        function = value.fget if isinstance(value, property) else value.func
+        kind = inspect.signature(function).return_annotation  # type: ignore[arg-type]
+        yield f"### `{name}`: `{kind}`\n"
+        yield document(value)
+    elif isinstance(value, staticmethod | classmethod) or inspect.isfunction(value):
+        function = getattr(value, "__func__", value)
+        yield f"### `{name}`\n"
+        yield from signature(name, function)
+        yield document(function)
+
+
+def signature(name: str, function: Any) -> Iterator[str]:
+    """The call in a block, one parameter to a line where it is long."""
+    found = inspect.signature(function)
+    kept = [one for one in found.parameters.values() if one.name not in ("self", "cls")]
+    text = f"{name}{found.replace(parameters=kept)}"
+    if len(text) > 88:
+        star = any(one.kind is one.VAR_POSITIONAL for one in kept)
+        lines, keyword = [], False
+        for one in kept:
+            if one.kind is one.KEYWORD_ONLY and not keyword and not star:
+                lines.append("    *,")
+            keyword = keyword or one.kind is one.KEYWORD_ONLY
+            lines.append(f"    {one},")
+            if one.kind is one.POSITIONAL_ONLY:
+                lines.append("    /,")
+        back = "" if found.return_annotation is found.empty else f" -> {found.return_annotation}"
+        text = "\n".join([f"{name}(", *lines, f"){back}"])
+    # Annotations are kept as text; in the defaults the quotes are the reader's.
+    text = re.sub(r"(: |-> )'([^']+)'", r"\1\2", text)
+    yield f"```python\n{text}\n```\n"
+
+
+def document(thing: Any) -> str:
+    """A docstring in Markdown."""
+    lines = (inspect.getdoc(thing) or "").splitlines()
+    out: list[str] = []
+    section = ""
+    index = 0
+    while index < len(lines):
+        line, below = lines[index], lines[index + 1] if index + 1 < len(lines) else ""
+        if below and set(below) == {"-"}:
+            section = line
+            out.append(f"**{line}**\n")
+            index += 2
+            continue
+        if section in LISTS and line and not line.startswith(" "):
+            out.append(f"- `{line}`")
+        elif section in LISTS:
+            out.append(f"  {line.strip()}" if line else "")
+        elif section == "Examples" and line.startswith(">>>") and not lines[index - 1].strip(" -"):
+            out += ["```pycon", line]
+            while index + 1 < len(lines) and lines[index + 1]:
+                index += 1
+                out.append(lines[index])
+            out.append("```")
+        else:
+            out.append(line)
+        index += 1
+    text = "\n".join(out)
+    return re.sub(r"(?<!`)``(?!`)([^`]+)``(?!`)", r"`\1`", text) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
+    sys.stdout.write(f"{TARGET} is up to date\n")
