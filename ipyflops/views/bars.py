@@ -10,6 +10,7 @@ from ipyflops.tables import PHASES, Phase, Totals
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.axis import unit, unit_of_seconds
 from ipyflops.views.fold import add_phases, own_phases
+from ipyflops.views.shown_axes import new_axes
 from ipyflops.views.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -132,9 +133,7 @@ def draw(
         raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
     bars = _most(found, metric, most)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(7.5, 1.1 + 0.28 * len(bars)), layout="constrained").add_subplot()
+        ax = new_axes(7.5, 1.1 + 0.28 * len(bars))
     whole = sum(one.length(metric) for one in bars)
     _draw(ax, bars, metric, whole)
     # A unit of several words has a blank of its own.

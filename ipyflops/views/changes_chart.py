@@ -13,6 +13,7 @@ from ipyflops.views.axis import unit, unit_of_seconds
 from ipyflops.views.bars import LABEL_LENGTH, METRICS
 from ipyflops.views.changes import ChangeRow, changes, ratio, signed
 from ipyflops.views.fold import add
+from ipyflops.views.shown_axes import new_axes
 from ipyflops.views.visible import shortened
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ def plot(
         raise ValueError(f"at least 1 place is needed, not {most}")
     pairs = _pairs(difference, most)
     if ax is None:
-        from matplotlib.figure import Figure
-
         height = 1.2 + 0.42 * max(len(pairs), 1)
-        ax = Figure(figsize=(7.5, height), layout="constrained").add_subplot()
+        ax = new_axes(7.5, height)
     _draw(ax, pairs, metric)
     before, after = (getattr(one, metric) for one in (difference.before, difference.after))
     factor = f"  {ratio(after / before)}" if before else ""

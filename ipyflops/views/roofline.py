@@ -11,6 +11,7 @@ from ipyflops.tables import Totals
 from ipyflops.units import scaled
 from ipyflops.views.axis import unit
 from ipyflops.views.bars import COLORS
+from ipyflops.views.shown_axes import new_axes
 from ipyflops.views.tree_rows import TreeRow, tree_rows
 from ipyflops.views.visible import shortened, visible
 
@@ -78,9 +79,7 @@ def roofline(
             raise ValueError(f"a peak has to be a positive number, not {peak}")
     peak_flops, peak_bandwidth = _measured(report, peak_flops, peak_bandwidth)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(7.5, 5), layout="constrained").add_subplot()
+        ax = new_axes(7.5, 5)
     points = [one for one in candidates if one.totals.flops_per_second and one.totals.intensity]
     points = sorted(points, key=lambda one: -one.totals.seconds)[:POINTS]
     _frame(ax, points, peak_flops, peak_bandwidth)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipyflops.sweep_result import METRICS, growth_of
+from ipyflops.views.shown_axes import new_axes
 from ipyflops.views.sweep_rows import growth_text
 from ipyflops.views.visible import shortened, visible
 
@@ -56,9 +57,7 @@ def plot(
     if other is not None:
         drawn = _values(sweep, place, other, path, metric)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(7.5, 4.6), layout="constrained").add_subplot()
+        ax = new_axes(7.5, 4.6)
     _draw(ax, shown, drawn)
     ax.set_xlabel(visible(shown.name))
     ax.set_ylabel("FLOPs per byte" if metric == "intensity" else METRICS[metric])

@@ -5,6 +5,7 @@ import sys
 
 import matplotlib.axes
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -209,6 +210,43 @@ backend = plt.get_backend()
 kept = plt.figure()
 reports.resnet().plot()
 assert plt.get_fignums() == [1] and plt.gcf() is kept and plt.get_backend() == backend
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", ["bar", "roofline"])
+def test_a_notebook_shows_the_result_of_plot(kind: str) -> None:
+    formatter = DisplayFormatter()
+    data, _ = formatter.format(reports.resnet().plot(kind))
+    assert data["image/png"].startswith(b"\x89PNG")
+    # Axes of somebody else's figure are theirs to show.
+    data, _ = formatter.format(reports.resnet().plot(kind, Figure().add_subplot()))
+    assert "image/png" not in data
+
+
+@pytest.mark.parametrize("backend", ["inline", "agg"])
+def test_every_backend_shows_a_chart_once_and_stays_as_it_is(backend: str) -> None:
+    code = f"""
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+class Shell(InteractiveShell):
+    def enable_gui(self, gui=None):
+        pass  # there are no windows here
+shell = Shell.instance()
+shell.run_line_magic("matplotlib", {backend!r})
+import matplotlib.pyplot as plt
+from tests.views import reports
+shell.push({{"reports": reports, "plt": plt}})
+before = plt.get_backend()
+with capture_output() as captured:
+    result = shell.run_cell("reports.resnet().plot()")
+result.raise_error()
+assert plt.get_backend() == before and plt.get_fignums() == [], plt.get_fignums()
+assert len(captured.outputs) <= 1, captured.outputs
+assert shell.display_formatter.format(result.result)[0]["image/png"][:4] == b"\\x89PNG"
+with capture_output() as captured:
+    result = shell.run_cell("figure, ax = plt.subplots(); reports.resnet().plot(ax=ax) is ax")
+assert result.result is True
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
