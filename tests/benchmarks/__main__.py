@@ -16,7 +16,7 @@ import torch
 
 from ipyflops.devices import cpu_name
 from ipyflops.units import duration
-from tests.benchmarks import bench_display, workloads
+from tests.benchmarks import bench_display, llama, workloads
 from tests.benchmarks.counters import WAYS
 from tests.benchmarks.kernel_time import kernel_ratio
 from tests.benchmarks.rounds import Result, added, measure, ratio
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--threads", type=int, default=None, help="of torch")
-    names = [*(make.__name__ for make in workloads.ALL), "display"]
+    names = [*(make.__name__ for make in workloads.ALL), llama.NAME, "display"]
     parser.add_argument("workload", nargs="*", help=f"of {', '.join(names)}")
     options = parser.parse_args()
     unknown = set(options.workload) - set(names)
@@ -43,13 +43,15 @@ def main() -> None:
     )
     # Some tools print what went wrong themselves, beside raising it.
     traceback.print_exc = lambda *_, **__: None  # type: ignore[assignment]
-    counted = [name for name in options.workload if name != "display"]
+    counted = [name for name in options.workload if name not in (llama.NAME, "display")]
     for work in workloads.each(counted) if counted or not options.workload else ():
         print(f"\n{work.name}\n", flush=True)
         _show(measure(work, WAYS, options.rounds))
         if work.inner == 1:
             share = kernel_ratio(work, options.rounds)
             print(f"\nkernel time is {share:.3f} of a clean run's wall time", flush=True)
+    if not options.workload or llama.NAME in options.workload:
+        llama.show()
     if not options.workload or "display" in options.workload:
         print("\ndisplay in JupyterLab\n", flush=True)
         bench_display.main()
