@@ -248,6 +248,7 @@ class Sweep:
         metric: str = "flops",
         node: str = "",
         lines: str | None = None,
+        per: str | None = None,
     ) -> matplotlib.axes.Axes:
         """Draw a count against a variable, on logarithmic axes where the values span decades.
 
@@ -266,6 +267,8 @@ class Sweep:
             for a line for each of its values. Where it is left out, that of the other variables
             with the most values, or else modules. The variables that are not shown have their
             largest value.
+        per : str, optional
+            A variable that the count is divided by: ``per="tokens"`` draws FLOPs for each token.
 
         Raises
         ------
@@ -276,7 +279,7 @@ class Sweep:
         """
         from ipyflops.views.sweep_chart import plot
 
-        return plot(self, variable, ax, metric=metric, node=node, lines=lines)
+        return plot(self, variable, ax, metric=metric, node=node, lines=lines, per=per)
 
     def __str__(self) -> str:
         from ipyflops.views.sweep_text import to_text

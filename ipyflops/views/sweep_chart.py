@@ -29,6 +29,26 @@ MARKERS = "osD^vPX"
 
 
 @dataclass(frozen=True, slots=True)
+class _Measure:
+    """What is drawn: a metric, and the position of the variable that it is divided by, if any."""
+
+    metric: str
+    per: int | None
+
+    def value(self, point: Point, path: str) -> float:
+        node = point.nodes.get(path)
+        value: float = getattr(node, self.metric) if node is not None else 0
+        if self.per is None:
+            return value
+        return value / point.values[self.per] if point.values[self.per] else 0.0
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is a count whose growth has a name."""
+        return self.metric != "intensity" and self.per is None
+
+
+@dataclass(frozen=True, slots=True)
 class _Line:
     label: str
     values: list[float]
@@ -43,25 +63,31 @@ def plot(
     metric: str = "flops",
     node: str = "",
     lines: str | None = None,
+    per: str | None = None,
 ) -> Axes:
-    """Draw a sweep; see `ipyflops.sweep.Sweep.plot`."""
+    """Draw a sweep; see `ipyflops.sweep_result.Sweep.plot`."""
     if metric not in METRICS and metric != "intensity":
         raise ValueError(
             f"there is no metric {metric!r}; choose one of {', '.join((*METRICS, 'intensity'))}"
         )
+    if per is not None and metric == "intensity":
+        raise ValueError("an intensity is no count, so there is none for each of something")
     place = _place(sweep, variable)
     shown = sweep.variables[place]
     path = sweep.resolve(node)
     other = _other(sweep, place, lines)
-    drawn = _modules(sweep, place, path, metric) if other is None else []
-    if other is not None:
-        drawn = _values(sweep, place, other, path, metric)
+    measure = _Measure(metric, None if per is None else _place(sweep, per))
+    if other is None:
+        drawn = _modules(sweep, place, path, measure)
+    else:
+        drawn = _values(sweep, place, other, path, measure)
     if ax is None:
         ax = new_axes(7.5, 4.6)
     _draw(ax, shown, drawn)
     ax.set_xlabel(visible(shown.name))
-    ax.set_ylabel("FLOPs per byte" if metric == "intensity" else METRICS[metric])
-    ax.set_title(_title(sweep, place, other, path, metric), loc="left", fontsize="medium",
+    unit = "FLOPs per byte" if metric == "intensity" else METRICS[metric]
+    ax.set_ylabel(unit if per is None else f"{unit} / {visible(per)}")
+    ax.set_title(_title(sweep, place, other, path, measure), loc="left", fontsize="medium",
                  parse_math=False)  # fmt: skip
     return ax
 
@@ -94,7 +120,7 @@ def _other(sweep: Sweep, place: int, lines: str | None) -> int | None:
     return max(sizes, key=lambda index: sizes[index]) if sizes else None
 
 
-def _modules(sweep: Sweep, place: int, path: str, metric: str) -> list[_Line]:
+def _modules(sweep: Sweep, place: int, path: str, measure: _Measure) -> list[_Line]:
     """A line for the node, and for each of those that are inside it."""
     points = _along(sweep, place, {})
     node = points[-1].nodes.get(path)
@@ -104,20 +130,20 @@ def _modules(sweep: Sweep, place: int, path: str, metric: str) -> list[_Line]:
         # The only outermost module is nearly all; what is in it says more.
         at = inside.index(modules[0])
         inside[at : at + 1] = modules[0].children or modules
-    lines = [_line(sweep, place, points, one.path, one.name, metric) for one in inside]
+    lines = [_line(sweep, place, points, one.path, one.name, measure) for one in inside]
     lines = sorted((one for one in lines if any(one.values)), key=lambda one: -one.values[-1])
     name = "all" if node is None or not path else node.name
-    whole = _line(sweep, place, points, path, name, metric)
+    whole = _line(sweep, place, points, path, name, measure)
     return [replace(whole, whole=True), *lines[:MOST_LINES]]
 
 
-def _values(sweep: Sweep, place: int, other: int, path: str, metric: str) -> list[_Line]:
+def _values(sweep: Sweep, place: int, other: int, path: str, measure: _Measure) -> list[_Line]:
     """A line for each value of another variable."""
     variable = sweep.variables[other]
     found = []
     for value in variable.values[-MOST_LINES:]:
         points = _along(sweep, place, {other: value})
-        values = [_value(point, path, metric) for point in points]
+        values = [measure.value(point, path) for point in points]
         found.append(_Line(f"{visible(variable.name)} {value:,}", values))
     return found[::-1]
 
@@ -137,20 +163,14 @@ def _along(sweep: Sweep, place: int, chosen: dict[int, int]) -> list[Point]:
 
 
 def _line(
-    sweep: Sweep, place: int, points: Sequence[Point], path: str, name: str, metric: str
+    sweep: Sweep, place: int, points: Sequence[Point], path: str, name: str, measure: _Measure
 ) -> _Line:
     name = visible(name) or "(no name)"
     label = shortened(name, LABEL_LENGTH if name.isascii() else LABEL_LENGTH // 2)
-    if metric != "intensity":
-        _, growth = growth_of(sweep, [path], metric)
+    if measure.grows:
+        _, growth = growth_of(sweep, [path], measure.metric)
         label += f": {growth_text(growth.by_variable[place])}"
-    return _Line(label, [_value(point, path, metric) for point in points])
-
-
-def _value(point: Point, path: str, metric: str) -> float:
-    node = point.nodes.get(path)
-    value: float = getattr(node, metric) if node is not None else 0
-    return value
+    return _Line(label, [measure.value(point, path) for point in points])
 
 
 def _draw(ax: Axes, variable: Variable, lines: Sequence[_Line]) -> None:
@@ -205,13 +225,15 @@ def _tick(text: str) -> str:
     return f"{number}{blank}{prefix}"
 
 
-def _title(sweep: Sweep, place: int, other: int | None, path: str, metric: str) -> str:
+def _title(sweep: Sweep, place: int, other: int | None, path: str, measure: _Measure) -> str:
     """What is drawn, how it grows with what is on the axis, and what the others are."""
-    name = visible(path) if path else ""
-    said = [shortened(name, LABEL_LENGTH)] if name else []
-    if metric != "intensity":
-        growth: Growth = growth_of(sweep, [path], metric)[1]
-        said.append(f"{METRICS[metric]}: {growth.by_variable[place].phrase}")
+    said = [shortened(visible(path), LABEL_LENGTH)] if path else []
+    if measure.grows:
+        growth: Growth = growth_of(sweep, [path], measure.metric)[1]
+        said.append(f"{METRICS[measure.metric]}: {growth.by_variable[place].phrase}")
+    elif measure.per is not None:
+        name = visible(sweep.variables[measure.per].name)
+        said.append(f"{METRICS[measure.metric]} for each of {name}")
     else:
         said.append("arithmetic intensity")
     said += [
@@ -220,4 +242,4 @@ def _title(sweep: Sweep, place: int, other: int | None, path: str, metric: str) 
         if index not in (place, other)
     ]
     title = " · ".join(said)
-    return title if metric == "bytes" else f"{title}  [{sweep.convention}]"
+    return title if measure.metric == "bytes" else f"{title}  [{sweep.convention}]"

@@ -194,6 +194,18 @@ def test_the_intensity_is_drawn_too() -> None:
     assert ax.get_lines()[0].get_ydata()[-1] == report.find("model.1").intensity
 
 
+def test_a_count_for_each_of_something() -> None:
+    """FLOPs for each token: constant for a linear layer, more and more for attention."""
+    ax = layers().plot(per="tokens", lines="modules")
+    assert ax.get_ylabel() == "FLOPs / tokens"
+    assert ax.get_title(loc="left") == "FLOPs for each of tokens · batch 8 · width 8  [standard]"
+    lines = {str(line.get_label()): list(line.get_ydata()) for line in ax.get_lines()}
+    assert lines["1"] == [2 * 8 * 16 * 16] * 4
+    assert lines["all"] == [8 * (32 * tokens + 2320) for tokens in (8, 32, 128, 512)]
+    with pytest.raises(ValueError, match="an intensity is no count"):
+        layers().plot(metric="intensity", per="tokens")
+
+
 def test_it_is_drawn_where_asked() -> None:
     from matplotlib.figure import Figure
 
@@ -212,6 +224,7 @@ def test_names_are_no_mathematics() -> None:
     [
         ({"variable": "heads"}, ValueError, "there is no variable 'heads'; choose one of batch"),
         ({"lines": "heads"}, ValueError, "there is no variable 'heads'"),
+        ({"per": "heads"}, ValueError, "there is no variable 'heads'"),
         ({"variable": "batch", "lines": "batch"}, ValueError, "batch is on the axis"),
         ({"metric": "seconds"}, ValueError, "choose one of flops, macs, int_ops, bytes, intensity"),
         ({"node": "nowhere"}, KeyError, "no module has the path 'nowhere'"),
