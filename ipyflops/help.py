@@ -50,6 +50,11 @@ no variable, parameter, gradient, optimizer or random number changes, and what t
 gone afterwards. A model may be built in the code itself, or before on torch.device("meta"). Where
 the code needs a value (.item(), an if, a mask as an index) it fails, and the error says where.
 
+With --ranks the code runs on every engine of an ipyparallel cluster, on that view which %px would
+use, and the report is of all of them: totals, each rank, how evenly the work is spread, what is
+replicated, what is communicated. An engine that fails, dies or is not done by --timeout is named.
+Behind cells with %%px and %%flops, a plain %flops --ranks merges what the engines have counted.
+
 Examples
 --------
 ::
@@ -67,9 +72,6 @@ Examples
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
-
-    %%flops --ranks --timeout 600                on every engine of a cluster, one report of all
-    loss = model(x).sum()
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults
