@@ -1,21 +1,19 @@
-"""What the README shows works as it stands."""
+"""What the README shows works as it stands; `tests/rehearsal` does it in a fresh environment."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+from tests.readme_blocks import README, of_kind
 
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parent.parent
 
 
 def test_the_script_runs_and_prints_what_is_quoted(tmp_path: Path) -> None:
-    (script,) = [block for block in blocks("python") if "FlopCounter" in block]
+    (script,) = of_kind("script")
     path = tmp_path / "script.py"
-    path.write_text(script, encoding="utf-8")
+    path.write_text(script.text, encoding="utf-8")
     result = subprocess.run(
         [sys.executable, path], capture_output=True, text=True, encoding="utf-8", check=True,
         env={"PYTHONIOENCODING": "utf-8", "PATH": ""},
@@ -26,7 +24,7 @@ def test_the_script_runs_and_prints_what_is_quoted(tmp_path: Path) -> None:
 
 
 def test_the_notebook_cells_run(tmp_path: Path) -> None:
-    load, cell = (block for block in blocks("python") if "flops" in block and "import" not in block)
+    load, cell = (block.text for block in of_kind("cell"))
     program = (
         "from IPython.terminal.interactiveshell import TerminalInteractiveShell\n"
         "shell = TerminalInteractiveShell.instance()\n"
@@ -43,9 +41,24 @@ def test_the_notebook_cells_run(tmp_path: Path) -> None:
     assert "[standard]" in result.stdout
 
 
+def test_the_configuration_makes_load_ext_needless(tmp_path: Path) -> None:
+    (configuration,) = of_kind("configuration")
+    profile = tmp_path / "profile_default"
+    profile.mkdir()
+    (profile / "ipython_config.py").write_text(configuration.text, encoding="utf-8")
+    cell = tmp_path / "cell.ipy"
+    cell.write_text("%%flops\nimport torch\ntorch.ones(2, 3) @ torch.ones(3)\n", encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "IPython", f"--ipython-dir={tmp_path}", str(cell)],
+        capture_output=True, text=True, encoding="utf-8", check=True,
+        env={"PYTHONIOENCODING": "utf-8", "PATH": "", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert "12 FLOPs" in result.stdout
+
+
 def test_the_make_targets_exist() -> None:
-    makefile = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"`?make (\w+)", README))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"`?make ([\w-]+)", README))
     assert named >= {"demo", "test", "lab"}
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -95,14 +95,3 @@ def test_marimo_shows_a_report(prepared: Environment, tmp_path: Path) -> None:
     html = (tmp_path / "app.html").read_text(encoding="utf-8")
     assert "48 FLOPs" in html
     assert "f-headline" in html
-
-
-def test_lazy_loading_needs_no_load_ext(prepared: Environment, tmp_path: Path) -> None:
-    profile = tmp_path / "profile_default"
-    profile.mkdir()
-    (profile / "ipython_config.py").write_text(
-        'c.MagicsManager.lazy_magics = {"flops": "ipyflops"}\n', encoding="utf-8"
-    )
-    (tmp_path / "cells.ipy").write_text("%%flops\nimport torch\ntorch.ones(2, 3) @ torch.ones(3)\n")
-    command = ["ipython", f"--ipython-dir={tmp_path}", str(tmp_path / "cells.ipy")]
-    assert "12 FLOPs" in prepared.run(command, tmp_path)
