@@ -94,6 +94,26 @@ class Exports:
 
         save(_report(self), path)
 
+    def to_chrome_trace(self, path: str | os.PathLike[str]) -> None:
+        """Write the same as a trace for Perfetto (or ``chrome://tracing``).
+
+        The format knows time only: FLOPs and bytes are drawn as if they were some, and exact among
+        the arguments of each slice.
+
+        Parameters
+        ----------
+        path : str or path-like
+            As ``model.trace.json``; a file that is there is replaced only once all is written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        from ipyflops.views.chrome_trace import save
+
+        save(_report(self), path)
+
     def plot(
         self,
         kind: Literal["bar", "roofline"] = "bar",
