@@ -23,21 +23,20 @@ from ipyflops.ceilings import Peak
 from ipyflops.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.conventions import Convention
 from ipyflops.exports import Exports
+from ipyflops.rank_methods import RankMethods
 from ipyflops.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
 from ipyflops.timing import Timing
 
 if TYPE_CHECKING:
-    from torch.distributed import ProcessGroup
-
     from ipyflops.difference import Difference
     from ipyflops.excerpts import Excerpt
     from ipyflops.explanation import Explanation
-    from ipyflops.ranks import Measure, Rank
+    from ipyflops.ranks import Rank
     from ipyflops.tree import Node
 
 
 @dataclass(frozen=True)
-class Report(Exports):
+class Report(Exports, RankMethods):
     """What a counted run did, as plain data; see the module's docstring for the tables.
 
     Attributes
@@ -119,20 +118,6 @@ class Report(Exports):
     def utilization(self) -> float:
         """FLOPS as a share of `peak` (MFU), each dtype by its own peak; 0 where none is known."""
         return self.totals.utilization
-
-    @property
-    def communicated(self) -> int:
-        """Bytes of payload that collectives exchanged (see `by_collective`)."""
-        return self.totals.communicated
-
-    @property
-    def replicated_flops(self) -> int:
-        """Those of the FLOPs that another rank had computed already, on the same values.
-
-        Values are compared by a sample of them. ``flops - replicated_flops`` is the work that was
-        not done twice; 0 in the report of one process.
-        """
-        return self.totals.replicated
 
     @cached_property
     def totals(self) -> Totals:
@@ -325,53 +310,6 @@ class Report(Exports):
         from ipyflops.merging import merge
 
         return merge(list(reports))
-
-    def gather(self, group: ProcessGroup | None = None, *, timeout: float = 60.0) -> Report | None:
-        """Bring the reports of all ranks of ``torch.distributed`` together on the first.
-
-        Every rank calls this, with its own report. The first gets one report of them all; the
-        others get None, and do not wait. Nothing of it is counted, and no collective is used, so
-        it works with every backend and whatever the other ranks are doing.
-
-        Parameters
-        ----------
-        group : torch.distributed.ProcessGroup, optional
-            Whose ranks to gather from; those of the default group where it is left out.
-        timeout : float
-            Seconds that the first rank waits. Ranks that have not called by then are named in the
-            report, which is incomplete.
-
-        Returns
-        -------
-        Report or None
-            On the first rank of the group the merged report.
-
-        Raises
-        ------
-        RuntimeError
-            If ``torch.distributed`` has not been initialized, or this rank is not of the group.
-        ValueError
-            If the ranks' conventions differ.
-        """
-        from ipyflops.parallel import gather
-
-        return gather(self, group, timeout=timeout)
-
-    def imbalance(self, measure: Measure = "seconds") -> float:
-        """Give the largest of the ranks' sums divided by their mean: 1 where they are all the same.
-
-        Parameters
-        ----------
-        measure : {"seconds", "flops", "macs", "bytes", "communicated"}
-
-        Raises
-        ------
-        ValueError
-            If there is no such measure.
-        """
-        from ipyflops.ranks import imbalance
-
-        return imbalance(self.ranks, measure)
 
     # --- in and out --------------------------------------------------------------------------
 
