@@ -25,7 +25,7 @@ Publish: TypeAlias = Callable[[Mapping[str, Any]], None]
 #: Seconds between two looks at the engines.
 PAUSE = 0.02
 #: Seconds that engines have to report after they were interrupted, and for their last output.
-PATIENCE = 5.0
+PATIENCE = 10.0
 
 NO_VIEW = (
     "--ranks runs the cell on the engines of a connected ipyparallel view, and there is none. "

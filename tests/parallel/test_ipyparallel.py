@@ -128,7 +128,7 @@ def test_an_error_on_an_engine_is_an_error_with_a_partial_report(shell: Interact
 def test_an_engine_that_hangs_is_interrupted_and_named(shell: InteractiveShell) -> None:
     done = run(
         shell,
-        "%%flops --ranks --timeout 1.5 -q -v kept\n"
+        "%%flops --ranks --timeout 5 -q -v kept\n"
         "torch.ones(4, 8) @ torch.ones(8, 8)\n"
         "if number == 1:\n"
         "    import time\n"
@@ -137,7 +137,7 @@ def test_an_engine_that_hangs_is_interrupted_and_named(shell: InteractiveShell) 
     assert type(done.error) is TimeoutError
     assert "engine 1" in str(done.error)
     report = shell.user_ns["kept"]
-    assert report.error == "rank 1: not done within 1.5 s, so it was interrupted"
+    assert report.error == "rank 1: not done within 5 s, so it was interrupted"
     # What it had counted by then is there as well.
     assert report.flops == 2 * PRODUCT
     # The engine is alive, and takes the next cell.
