@@ -106,6 +106,20 @@ class Growth:
     terms: tuple[Term, ...]
     unit: str = "FLOPs"
 
+    def __getitem__(self, variable: str) -> VariableGrowth:
+        """Give how the count grows with one variable.
+
+        Raises
+        ------
+        KeyError
+            If there is no such variable.
+        """
+        for one in self.by_variable:
+            if one.variable == variable:
+                return one
+        names = ", ".join(one.name for one in self.variables)
+        raise KeyError(f"there is no variable {variable!r}; there are {names}")
+
     @property
     def determined(self) -> bool:
         """Whether the growth with every variable that was varied is known for sure."""

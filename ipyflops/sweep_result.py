@@ -173,6 +173,17 @@ class Sweep:
         _, growth = growth_of(self, [self.resolve(path)], metric, own=own)
         return growth
 
+    def growths(self, metric: str = "flops") -> dict[str, Growth]:
+        """Give how a count grows in every node, by its path, in the order of the tree.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric.
+        """
+        _check_metric(metric)
+        return {path: growth_of(self, [path], metric)[1] for path in self.paths}
+
     def resolve(self, path: str) -> str:
         """Give the whole path of a node, which may be given without the outermost module's name.
 

@@ -110,6 +110,19 @@ def test_what_does_not_depend_on_the_sizes_is_constant() -> None:
     assert (growth.name, growth.expression) == ("constant in batch, constant in tokens", "5")
 
 
+def test_the_growth_of_every_module_by_its_path() -> None:
+    growths = of_block().growths()
+    named = {path: growth["tokens"].name for path, growth in growths.items()}
+    assert named["model"] == named["model.attention"] == named[""] == "quadratic"
+    assert named["model.mlp.0"] == named["model.attention.out"] == "linear"
+    assert tuple(growths) == of_block().paths
+    assert of_block().growths("bytes")["model.mlp.1"]["batch"].name == "linear"
+    with pytest.raises(KeyError, match="there is no variable 'heads'; there are batch, tokens"):
+        growths["model"]["heads"]
+    with pytest.raises(ValueError, match="there is no metric 'seconds'"):
+        of_block().growths("seconds")
+
+
 def test_growth_foretells_what_is_counted() -> None:
     model = Block()
     with ipyflops.FlopCounter() as counter:
