@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from models.llama import LLAMA_8B, LLAMA_70B, LLAMA_405B, Llama, LlamaConfig
 from torch import Tensor
 
-from ipyflops import FlopCounter, dry_run
+from ipyflops import FlopCounter, dry_run, sweep
 from ipyflops.report import Report
 
 SMALL = LlamaConfig(vocabulary=50, layers=3, width=32, hidden=48, heads=4, kv_heads=2)
@@ -184,3 +184,47 @@ def test_a_dry_generation() -> None:
     report = dry_run(run).under("contractions")
     expected = products(LLAMA_8B, 512, causal_pairs(512))
     assert report.flops == expected + sum(products(LLAMA_8B, 1, 512 + n) for n in (1, 2, 3))
+
+
+def test_a_sweep_over_positions_is_the_table_of_a_generation() -> None:
+    """What each step of a long generation costs: the same as in a real one, and in closed form."""
+    torch.manual_seed(0)
+    model = Llama(SMALL).eval()
+
+    def decode(position: int) -> None:
+        new = torch.zeros(1, 1, dtype=torch.long)
+        with torch.no_grad():
+            model(new, model.cache(1, position + 1, filled=position))
+
+    real = cached(model, torch.randint(SMALL.vocabulary, (1, 20)), 4)[1:]
+    found = sweep(decode, position=[20, 21, 22, 500, 100_000])
+    steps = found.under("contractions")
+    flops = steps.counts()
+    assert flops == [products(SMALL, 1, position + 1) for position in (20, 21, 22, 500, 100_000)]
+    assert flops[:3] == [report.flops for report in real]
+    assert steps.growth().name == "linear in position"
+    # The matrices cost the same for every token, attention costs more with each.
+    assert steps.growth("model.layers.0.feed_forward").name == "constant in position"
+    pair = 2 * SMALL.heads * 2 * SMALL.head_width
+    assert steps.growth("model.layers.0.attention").at(position=10**6) == pair * (10**6 + 1) + (
+        2 * SMALL.width * (2 * SMALL.width + 2 * SMALL.kv_heads * SMALL.head_width)
+    )
+    frame = found.to_frame()
+    whole = frame[frame.path == ""].set_index("position")
+    assert list(whole.intensity) == list(whole.flops / whole.bytes)
+    # A weight is four bytes for two FLOPs; so is a key, for each of the two heads that share it.
+    assert whole.intensity.iloc[0] < 0.5
+    assert whole.intensity.is_monotonic_increasing
+
+
+def test_a_long_prompt_has_a_high_intensity_and_a_step_a_low_one() -> None:
+    with torch.device("meta"):
+        model = Llama(LLAMA_8B).to(torch.bfloat16)
+
+    def prefill(tokens: int) -> None:
+        with torch.no_grad():
+            model(torch.zeros(1, tokens, dtype=torch.long), model.cache(1, tokens))
+
+    first, last = (dry_run(prefill, tokens) for tokens in (1, 2048))
+    assert 0.9 < first.flops / first.bytes < 1.1  # a weight is two bytes, and two FLOPs
+    assert last.flops / last.bytes > 100

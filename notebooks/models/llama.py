@@ -58,13 +58,17 @@ class Cache:
         How many sequences, and how long one can become.
     like : Tensor
         Has the dtype and device of the keys and values.
+    filled : int
+        How many tokens it has already, as for counting a step in the middle of a text.
     """
 
-    def __init__(self, config: LlamaConfig, batch: int, tokens: int, like: Tensor) -> None:
+    def __init__(
+        self, config: LlamaConfig, batch: int, tokens: int, like: Tensor, filled: int = 0
+    ) -> None:
         shape = (batch, config.kv_heads, tokens, config.head_width)
         self.keys = [like.new_empty(shape) for _ in range(config.layers)]
         self.values = [like.new_empty(shape) for _ in range(config.layers)]
-        self.length = 0
+        self.length = filled
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Keep new keys and values of a layer; gives all that it has now."""
@@ -173,9 +177,9 @@ class Llama(nn.Module):
             cache.length += tokens.shape[1]
         return self.head(self.norm(x))
 
-    def cache(self, batch: int, tokens: int) -> Cache:
-        """Return an empty cache for sequences of up to so many tokens."""
-        return Cache(self.config, batch, tokens, self.head.weight)
+    def cache(self, batch: int, tokens: int, filled: int = 0) -> Cache:
+        """Return a cache for sequences of up to so many tokens, as if some were there already."""
+        return Cache(self.config, batch, tokens, self.head.weight, filled)
 
     @torch.no_grad()
     def generate(self, tokens: Tensor, steps: int) -> Tensor:
