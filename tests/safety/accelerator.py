@@ -1,0 +1,121 @@
+"""Count a training step on a device whose backward pass runs in a thread of the autograd engine.
+
+So it is on every accelerator. This one is a back end in Python that computes with NumPy; it can be
+set up only once in a process, so this file is run as a script. It prints what was found, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
+from torch.utils.checkpoint import checkpoint
+
+from ipyflops import FlopCounter
+
+
+class Backend(_DummyBackendModule):
+    """What checkpoints want to know of a device."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float32]
+
+
+_setup_privateuseone_for_python_backend("numpy_device", Backend())
+kernels = torch.library.Library("aten", "IMPL")
+kernel_threads: set[int] = set()
+
+
+class DeviceTensor(torch.Tensor):
+    """A tensor whose values are a NumPy array."""
+
+    array: Any
+
+
+def on_device(array: Any) -> DeviceTensor:
+    array = np.asarray(array, dtype=np.float32)
+    made = torch._C._acc.create_empty_tensor(torch.Size(array.shape), torch.float32)  # type: ignore[attr-defined]
+    made.__class__ = DeviceTensor
+    made.array = array
+    return made  # type: ignore[no-any-return]
+
+
+def kernel(name: str) -> Callable[[Any], Any]:
+    def enter(compute: Callable[..., Any]) -> Any:
+        def run(*args: Any, **kwargs: Any) -> DeviceTensor:
+            kernel_threads.add(threading.get_ident())
+            return on_device(compute(*(getattr(one, "array", one) for one in args)))
+
+        kernels.impl(name, run, "PrivateUse1")
+        return compute
+
+    return enter
+
+
+kernel("mm")(lambda a, b: a @ b)
+kernel("t")(lambda a: a.T)
+kernel("transpose.int")(np.swapaxes)
+kernel("sin")(np.sin)
+kernel("cos")(np.cos)
+kernel("mul.Tensor")(np.multiply)
+kernel("sum")(np.sum)
+kernel("detach")(lambda a: a)
+kernel("expand")(np.broadcast_to)
+kernel("ones_like")(lambda a, *_: np.ones_like(a))
+
+
+class Layer(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(on_device(np.random.randn(width, width)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sin(torch.mm(x, self.weight))
+
+
+class Model(nn.Module):
+    def __init__(self, reentrant: bool | None) -> None:
+        super().__init__()
+        self.first, self.second = Layer(4), Layer(4)
+        self.reentrant = reentrant
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        if self.reentrant is None:
+            return self.second(x)  # type: ignore[no-any-return]
+        return checkpoint(self.second, x, use_reentrant=self.reentrant, preserve_rng_state=False)  # type: ignore[no-any-return]
+
+
+def count(reentrant: bool | None) -> dict[str, Any]:
+    """Count a step, without a checkpoint or with one of either form."""
+    model = Model(reentrant)
+    x = on_device(np.random.randn(2, 4))
+    with FlopCounter("contractions") as counter:
+        loss = model(x).sum()
+        loss.backward()
+    report = counter.report
+    return {
+        "phases": {name: totals.flops for name, totals in report.by_phase.items()},
+        "modules": {name: report.find(f"model.{name}").flops for name in ("first", "second")},
+        "lines": {name.rpartition(":")[2]: t.flops for name, t in report.by_line.items()},
+        "backward_line": count.__code__.co_firstlineno + 6,
+        "notes": list(report.notes),
+    }
+
+
+if __name__ == "__main__":
+    found = {"plain": count(None), "reentrant": count(True), "not reentrant": count(False)}
+    other_threads = len(kernel_threads - {threading.get_ident()})
+    print(json.dumps({**found, "other_threads": other_threads}), flush=True)
+    # The engine's thread would still be there when C++ takes down what it needs.
+    os._exit(0)

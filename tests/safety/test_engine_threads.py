@@ -1,0 +1,95 @@
+"""The threads of the autograd engine, where no Python frame called the operator."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from ipyflops import FlopCounter
+
+SCRIPT = Path(__file__).with_name("accelerator.py")
+ROOT = SCRIPT.parents[2]
+#: A product of a (2, 4) by a (4, 4) matrix.
+PRODUCT = 2 * 2 * 4 * 4
+
+
+@pytest.fixture(scope="module")
+def counted() -> Any:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", SCRIPT],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_backward_pass_runs_in_another_thread(counted: Any) -> None:
+    assert counted["other_threads"] == 1
+
+
+def test_its_operators_belong_to_the_modules_whose_forward_made_them(counted: Any) -> None:
+    plain = counted["plain"]
+    # The input of the first layer needs no gradient.
+    assert plain["modules"] == {"first": 2 * PRODUCT, "second": 3 * PRODUCT}
+    phases = {"forward": 2 * PRODUCT, "backward": 3 * PRODUCT, "recompute": 0, "optimizer": 0}
+    assert plain["phases"] == phases
+    assert plain["notes"] == []
+
+
+def test_they_are_on_the_line_that_the_thread_works_for(counted: Any) -> None:
+    plain = counted["plain"]
+    assert plain["lines"][str(plain["backward_line"])] == 3 * PRODUCT
+    assert sum(plain["lines"].values()) == 5 * PRODUCT
+
+
+@pytest.mark.parametrize("form", ["reentrant", "not reentrant"])
+def test_what_is_recomputed_there_is_recomputed_and_not_backward(counted: Any, form: str) -> None:
+    assert counted[form]["modules"] == {"first": 2 * PRODUCT, "second": 4 * PRODUCT}
+    assert counted[form]["phases"] == {**counted["plain"]["phases"], "recompute": PRODUCT}
+
+
+class Nested(nn.Module):
+    """A layer around a checkpointed layer around a checkpointed layer…"""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4, bias=False)
+        self.inner = Nested(levels - 1) if levels > 1 else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.linear(x)
+        if self.inner is not None:
+            x = checkpoint(self.inner, x, use_reentrant=True)
+        return x.tanh()
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad:UserWarning")
+@pytest.mark.parametrize("levels", [3, 70])
+def test_each_level_of_nested_checkpoints_is_counted_where_it_is(levels: int) -> None:
+    """From 60 backward passes inside each other on, the engine goes on in another thread."""
+    model = Nested(levels)
+    x = torch.randn(2, 4, requires_grad=True)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        with FlopCounter("contractions", device_time=False) as counter:
+            model(x).sum().backward()
+    finally:
+        sys.setrecursionlimit(limit)
+    for depth in range(levels):
+        linear = counter.report.find(".".join(["model", *["inner"] * depth, "linear"]))
+        # Forward, once more for each checkpoint around it, and two products backward.
+        assert linear.flops == (1 + depth + 2) * PRODUCT
