@@ -88,7 +88,7 @@ def bar(
     """
     if most < 2:
         raise ValueError(f"at least 2 bars are needed, not {most}")
-    found = _bars([report.find(node)]) if node else _all(report.tree)
+    found = _bars([report.find(node)]) if node else outermost(report.tree)
     return draw(ax, found, report.convention, name=visible(node), metric=metric, most=most)
 
 
@@ -114,7 +114,7 @@ def bar_of_alike(report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str
         If there is no such metric, or the nodes have not the same children.
     """
     path = nodes[0].path
-    found = _bars(nodes) if path else _all(report.tree)
+    found = _bars(nodes) if path else outermost(report.tree)
     name = f"{visible(path)} ×{len(nodes):,}" if len(nodes) > 1 else visible(path)
     return draw(ax, found, report.convention, name=name, metric=metric)
 
@@ -131,7 +131,7 @@ def draw(
     """Draw bars with what they come to as a title; see `bar`."""
     if metric not in METRICS:
         raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
-    bars = _most(found, metric, most)
+    bars = largest(found, metric, most)
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.28 * len(bars))
     whole = sum(one.length(metric) for one in bars)
@@ -146,7 +146,7 @@ def draw(
     return ax
 
 
-def _all(root: Node) -> list[Bar]:
+def outermost(root: Node) -> list[Bar]:
     """The whole run: an only outermost module is replaced by what is inside it."""
     bars = _bars([root]) if root.children else []
     modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
@@ -179,7 +179,8 @@ def _label(node: Node) -> str:
     return typed if len(typed) <= most else shortened(name, most)
 
 
-def _most(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
+def largest(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
+    """At most so many bars, in their order; the smallest are one at the end."""
     if len(bars) <= most:
         return list(bars)
     largest = sorted(bars, key=lambda one: -one.length(metric))[: most - 1]
@@ -189,7 +190,7 @@ def _most(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
     return [*(one for one in bars if id(one) in chosen), more]
 
 
-def _shown_parts(bars: Sequence[Bar], metric: str) -> list[float]:
+def shown_parts(bars: Sequence[Bar], metric: str) -> list[float]:
     """How much of each bar's length is drawn.
 
     One that stands for a thousand others must not make those beside it too short to be seen.
@@ -204,7 +205,7 @@ def _shown_parts(bars: Sequence[Bar], metric: str) -> list[float]:
 
 def _draw(ax: Axes, bars: Sequence[Bar], metric: str, whole: float) -> None:
     lengths = [one.length(metric) for one in bars]
-    shown = _shown_parts(bars, metric)
+    shown = shown_parts(bars, metric)
     largest = max((length * part for length, part in zip(lengths, shown, strict=True)), default=0)
     divisor, prefix = unit_of_seconds(largest) if metric == "seconds" else unit(largest)
     positions = range(len(bars))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ipyflops.tables import Totals
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.headline import headline
+from ipyflops.views.html_chart import chart
 from ipyflops.views.html_parts import TOOLTIP_LENGTH, bar, figures, section, text
 from ipyflops.views.html_style import style
 from ipyflops.views.html_tree import tree
@@ -64,6 +65,7 @@ def to_html(
             parts.append(section("Communication", collective_html(report), False))
         parts += [
             section("By module", tree(report, depth), by == "modules"),
+            *([section("Chart", drawn, False)] if (drawn := chart(report)) else []),
             section("By operator", _operators(report), by == "operators"),
             section("By source line", _lines(report), by == "lines"),
         ]

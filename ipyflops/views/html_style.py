@@ -69,6 +69,11 @@ _STYLE = """
 & i.f-kept { background: #8b959f; }
 & i.f-more { background: #d55e00; }
 & i.f-less { background: repeating-linear-gradient(135deg, #009e73 0 2px, transparent 2px 4px); }
+& .f-chart { max-width: 60em; padding: .2em .3em; display: grid; gap: .15em .9em;
+  align-items: center; grid-template-columns: max-content minmax(6em, 1fr) max-content; }
+& .f-chart-row { display: contents; }
+& .f-chart-name { text-align: right; }
+& .f-chart svg { width: 100%; height: 1em; }
 & .f-heat i { background: #d55e00; }
 & table { border-collapse: collapse; margin: 0; font-size: inherit; table-layout: auto;
   color: inherit; }

@@ -86,7 +86,8 @@ class Gallery:
 
         image = Image.open(BytesIO(png)).convert("RGB")
         path = self.out / f"{name}.png"
-        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
     def lab(

@@ -6,19 +6,21 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ipyflops.units import percent, scaled
 from ipyflops.views.html import LIST_ROWS, to_html
 from ipyflops.views.html_tree import MOST_LEVELS, MOST_ROWS
 from tests.views import reports
 from tests.views.reports import HOSTILE
 
 BYS = ("modules", "operators", "lines")
-#: What JupyterLab's sanitizer lets through, and the style sheet, which it may drop.
+#: What JupyterLab's sanitizer lets through; the style sheet and bars without text, which it drops.
 TAGS = {
     "code", "details", "div", "em", "i", "li", "p", "span", "strong", "style", "summary", "table",
-    "tbody", "td", "th", "thead", "tr", "ul",
+    "tbody", "td", "th", "thead", "tr", "ul", "svg", "rect",
 }  # fmt: skip
 ATTRIBUTES = {
     "class", "colspan", "data-lm-suppress-shortcuts", "data-title", "open", "style", "title",
+    "aria-hidden", "fill", "height", "opacity", "preserveaspectratio", "viewbox", "width", "x",
 }  # fmt: skip
 
 
@@ -218,6 +220,23 @@ def test_without_a_style_sheet_it_reads_as_sentences() -> None:
         if (one.attributes.get("class") or "").endswith("f-head")
     ]
     assert head.whole_text == ""
+
+
+def test_the_chart_is_drawn_to_scale_and_reads_without_its_bars() -> None:
+    html = to_html(reports.resnet(training=True))
+    (chart,) = [one for one in read(html).all("div") if one.attributes.get("class") == "f-chart"]
+    rows = chart.children
+    report = reports.resnet(training=True)
+    assert len(rows) == len(report.find("model").children) + 2
+    lengths = [
+        sum(float(rect.attributes["width"] or 0) for rect in one.all("rect")) for one in rows
+    ]
+    assert max(lengths) == pytest.approx(1000, abs=0.3)
+    layer3 = next(one for one in rows if one.whole_text.startswith("layer3"))
+    flops = report.find("layer3").flops
+    said = f"{scaled(flops, 'FLOPs')} · {percent(flops / report.flops)}"
+    assert layer3.whole_text == f"layer3 Sequential: {said}"
+    assert not "".join(one.whole_text for one in chart.all("svg"))
 
 
 def test_indentation_survives() -> None:

@@ -162,7 +162,9 @@ export function offered(columns, run) {
 /** As many columns as leave the names their room, the more important ones first. */
 export function fitting(table, columns, widths, room) {
   const kept = new Set();
-  let left = room - (table === TABLES.lines ? 300 : 200);
+  // In a narrow window a bar is worth more than the end of a long name.
+  const names = table === TABLES.lines ? 300 : 200;
+  let left = room - (room < 420 ? 160 : names);
   for (const name of table.importance) {
     if (!columns.includes(name)) continue;
     left -= widths[name] ?? COLUMNS[name].width;

@@ -129,7 +129,8 @@ function operatorTable(run, explanations, convention) {
 
 function operatorRow(run, one, convention) {
   const [operator, dtype, shapes, verdict, , , note] = run.expressions[one.signature];
-  const cell = (text, name = "") => make("td", { class: name, textContent: text });
+  // A narrow window has no room for columns; there each number says what it is.
+  const cell = (title, text) => make("td", { class: "fw-right", textContent: text, "data-title": title });
   return make(
     "tr",
     {},
@@ -147,9 +148,9 @@ function operatorRow(run, one, convention) {
       ...formula(run, one, verdict, convention),
       note ? make("span", { class: "fw-type", textContent: ` (${note})` }) : null,
     ),
-    cell(exact(one.calls), "fw-right"),
-    cell(exact(total(run, one, convention)), "fw-right"),
-    cell(one.seconds ? duration(one.seconds) : "", "fw-right"),
+    cell("calls", exact(one.calls)),
+    cell("FLOPs", exact(total(run, one, convention))),
+    cell("time", one.seconds ? duration(one.seconds) : ""),
   );
 }
 
