@@ -55,11 +55,11 @@ def plot(
         raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
     if most < 1:
         raise ValueError(f"at least 1 place is needed, not {most}")
-    pairs = _pairs(difference, most)
+    drawn = pairs(difference, most)
     if ax is None:
-        height = 1.2 + 0.42 * max(len(pairs), 1)
+        height = 1.2 + 0.42 * max(len(drawn), 1)
         ax = new_axes(7.5, height)
-    _draw(ax, pairs, metric)
+    _draw(ax, drawn, metric)
     before, after = (getattr(one, metric) for one in (difference.before, difference.after))
     factor = f"  {ratio(after / before)}" if before else ""
     title = f"{_amount(before, metric)} → {_amount(after, metric)}{factor}"
@@ -77,8 +77,8 @@ def _amount(value: float, metric: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """What is drawn of a place."""
+class Pair:
+    """What is drawn of a place; its label is safe to show."""
 
     label: str
     before: Totals
@@ -87,12 +87,13 @@ class _Pair:
 
     @property
     def flops(self) -> int:
+        """FLOPs after, less FLOPs before."""
         return self.after.flops - self.before.flops
 
 
-def _pairs(difference: Difference, most: int) -> list[_Pair]:
-    """The deepest level of the tree that fits; the pairs add up to all that changed."""
-    chosen: list[_Pair] = []
+def pairs(difference: Difference, most: int) -> list[Pair]:
+    """Give the deepest level of the tree that fits; the pairs add up to all that changed."""
+    chosen: list[Pair] = []
     for depth in range(1, MOST_LEVELS + 1):
         leaves = _leaves(changes(difference, MOST_ROWS, depth=depth, whole_levels=False).rows)
         if chosen and len(leaves) > most:
@@ -104,11 +105,11 @@ def _pairs(difference: Difference, most: int) -> list[_Pair]:
     kept = {id(pair) for pair in largest}
     rest = [pair for pair in chosen if id(pair) not in kept]
     before, after = (add(getattr(pair, name) for pair in rest) for name in ("before", "after"))
-    more = _Pair(f"{len(rest):,} more", before, after, "changed")
+    more = Pair(f"{len(rest):,} more", before, after, "changed")
     return [*(pair for pair in chosen if id(pair) in kept), more]
 
 
-def _leaves(rows: Sequence[ChangeRow]) -> list[_Pair]:
+def _leaves(rows: Sequence[ChangeRow]) -> list[Pair]:
     """The rows with none inside them, by their names from the first level down."""
     leaves = []
     names: list[str] = []
@@ -125,11 +126,11 @@ def _leaves(rows: Sequence[ChangeRow]) -> list[_Pair]:
                 if label.replace("…", "").replace("×", "").isascii()
                 else LABEL_LENGTH // 2,
             )
-            leaves.append(_Pair(label, row.before, row.after, row.status))
+            leaves.append(Pair(label, row.before, row.after, row.status))
     return leaves
 
 
-def _draw(ax: Axes, pairs: Sequence[_Pair], metric: str) -> None:
+def _draw(ax: Axes, pairs: Sequence[Pair], metric: str) -> None:
     values = [(getattr(pair.before, metric), getattr(pair.after, metric)) for pair in pairs]
     largest = max((max(both) for both in values), default=0)
     divisor, prefix = unit_of_seconds(largest) if metric == "seconds" else unit(largest)
@@ -166,8 +167,8 @@ def _draw(ax: Axes, pairs: Sequence[_Pair], metric: str) -> None:
         ax.text(0.5, 0.5, "nothing changed", transform=ax.transAxes, ha="center", va="center")
 
 
-def _note(pair: _Pair, before: float, after: float, metric: str) -> str:
-    """The difference, and its ratio or that the place is new or gone."""
+def _note(pair: Pair, before: float, after: float, metric: str) -> str:
+    """Give the difference, and its ratio or that the place is new or gone."""
     if metric == "seconds":
         more = f"{'+' if after > before else ''}{duration(after - before)}"
     else:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ipyflops.units import scaled
 from ipyflops.views.changes import ChangeRow, changes, difference_headline, signed
+from ipyflops.views.changes_html_chart import chart
 from ipyflops.views.html import fragment
-from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, figures, numbers, text
+from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, figures, numbers, section, text
 
 if TYPE_CHECKING:
     from ipyflops.difference import Difference
@@ -44,6 +45,12 @@ def difference_to_html(difference: Difference) -> str:
     parts = [figures(difference_headline(difference))]
     if found.rows:
         parts += [_legend(found.rows), f'<div class="f-scroll">{_tree(found.rows)}</div>']
+        drawn = chart(difference)
+        if drawn:
+            key = (
+                '<p><i class="f-key f-before"></i> before · <i class="f-key f-after"></i> after</p>'
+            )
+            parts.append(section("Chart", key + drawn, False))
     if found.remarks:
         parts.append(f'<p class="f-dim">{text(" · ".join(found.remarks))}</p>')
     return fragment(parts)

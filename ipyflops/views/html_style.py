@@ -66,6 +66,8 @@ _STYLE = """
 & .f-key { display: inline-block; width: .75em; height: .75em; background: #0072b2; }
 & .f-quadratic { color: color-mix(in srgb, var(--warning) 60%, var(--ink)); font-weight: 600; }
 & .f-fast { color: var(--error); font-weight: 600; }
+& i.f-before { background: #9aa4ae; }
+& i.f-after { background: #0072b2; }
 & i.f-kept { background: #8b959f; }
 & i.f-more { background: #d55e00; }
 & i.f-less { background: repeating-linear-gradient(135deg, #009e73 0 2px, transparent 2px 4px); }

@@ -161,7 +161,7 @@ def test_the_html_is_well_formed_and_harmless(before: str, after: str) -> None:
     tags = re.findall(r"<([a-zA-Z]+)", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
     assert set(tags) <= TAGS
     for element in elements(root):
-        assert set(element.attributes) <= ATTRIBUTES
+        assert set(element.attributes) <= {*ATTRIBUTES, "y"}
     assert not re.search(r"https?:|url\(|@import|<script|javascript:", html)
     assert "→" in root.whole_text
     assert len(root.all("li")) <= MOST_ROWS
@@ -210,6 +210,26 @@ def test_bars_are_before_and_after_on_one_scale(which: Callable[[], Difference],
     assert first == pytest.approx({"f-kept": 200 / 3, end: 100 / 3}, abs=0.01)
     assert all(sum(bar.values()) <= 100.01 for bar in others)
     assert {"f-kept"} not in [set(bar) for bar in others]
+
+
+def test_the_html_has_a_chart_of_pairs() -> None:
+    difference = reports.resnet(training=True) - reports.resnet()
+    (chart,) = [
+        one for one in read(difference_to_html(difference)).all("div")
+        if one.attributes.get("class") == "f-chart"
+    ]  # fmt: skip
+    shown_rows = [[shown(cell) for cell in row.children] for row in chart.children]
+    assert ["model.conv1", "", "236 M → 708 MFLOPs ×3.00"] in shown_rows
+    assert ["optimizer", "", "51.1 MFLOPs added"] in shown_rows
+    bars = [row.all("rect") for row in chart.children]
+    widths = [float(bar.attributes["width"] or 0) for pair in bars for bar in pair]
+    assert max(widths) == 1000
+    # What is new has no bar before.
+    assert [len(pair) for pair in bars] == [2] * 9 + [1, 1]
+    assert "f-chart" not in re.sub(
+        r"<style>.*?</style>", "", difference_to_html(reports.resnet() - reports.resnet()),
+        flags=re.DOTALL,
+    )  # fmt: skip
 
 
 # --- tables, frames, charts ----------------------------------------------------------------------
