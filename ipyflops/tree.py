@@ -118,18 +118,19 @@ def build(report: Report) -> Node:
     # finished before their parent, without recursion.
     for index in range(len(report.scopes) - 1, -1, -1):
         scope = report.scopes[index]
-        own = report.accumulate(rows[index])
-        total = TotalsSum()
-        total.add(own)
-        phases: dict[Phase, TotalsSum] = {}
-        for row in rows[index]:
-            phases.setdefault(row.phase, TotalsSum()).add(report.accumulate((row,)))
+        own, phases = _sums(report, rows[index])
+        total = own
         order = _in_order(report, children[index])
+        if order:
+            total = TotalsSum()
+            total.add(own)
+            phases = {phase: _copied(part) for phase, part in phases.items()}
         for child in order:
             total.add(sums.pop(child))
             for phase, part in phase_sums.pop(child).items():
                 phases.setdefault(phase, TotalsSum()).add(part)
         sums[index], phase_sums[index] = total, phases
+        totals = total.totals()
         nodes[index] = Node(
             name=scope.name,
             type=scope.type,
@@ -137,13 +138,32 @@ def build(report: Report) -> Node:
             kind=scope.kind,
             calls=scope.calls,
             parameters=scope.parameters,
-            totals=total.totals(),
-            own=own.totals(),
-            phases={phase: part.totals() for phase, part in phases.items()},
+            totals=totals,
+            own=own.totals() if order else totals,
+            phases=dict.fromkeys(phases, totals)
+            if len(phases) == 1
+            else {phase: part.totals() for phase, part in phases.items()},
             children=tuple(nodes.pop(child) for child in order),
             scope=index,
         )
     return nodes[0]
+
+
+def _sums(report: Report, rows: list[Row]) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:
+    """The sum of some rows, and those of each phase; not to be changed, they may be the same."""
+    whole = report.accumulate(rows)
+    phases: dict[Phase, list[Row]] = {}
+    for row in rows:
+        phases.setdefault(row.phase, []).append(row)
+    if len(phases) == 1:
+        return whole, {rows[0].phase: whole}
+    return whole, {phase: report.accumulate(part) for phase, part in phases.items()}
+
+
+def _copied(part: TotalsSum) -> TotalsSum:
+    copy = TotalsSum()
+    copy.add(part)
+    return copy
 
 
 def _in_order(report: Report, children: list[int]) -> list[int]:
