@@ -59,8 +59,8 @@ def add(digest: int, call: Call) -> int:
                 if values is None:
                     return 0
                 state.update(values)
-    except (RuntimeError, NotImplementedError, TypeError):
-        return 0
+    except Exception:
+        return 0  # the user's program must not fail because a tensor cannot be read
     return int.from_bytes(state.digest(), "little") >> 11 or 1  # JSON's numbers have 53 bits
 
 
