@@ -42,7 +42,6 @@ def active(widget: Locator) -> str:
 
 def chart(widget: Locator) -> str:
     """The chart, once it is the one that was asked for."""
-    widget.page.wait_for_timeout(200)
     widget.locator(".fw-chart:not(.fw-waiting):visible img[src]").wait_for()
     return widget.locator(".fw-chart:visible img").get_attribute("src") or ""
 
@@ -61,3 +60,12 @@ def ask(session: Session, code: str) -> str:
     }"""
     answer: str = session.page.evaluate(script, code)
     return answer.strip()
+
+
+def eventually(session: Session, code: str, wanted: str) -> None:
+    """Ask the kernel until it prints this: a widget's messages wait while Python draws a chart."""
+    for _ in range(50):
+        if ask(session, code) == wanted:
+            return
+        session.page.wait_for_timeout(200)
+    assert ask(session, code) == wanted

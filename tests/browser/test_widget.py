@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.looking import active, ask, chart, row, rows
+from tests.browser.looking import active, ask, chart, eventually, row, rows
 from tests.browser.networks import BY_HAND, MANY, REAL
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def test_conventions_switch_without_python(workbench: Session, resnet: Locator) 
     assert resnet.locator(".fw-figures").inner_text() != before
     assert conv1.inner_text() == standard
     assert row(resnet, "bn1").locator(".fw-cell").nth(1).inner_text() == "0"
-    resnet.page.wait_for_timeout(3000)
-    assert ask(workbench, "print(view.convention)") == "contractions"
+    eventually(workbench, "print(view.convention)", "contractions")
 
 
 def test_the_keyboard_reaches_everything(workbench: Session, resnet: Locator) -> None:
@@ -114,13 +113,10 @@ def test_the_keyboard_reaches_everything(workbench: Session, resnet: Locator) ->
     press("a")
     press("d")
     press("d")
-    resnet.page.wait_for_timeout(800)
+    resnet.page.wait_for_timeout(800)  # after which letters are another word
     workbench.page.keyboard.type("avg")
     assert workbench.page.locator(".jp-Cell").count() == cells
-    # A widget's messages wait while Python draws a chart.
-    chart(resnet)
-    resnet.page.wait_for_timeout(300)
-    assert ask(workbench, "print(view.selected)") == "model.avgpool"
+    eventually(workbench, "print(view.selected)", "model.avgpool")
 
 
 def test_a_fold_opens_from_the_keyboard(resnet: Locator) -> None:
@@ -150,23 +146,17 @@ def test_the_chart_and_the_details_follow_the_selection(
 
 def test_python_sets_and_observes(workbench: Session, resnet: Locator) -> None:
     ask(workbench, "view.selected = 'layer3.4.conv2'; view.convention = 'article'")
-    row(resnet, "conv2").first.wait_for()
-    resnet.page.wait_for_timeout(300)
-    assert resnet.locator(".fw-heading").inner_text().startswith("model.layer3.4.conv2")
-    assert "[article]" in resnet.locator(".fw-figures").inner_text()
+    resnet.locator(".fw-heading", has_text="model.layer3.4.conv2").wait_for()
+    resnet.locator(".fw-figures", has_text="[article]").wait_for()
+    assert row(resnet, "conv2").first.is_visible()
     ask(workbench, "view.expanded = ['', 'model']; view.sort = '-seconds'")
-    resnet.page.wait_for_timeout(300)
+    resnet.locator("[role=columnheader][aria-sort=descending]", has_text="time").wait_for()
     assert "conv2" not in rows(resnet)
     assert rows(resnet)[:4] == ["(all)", "model", "layer3", "layer2"]
     row(resnet, "layer3").click()
     resnet.page.keyboard.press("ArrowRight")
-    resnet.page.wait_for_timeout(600)
-    # A widget's messages wait while Python draws a chart.
-    chart(resnet)
-    resnet.page.wait_for_timeout(300)
-    assert ask(workbench, "print(view.selected, 'model.layer3' in view.expanded)") == (
-        "model.layer3 True"
-    )
+    answer = "print(view.selected, 'model.layer3' in view.expanded)"
+    eventually(workbench, answer, "model.layer3 True")
     assert "no module has the path" in ask(workbench, "view.selected = 'nothing'")
 
 
@@ -198,7 +188,8 @@ def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locat
     assert text.startswith("| module | type | FLOPs | MACs |")
     resnet.get_by_role("button", name="Copy the rows shown").click()
     resnet.get_by_role("button", name="Copy as tab-separated values").click()
-    workbench.page.wait_for_timeout(200)
+    read = "async () => (await navigator.clipboard.readText()).includes('\\t')"
+    workbench.page.wait_for_function(read)
     text = workbench.page.evaluate("() => navigator.clipboard.readText()")
     assert text.splitlines()[1].split("\t")[:3] == ["(all)", "", "23208882136"]
 
@@ -237,7 +228,8 @@ def test_what_users_write_is_shown_as_text(workbench: Session) -> None:
     for tab in ("Operators", "Lines", "Modules"):
         widget.get_by_role("tab", name=tab).click()
         widget.locator(".fw-body > .fw-row").nth(1).click()
-        workbench.page.wait_for_timeout(150)
+        widget.locator(".fw-selected").wait_for()
+        widget.locator(".fw-heading").wait_for()
     assert widget.locator("img").count() == 1  # the chart
     assert widget.locator(".fw-error").count() == 1
     assert not workbench.page.evaluate("() => window.attacked === true")
