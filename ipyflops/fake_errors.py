@@ -26,8 +26,13 @@ _ASKED = (
     ("to FakeTensor.__format__", f"a number written with a format {_VALUE}"),
     ("NestedTensorImpl doesn't support sizes", f"a nested tensor {_VALUE}"),
 )
+NO_DEVICE = (
+    "there is no such device here, and a dry run needs PyTorch's part for it. Leave the device out "
+    "to count as on the CPU"
+)
 #: What torch says of what has no fake form, and what to do then.
 _UNSUPPORTED = (
+    ("PyTorch is not linked with support for", NO_DEVICE),
     (
         "There was no fake impl registered for",
         "PyTorch cannot tell what this custom operator gives without running it. Give it a "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from ipyflops.fake_errors import DryRunError
+from ipyflops.fake_errors import NO_DEVICE, DryRunError
 from ipyflops.state import gradient_of
 
 _CPU = torch.device("cpu")
@@ -60,9 +61,14 @@ class DryMode(FakeTensorMode):
             return super().__torch_dispatch__(func, types, args, kwargs or {})
         if kwargs:
             device = kwargs.get("device")
-            if device is not None and torch.device(device).type == "meta":
-                kwargs = {**kwargs, "device": _CPU}
-                self.met_meta = True
+            if device is not None:
+                backend = torch.device(device).type
+                if backend == "meta":
+                    kwargs = {**kwargs, "device": _CPU}
+                    self.met_meta = True
+                elif not _is_here(backend):
+                    # The backward pass of such a tensor would end the process.
+                    raise DryRunError(NO_DEVICE)
         for value in args if not kwargs else (*args, *kwargs.values()):
             kind = type(value)
             if kind is FakeTensor or kind is int or value is None:
@@ -147,6 +153,13 @@ class DryMode(FakeTensorMode):
         if isinstance(tensor, torch.nn.Parameter):
             fake._is_param = True
         return fake  # type: ignore[no-any-return]
+
+
+@lru_cache
+def _is_here(kind: str) -> bool:
+    """Whether this PyTorch can use a kind of device on this machine."""
+    backend = getattr(torch, kind, None)
+    return kind == "cpu" or (backend is not None and bool(backend.is_available()))
 
 
 def _no_graph(_: Tensor) -> None:
