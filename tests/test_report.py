@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.difference import Difference
 from ipyflops.counter import FlopCounter
+from ipyflops.difference import Difference
 from ipyflops.expressions import evaluate
 from ipyflops.report import Report
 from ipyflops.serialization import LARGEST_FILE, ReportFormatError
