@@ -2,9 +2,9 @@
 
 import { ChartPane, MOST_ALIKE } from "./chart.js";
 import { fitting, METRICS, offered, TABLES } from "./columns.js";
+import { copyControl, levelsControl, methodsControl } from "./controls.js";
 import { drawDetails } from "./details.js";
 import { debounced, make, uniqueId } from "./dom.js";
-import { copy, tableText } from "./export.js";
 import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
 import { OperatorList } from "./lists.js";
@@ -15,7 +15,7 @@ import { RooflinePane } from "./roofline.js";
 import { LineList } from "./source_lines.js";
 import { hideStandIn } from "./stand_in.js";
 import { isDark, watchTheme } from "./theme.js";
-import { button, choice, columnsMenu, conventionChoice, menu, metricChoice, Search, Tabs } from "./toolbar.js";
+import { columnsMenu, conventionChoice, metricChoice, Search, Tabs } from "./toolbar.js";
 import { ModuleTree } from "./tree.js";
 
 const SOURCES = { modules: ModuleTree, operators: OperatorList, lines: LineList };
@@ -64,14 +64,16 @@ class View {
       () => this.grid.columns,
       (chosen) => this._chooseColumns(chosen),
     );
-    const copying = this._copyMenu();
-    this.methods = make("button", {
-      class: "fw-button", type: "button", textContent: "methods", "aria-pressed": false,
-      title: "Show the modules' methods, as forward, with what ran on each of their lines",
+    const say = (text, milliseconds) => this._say(text, milliseconds);
+    const copying = copyControl({ grid: () => this.grid, root: this.root, say });
+    this.methods = methodsControl({ lines: () => this.grid, say });
+    this.levels = levelsControl({
+      open: (change) => this._open(change),
+      tree: () => this.grids.modules,
     });
-    this.methods.addEventListener("click", () => this._toggleMethods());
-    this._levels();
-    this.ofTables = [this.search.element, this.metric.element, this.levels, this.methods, columns, copying];
+    this.ofTables = [
+      this.search.element, this.metric.element, this.levels.element, this.methods, columns, copying,
+    ];
     this.toolbar = make(
       "div",
       { class: "fw-toolbar", role: "group", "aria-label": "Table" },
@@ -79,7 +81,7 @@ class View {
       this.search.element,
       this.convention.element,
       this.metric.element,
-      this.levels,
+      this.levels.element,
       this.methods,
       columns,
       copying,
@@ -97,63 +99,10 @@ class View {
     this.empty = empty;
   }
 
-  _levels() {
-    const levels = choice("Open", [["", "levels"], ...[1, 2, 3, 4, 5, 6, 8].map((n) => [String(n), String(n)])], (value) => {
-      if (value) this._open((grid) => grid.openLevels(Number(value)));
-      levels.select.value = "";
-    });
-    levels.element.title = "Open so many levels";
-    this.folding = make("button", {
-      class: "fw-button", type: "button", textContent: "fold ×", "aria-pressed": true,
-      title: "Show siblings that are alike as one row", "aria-label": "Fold siblings that are alike",
-    });
-    this.folding.addEventListener("click", () => {
-      const tree = this.grids.modules.source;
-      tree.setFolding(!tree.folding);
-      this.folding.setAttribute("aria-pressed", tree.folding);
-      this.grids.modules.rebuild();
-    });
-    this.levels = make(
-      "span",
-      { class: "fw-group" },
-      button("+ all", "Expand all", () => this._open((grid) => grid.openLevels(Infinity))),
-      button("− all", "Collapse all", () => this._open((grid) => grid.openLevels(1))),
-      levels.element,
-      this.folding,
-    );
-  }
-
-  _copyMenu() {
-    const titles = { tsv: "as tab-separated values", markdown: "as Markdown" };
-    return menu("Copy", "Copy the rows shown", (list, close) => {
-      list.replaceChildren(
-        ...Object.entries(titles).map(([format, title]) =>
-          button(title, `Copy ${title}`, async () => {
-            await copy(tableText(this.grid, format), this.root);
-            close();
-            this._say(`${this.grid.rows.length.toLocaleString("en")} rows copied`);
-          }),
-        ),
-      );
-    });
-  }
-
   _say(text, milliseconds = 3000) {
     this.said.textContent = text;
     clearTimeout(this._saying);
     this._saying = setTimeout(() => (this.said.textContent = ""), milliseconds);
-  }
-
-  _toggleMethods() {
-    const { source } = this.grid;
-    if (!source.hasMethods) {
-      this._say("Count with %%flops --by lines to see what ran on the lines of methods.", 15000);
-      return;
-    }
-    source.showMethods(!source.methods);
-    this.methods.setAttribute("aria-pressed", source.methods);
-    this.grid.openLevels(2);
-    this.grid.rebuild();
   }
 
   /** The table of the tab that is open; behind the roofline, the one that was open before. */
@@ -193,8 +142,8 @@ class View {
     for (const part of this.ofTables) part.hidden = !onTable;
     if (this.model.get("by") !== name) this._set("by", name);
     if (!onTable) return this._wantChart();
-    this.levels.hidden = name === "lines";
-    this.folding.hidden = name !== "modules";
+    this.levels.element.hidden = name === "lines";
+    this.levels.folding.hidden = name !== "modules";
     this.methods.hidden = name !== "lines";
     if (grid.source.query !== this.query) this._searchIn(grid);
     this._fitColumns();
