@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -167,13 +169,14 @@ class DryRun:
             with _silenced(), mode, counter, explained(labels):
                 yield
         finally:
-            self._assigned = reach.assigned()
-            self._uncopied = list(reach.copier.uncopied)
-            self._met_meta = mode.met_meta
-            reach.put_back()
-            mode.put_back()
-            for put_back, state in states:
-                put_back(state)
+            with _uninterrupted():
+                self._assigned = reach.assigned()
+                self._uncopied = list(reach.copier.uncopied)
+                self._met_meta = mode.met_meta
+                reach.put_back()
+                mode.put_back()
+                for put_back, state in states:
+                    put_back(state)
 
     def finished(self, report: Report, *, look_for_held: bool = True) -> Report:
         """Say in the report what a dry run is; frees all fakes."""
@@ -217,6 +220,26 @@ def _states() -> list[tuple[Callable[[Any], object], Any]]:
         (torch.set_grad_enabled, torch.is_grad_enabled()),
         (torch.set_default_dtype, torch.get_default_dtype()),
     ]
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep an interrupt until the block is through: half of the user's variables would be fake."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts reach the main thread only
+        return
+    waiting: list[types.FrameType | None] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is None:
+        yield  # somebody has it whom Python does not know
+        return
+    signal.signal(signal.SIGINT, lambda _, frame: waiting.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting and callable(before):
+            before(signal.SIGINT, waiting[0])
 
 
 @contextmanager

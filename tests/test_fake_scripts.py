@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import signal
 import sys
 import threading
 import types
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ipyflops import DryRunError, FlopCounter, dry_run
+from ipyflops.fake_reach import Reach
 from ipyflops.report import Report
 from tests.pictures import Picture
 
@@ -338,6 +340,33 @@ def test_errors_of_the_function_are_its_own() -> None:
     before.assert_same(Picture(fail))
     assert random.getstate() == state
     assert torch.ones(1).sum().item() == 1  # no mode is left
+
+
+def test_an_interrupt_waits_until_all_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Reach.put_back
+
+    def put_back(self: Reach) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(self)
+
+    def run() -> None:
+        MODEL.eval()
+        MODEL(X)
+
+    monkeypatch.setattr(Reach, "put_back", put_back)
+    before, handler = Picture(run, MODEL, X), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        dry_run(run)
+    before.assert_same(Picture(run, MODEL, X))
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_dry_runs_in_another_thread() -> None:
+    reports = []
+    thread = threading.Thread(target=lambda: reports.append(dry_run(MODEL, X)))
+    thread.start()
+    thread.join()
+    assert reports[0].flops == really(lambda: MODEL(X)).flops
 
 
 # --- custom operators ----------------------------------------------------------------------------
