@@ -78,19 +78,20 @@ class _Tables:
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
-        self._scripted: list[str] = []
+        self._whole: dict[str, list[str]] = {}
         self._on_lines = FollowedLines()
 
     def notes(self) -> list[str]:
         """What the tables cannot show."""
-        if not self._scripted:
-            return []
-        names = ", ".join(self._scripted[:MOST_NAMES])
-        more = len(self._scripted) - MOST_NAMES
-        return [
-            f"TorchScript does not show its submodules: {names}"
-            f"{f' and {more} more' if more > 0 else ''} counted as a whole"
-        ]
+        notes: list[str] = []
+        for reason, places in self._whole.items():
+            names = ", ".join(places[:MOST_NAMES])
+            more = len(places) - MOST_NAMES
+            notes.append(
+                f"{reason} does not show its submodules: {names}"
+                f"{f' and {more} more' if more > 0 else ''} counted as a whole"
+            )
+        return notes
 
     def add(self, root: Place) -> None:
         """Add a place and all below it; without recursion, for models nested a thousand deep."""
@@ -100,8 +101,8 @@ class _Tables:
             if place.kind == "code" and not any(one.entries for one in place.locations.values()):
                 continue  # a line that made views and no more
             index = parent
-            if place.scripted:
-                self._scripted.append(place.name)
+            if place.whole:
+                self._whole.setdefault(place.whole, []).append(place.name)
             if not place.folded:
                 index = len(self.scopes)
                 self.scopes.append(

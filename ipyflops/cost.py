@@ -93,12 +93,13 @@ class Cost:
         >>> product.contraction.value, product.article.value
         (48, 42)
         """
+        symbols = {name: int(value) for name, value in symbols.items()}
         return cls(
             contraction=_count(contraction, symbols),
             other=_count(other, symbols),
             article=None if article is None else _count(article, symbols),
             integer=_count(integer, symbols),
-            symbols=tuple((name, int(value)) for name, value in symbols.items()),
+            symbols=tuple(symbols.items()),
             note=note,
         )
 

@@ -23,7 +23,7 @@ from ipyflops.conventions import Convention
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, Free, Verdict, lookup
 from ipyflops.marks import Location
 from ipyflops.progress import Progress, Reader
-from ipyflops.recording import KeyFunction, Recorder, call_key, key_function
+from ipyflops.recording import KeyFunction, Recorder, key_function
 from ipyflops.report import Report
 from ipyflops.scopes import Scopes
 from ipyflops.unfolding import Watch, python_kernel, unfolded
@@ -274,7 +274,10 @@ class FlopCounter(TorchDispatchMode):
         if span is not None:
             cuda.end(span)  # type: ignore[union-attr]
         key = key_of(func, args, kwargs)
-        entry = location.entries.get(key)
+        try:
+            entry = location.entries.get(key)
+        except TypeError:  # sizes that are symbols cannot be part of a key
+            key, entry = (None, id(func)), None
         if entry is None or entry.recorded:
             call = Call(func, args, kwargs, out)
             entry = self._recorder.record(location, key, call, verdict)
@@ -323,10 +326,7 @@ class FlopCounter(TorchDispatchMode):
             out = self._counted(kernel)(*args, **kwargs)
         if not watch.saw_arithmetic:
             call = Call(func, args, kwargs, out)
-            key = call_key(func, args, kwargs)
-            entry = location.entries.get(key)
-            if entry is None:
-                entry = self._recorder.record(location, key, call, UNKNOWN)
+            entry = self._recorder.record(location, (None, id(func)), call, UNKNOWN)
             entry.calls += 1
         return out
 

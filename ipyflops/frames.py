@@ -28,6 +28,7 @@ REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to lea
 CALL_CODE = torch.nn.Module._call_impl.__code__
 WRAPPED_CALL_CODE = torch.nn.Module._wrapped_call_impl.__code__
 _MODULE_FILE = torch.nn.modules.module.__file__
+_GRAPH_FILE = torch.fx.graph_module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
 _TORCH = os.path.dirname(torch.__file__)
 #: Where no frame holds a variable of the user's: torch, what it has generated, and this package.
@@ -59,6 +60,8 @@ def classify(code: CodeType, user_file: str) -> int:
     elif file == _MODULE_FILE:
         # Of the machinery of nn.Module only the call itself tells something.
         kind = CALL if code is CALL_CODE else 0
+    elif file == _GRAPH_FILE:
+        kind = 0  # how a graph's module is called: through objects that are called like a module
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
     elif file == _COMPILER_FILE:

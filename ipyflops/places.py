@@ -33,8 +33,8 @@ class Place:
         The layer of the article that this place is, where plain operators have to be read as one.
     folded : bool
         Whether it is no node of its own in a report, but part of its parent.
-    scripted : bool
-        Whether it is TorchScript, which calls its submodules out of sight.
+    whole : str
+        Why its submodules are never seen to be called, if they are not; see `hides_submodules`.
     calls, parameters : int
     locations : dict
         Its locations (see `ipyflops.marks`) by line, phase and whether a constructor is at work.
@@ -59,9 +59,9 @@ class Place:
         "parameters",
         "parent",
         "reference",
-        "scripted",
         "type",
         "user_frames",
+        "whole",
     )
 
     def __init__(
@@ -80,7 +80,7 @@ class Place:
         self.kind = kind
         self.layer = layer
         self.folded = folded
-        self.scripted = False
+        self.whole = ""
         self.calls = 0
         self.parameters = 0
         self.locations: dict[Hashable, Location] = {}
@@ -203,7 +203,7 @@ class Place:
         child = Place(self, name, type(holder).__name__, kind)
         child.reference = weakref.ref(holder)
         if issubclass(type(holder), torch.nn.Module):
-            child.scripted = issubclass(type(holder), torch.jit.ScriptModule)
+            child.whole = hides_submodules(holder)
             child.parameters = self._count_parameters(holder, child)
             child.layer = "linear" if _is_linear(holder) else None
         self._children[key] = child
@@ -299,6 +299,22 @@ def follow(module: torch.nn.Module, names: Iterable[str]) -> torch.nn.Module | N
             return None
         found = original(submodules(found).get(name))
     return found
+
+
+def hides_submodules(module: object) -> str:
+    """What a module is that runs its submodules' operators without calling them; else nothing."""
+    if issubclass(type(module), torch.jit.ScriptModule):
+        return "TorchScript"
+    if issubclass(type(module), torch.fx.GraphModule):
+        called = {
+            str(node.target).partition(".")[0]
+            for node in vars_of(module)["_graph"].nodes
+            if node.op == "call_module"
+        }
+        hidden = [child for name, child in submodules(module).items() if name not in called]
+        if any(parameters.count(child) for child in hidden):
+            return "a flattened graph"
+    return ""
 
 
 def _is_linear(module: object) -> bool:

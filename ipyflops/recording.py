@@ -21,6 +21,7 @@ from ipyflops.formulas import Call, Formula, FormulaError, NoFormulaError, Unkno
 from ipyflops.formulas.layouts import values_missed
 from ipyflops.formulas.registry import registered
 from ipyflops.marks import Location
+from ipyflops.symbolic import without_guards
 from ipyflops.tables import Signature, VerdictName
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
@@ -226,19 +227,20 @@ class Recorder:
     def _signature(self, call: Call, verdict: Verdict, location: Location) -> Signature:
         name: VerdictName = "free"
         cost = FREE
-        if type(verdict) is Formula:
-            name, cost = self._apply(verdict, call, location)
-        elif type(verdict) is Unknown:
-            name = "unknown"
-        return Signature(
-            operator=call.operator,
-            dtype=dtype_of(call),
-            shapes=shapes_of(call),
-            verdict=name,
-            cost=cost,
-            bytes=bytes_of(call, pure_move=name == "free"),
-            communicated=payload(call),
-        )
+        with without_guards(call):
+            if type(verdict) is Formula:
+                name, cost = self._apply(verdict, call, location)
+            elif type(verdict) is Unknown:
+                name = "unknown"
+            return Signature(
+                operator=call.operator,
+                dtype=dtype_of(call),
+                shapes=shapes_of(call),
+                verdict=name,
+                cost=cost,
+                bytes=int(bytes_of(call, pure_move=name == "free")),
+                communicated=int(payload(call)),
+            )
 
     def _apply(self, formula: Formula, call: Call, location: Location) -> tuple[VerdictName, Cost]:
         missed = values_missed()

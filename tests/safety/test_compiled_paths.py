@@ -138,6 +138,10 @@ def test_an_exported_program() -> None:
     report = counted(lambda: program(x))
     assert report.flops == FORWARD
     assert report.find("program").flops == FORWARD
+    assert report.find("program").calls == 1
+    assert report.notes == (
+        "a flattened graph does not show its submodules: program counted as a whole",
+    )
 
 
 def test_exporting_within_the_block_gives_the_right_program() -> None:
@@ -165,6 +169,8 @@ def test_a_graph_module_of_the_user_has_module_paths() -> None:
     assert modules(report) == {
         "graph": FORWARD, "graph.layers": 64, "graph.layers.0": 64, "graph.out": 64
     }  # fmt: skip
+    assert report.find("graph").calls == report.find("graph.out").calls == 1
+    assert report.notes == ()
 
 
 def test_an_interpreter_of_a_graph_keeps_the_modules() -> None:
