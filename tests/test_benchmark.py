@@ -144,3 +144,37 @@ def test_what_moved_on_is_told_or_put_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert timing.moved == ()
     assert timing.restored
     assert x.item() == 5
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_compiled_code_is_counted_eagerly_and_timed_compiled() -> None:
+    model = nn.Linear(4, 4)
+    compilations = compiled_runs = 0
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        nonlocal compilations
+        compilations += 1
+
+        def run(*arguments: Any) -> Any:
+            nonlocal compiled_runs
+            compiled_runs += 1
+            return graph.forward(*arguments)
+
+        return run
+
+    compiled = torch.compile(lambda x: model(x).relu(), backend=backend)
+    x = torch.ones(2, 4)
+
+    def run(block: AbstractContextManager[object]) -> object:
+        with block:
+            return compiled(x)
+
+    with FlopCounter() as counter:
+        compiled(x)
+    assert (compilations, compiled_runs) == (0, 0)
+    assert any("compiled" in note for note in counter.report.notes)
+    timing = benchmark.time_again(run, counter.report, loops=2, repeats=3)
+    assert timing.refusal == timing.remark == ""
+    # Of all runs only the counted ones were eager: the first one, and the check.
+    assert compilations == 1
+    assert compiled_runs == timing.runs - 2 >= 6
