@@ -26,6 +26,7 @@ from torch._C import _current_autograd_node, _current_graph_task_id
 from torch._C._autograd import _get_sequence_nr
 
 from ipyflops import marks
+from ipyflops.arrivals import Arrivals
 from ipyflops.frames import (
     CALL,
     CALL_CODE,
@@ -45,7 +46,6 @@ from ipyflops.frames import (
     classify,
     is_outside_torch,
     self_of,
-    user_frames,
 )
 from ipyflops.marks import (
     EngineFrame,
@@ -56,7 +56,6 @@ from ipyflops.marks import (
     Site,
     UserFrame,
 )
-from ipyflops.names import variable_name, variable_path
 from ipyflops.places import Place, original
 from ipyflops.sequence import NodeMap
 from ipyflops.tables import Phase
@@ -88,6 +87,7 @@ class Scopes:
         self._sequences = self._nodes.threads
         #: The thread that entered the block first; its frames know the user's variables.
         self._thread = get_ident()
+        self._arrivals = Arrivals(self.root, user_file, self._thread)
         # By id; the code objects are kept so that their ids stay their own.
         self._kinds: dict[int, int] = {}
         self._codes: list[CodeType] = []
@@ -361,9 +361,9 @@ class Scopes:
             if issubclass(type(holder), torch.nn.Module) and original(holder) is holder:
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
                 if not constructing:
-                    place, phase = self._enter_module(holder, frame, place, phase, is_call)
+                    place, phase = self._arrivals.module(holder, frame, place, phase, is_call)
             elif issubclass(type(holder), torch.optim.Optimizer):
-                place, phase = self._enter_optimizer(holder, frame, place), "optimizer"
+                place, phase = self._arrivals.optimizer(holder, frame, place), "optimizer"
         elif phase == "optimizer" and torch.is_grad_enabled():
             # A closure in the user's file that the optimizer calls: it computes the loss.
             place, phase = self.root, "forward"
@@ -393,66 +393,6 @@ class Scopes:
             return self._engine_frame(around.line, get_ident())
         # Marked like any other frame, but with a place that no report shows.
         return self._interned(self._nowhere, around.line, around.phase, False)
-
-    def _enter_module(
-        self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool
-    ) -> tuple[Place, Phase]:
-        if around.folded and around.parent is not None:
-            around = around.parent
-        in_engine = phase == "backward"
-        if phase == "optimizer":
-            # A closure that the optimizer calls: it runs the model.
-            around, phase = self.root, "forward"
-        place: Place | None = around
-        if around.holder is not module:
-            is_call = True
-            place = around.known(module) or self._place_in(around, module, frame, in_engine)
-        if place is None:
-            return around, phase
-        if is_call:
-            place.calls += 1
-        return place, "recompute" if in_engine else phase
-
-    def _place_in(
-        self, around: Place, module: torch.nn.Module, frame: FrameType, in_engine: bool
-    ) -> Place | None:
-        """The place of a module called at `around`; None if it is none of the user's."""
-        for outer in around.enclosing():
-            if outer.holder is module:
-                return outer  # a module called inside itself is one place, however deep
-        if in_engine:
-            # The node at work may lie anywhere in what is recomputed; go out to where both are.
-            for outer in around.enclosing():
-                found = outer.registered(module)
-                if found is not None:
-                    return found
-        # A graph that nobody holds is one that torch made, of the branch of a `cond`, say.
-        is_graph = issubclass(type(module), torch.fx.GraphModule)
-        if around.kind == "module":
-            return around.registered(module) if is_graph else around.module(module)
-        known = self.root.known(module)
-        if known is not None:
-            return known
-        path = variable_path(module, user_frames(frame, self.user_file, self._thread))
-        if path is None:
-            return None if is_graph else self.root.held(module, type(module).__name__)
-        name, owner, names = path
-        place = self.root.held(owner, name)
-        if names:
-            place = place.descend(owner, names)
-            self.root.remember(module, place)
-        return place
-
-    def _enter_optimizer(
-        self, optimizer: torch.optim.Optimizer, frame: FrameType, around: Place
-    ) -> Place:
-        place = self.root.known(optimizer)
-        if place is None:
-            name = variable_name(optimizer, user_frames(frame, self.user_file, self._thread))
-            place = self.root.held(optimizer, name or type(optimizer).__name__, "optimizer")
-        if around is not place and frame.f_code.co_name == "step":
-            place.calls += 1
-        return place
 
     # --- remembering ---------------------------------------------------------------------------
 
