@@ -75,6 +75,8 @@ class Picture:
 
     def _tensor(self, path: str, tensor: Tensor) -> None:
         gradient = tensor.grad if tensor.is_leaf else None
+        # A node's object in Python lives, and keeps its id, only while somebody has it.
+        self._seen[id(tensor.grad_fn)] = tensor.grad_fn
         self.parts[f"{path}[]"] = (
             tensor.dtype,
             tensor.device,
