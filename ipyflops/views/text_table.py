@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+# Rich draws a random number when it is imported, which would shift those of the user's program.
+_state = random.getstate()
+import rich.style  # noqa: E402, F401
+
+random.setstate(_state)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -1,8 +1,10 @@
 """The report as text: it fits, it adds up, and nothing in it can steer a terminal."""
 
 import io
+import random
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,3 +203,13 @@ def test_cutting_keeps_to_the_width(function: object, text: str) -> None:
         short = function(text, width)  # type: ignore[operator]
         assert cell_len(short) <= width
         assert short == text if cell_len(text) <= width else "…" in short
+
+
+def test_a_report_that_is_printed_takes_no_random_number_of_the_programs() -> None:
+    code = (
+        "import random, ipyflops\n"
+        "with ipyflops.FlopCounter() as counter:\n    pass\n"
+        "random.seed(1); str(counter.report); print(random.random())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == random.Random(1).random()
