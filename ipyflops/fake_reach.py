@@ -19,6 +19,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+import torch
+
 from ipyflops.fake_copies import Copier, Shared
 from ipyflops.fake_mode import DryMode
 
@@ -221,6 +223,8 @@ def _is_users(module: types.ModuleType) -> bool:
 def _installed() -> tuple[str, ...]:
     paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     paths |= {*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(__file__)}
+    # PyTorch may lie elsewhere, built from source.
+    paths.add(os.path.dirname(torch.__file__))
     return tuple(os.path.join(os.path.abspath(path), "") for path in paths if path)
 
 

@@ -23,6 +23,7 @@ from ipyflops.ceilings import Peak
 from ipyflops.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.conventions import Convention
 from ipyflops.exports import Exports
+from ipyflops.figures import Figures
 from ipyflops.rank_methods import RankMethods
 from ipyflops.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
 from ipyflops.timing import Timing
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Report(Exports, RankMethods):
+class Report(Figures, Exports, RankMethods):
     """What a counted run did, as plain data; see the module's docstring for the tables.
 
     Attributes
@@ -83,41 +84,6 @@ class Report(Exports, RankMethods):
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     # --- the whole run -----------------------------------------------------------------------
-
-    @property
-    def flops(self) -> int:
-        """FLOPs under the report's convention."""
-        return self.totals.flops
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of matrix products, convolutions and attention."""
-        return self.totals.macs
-
-    @property
-    def int_ops(self) -> int:
-        """Integer operations, which are never part of the FLOPs."""
-        return self.totals.int_ops
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the tensors that operators read and wrote, once each per call."""
-        return self.totals.bytes
-
-    @property
-    def seconds(self) -> float:
-        """Kernel time of the counted run, in seconds."""
-        return self.totals.seconds
-
-    @property
-    def flops_per_second(self) -> float:
-        """FLOPS: FLOPs per second of kernel time."""
-        return self.totals.flops_per_second
-
-    @property
-    def utilization(self) -> float:
-        """FLOPS as a share of `peak` (MFU), each dtype by its own peak; 0 where none is known."""
-        return self.totals.utilization
 
     @cached_property
     def totals(self) -> Totals:

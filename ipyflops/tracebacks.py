@@ -5,6 +5,7 @@ Python 3.10 gives a re-raised error its first traceback back, so there it stays 
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Collection, Iterator
 from types import CodeType, TracebackType
 
@@ -25,7 +26,7 @@ def trim(error: BaseException, start: Collection[CodeType]) -> None:
     for one in _chain(error):
         frames = list(_frames(one.__traceback__))
         # An interrupt may hit any code, ours too, and is no fault of it.
-        if not frames or (isinstance(one, Exception) and _is_ours(frames[-1])):
+        if not frames or (isinstance(one, Exception) and _is_our_fault(frames[-1])):
             continue
         first = next(
             (index for index, frame in enumerate(frames) if frame.tb_frame.f_code in start), 0
@@ -66,6 +67,14 @@ def _marked(frames: list[TracebackType]) -> Iterator[tuple[TracebackType, bool]]
 
 def _is_ours(frame: TracebackType) -> bool:
     return _module(frame).partition(".")[0] == "ipyflops"
+
+
+def _is_our_fault(innermost: TracebackType) -> bool:
+    """Whether an error was raised in our code, and not by an operator that it has passed on."""
+    code = innermost.tb_frame.f_code
+    line = linecache.getline(code.co_filename, innermost.tb_lineno)
+    passed_on = code.co_name == "__torch_dispatch__" and "run(*args, **kwargs)" in line
+    return _is_ours(innermost) and not passed_on
 
 
 def _module(frame: TracebackType) -> str:

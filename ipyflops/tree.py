@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipyflops.figures import Figures
 from ipyflops.tables import Phase, Row, ScopeKind, Totals, TotalsSum
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Node:
+class Node(Figures):
     """A place of the tree with all that ran in it and below it.
 
     Attributes
@@ -50,46 +51,6 @@ class Node:
     phases: dict[Phase, Totals]
     children: tuple[Node, ...]
     scope: int
-
-    @property
-    def flops(self) -> int:
-        """FLOPs under the report's convention."""
-        return self.totals.flops
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the contractions."""
-        return self.totals.macs
-
-    @property
-    def int_ops(self) -> int:
-        """Integer operations."""
-        return self.totals.int_ops
-
-    @property
-    def bytes(self) -> int:
-        """Bytes read and written."""
-        return self.totals.bytes
-
-    @property
-    def seconds(self) -> float:
-        """Kernel time in seconds."""
-        return self.totals.seconds
-
-    @property
-    def flops_per_second(self) -> float:
-        """FLOPs per second of kernel time."""
-        return self.totals.flops_per_second
-
-    @property
-    def utilization(self) -> float:
-        """FLOPS as a share of the report's peak (MFU); 0 where no peak is known."""
-        return self.totals.utilization
-
-    @property
-    def intensity(self) -> float:
-        """FLOPs per byte."""
-        return self.totals.intensity
 
     def __repr__(self) -> str:
         return (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipyflops.views.changes import ChangeRow, changes, difference_headline
 from ipyflops.views.text import chosen_width, headline_lines
-from ipyflops.views.text_table import Column, Flexible, cells, named, rendered, table
+from ipyflops.views.text_table import Column, Flexible, cells, load_rich, named, rendered, table
 from ipyflops.views.text_tree import guides
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def difference_to_text(
     str
         Lines with no newline at the end.
     """
+    load_rich()
     from rich.text import Text
 
     width = chosen_width(width)

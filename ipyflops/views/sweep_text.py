@@ -16,7 +16,7 @@ from ipyflops.views.sweep_rows import (
     sweep_rows,
 )
 from ipyflops.views.text import chosen_width
-from ipyflops.views.text_table import Column, Flexible, cells, named, rendered, table
+from ipyflops.views.text_table import Column, Flexible, cells, load_rich, named, rendered, table
 from ipyflops.views.text_tree import guides
 from ipyflops.views.visible import visible
 
@@ -49,6 +49,7 @@ def to_text(
     str
         Lines with no newline at the end.
     """
+    load_rich()
     from rich.text import Text
 
     width = chosen_width(width)

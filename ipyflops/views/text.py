@@ -20,6 +20,7 @@ from ipyflops.views.text_table import (
     cells,
     cut,
     cut_middle,
+    load_rich,
     rendered,
     table,
 )
@@ -72,6 +73,7 @@ def to_text(
     ValueError
         If `by` is something else.
     """
+    load_rich()
     by = check_by(by)
     width = chosen_width(width)
     parts = headline_lines(headline(report, per=per), width)

@@ -7,12 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-# Rich draws a random number when it is imported, which would shift those of the user's program.
-_state = random.getstate()
-import rich.style  # noqa: E402, F401
-
-random.setstate(_state)
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
@@ -22,6 +16,14 @@ Fitted: TypeAlias = "Callable[[int], Text]"
 
 GAP = 2
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def load_rich() -> None:
+    """Import rich, which draws a random number then, without shifting those of the program."""
+    state = random.getstate()
+    import rich.style  # noqa: F401
+
+    random.setstate(state)
 
 
 @dataclass(frozen=True, slots=True)
