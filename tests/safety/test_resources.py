@@ -3,6 +3,7 @@
 import gc
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ def resident() -> int:
     return int(fields[1]) * 4096
 
 
+def growth(run: Callable[[], None]) -> int:
+    """By how much memory grows in each of three runs at least.
+
+    What leaks grows in all of them; another thread of the process may well take some in one.
+    """
+    grown = []
+    for _ in range(3):
+        before = resident()
+        run()
+        grown.append(resident() - before)
+    return min(grown)
+
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
 
@@ -32,13 +46,15 @@ def test_a_million_operators() -> None:
     with FlopCounter(device_time=False) as counter:
         for _ in range(20_000):
             torch.neg(a)
-        before = resident()
         neg = torch.ops.aten.neg.default
-        for _ in range(1_000_000):
-            neg(a)
-        grown = resident() - before
-    assert counter.report.by_operator["aten::neg"].calls == 1_020_000
-    assert grown < 10 * MEGABYTE
+
+        def third() -> None:
+            for _ in range(340_000):
+                neg(a)
+
+        grown = growth(third)
+    assert counter.report.by_operator["aten::neg"].calls == 1_040_000
+    assert grown < 10 * MEGABYTE / 3
     assert len(counter.report.rows) <= 2
 
 
@@ -54,11 +70,9 @@ def test_ten_thousand_training_passes() -> None:
 
     with FlopCounter(device_time=False) as counter:
         passes(500)
-        before = resident()
-        passes(10_000)
-        grown = resident() - before
-    assert counter.report.find("model").calls == 10_500
-    assert grown < 10 * MEGABYTE
+        grown = growth(lambda: passes(3_500))
+    assert counter.report.find("model").calls == 11_000
+    assert grown < 10 * MEGABYTE / 3
     assert len(counter.report.rows) < 60
 
 
