@@ -88,12 +88,16 @@ def make_environment(folder: Path, pytorch: Path) -> Environment:
     venv.create(folder, with_pip=True, symlinks=True)
     environment = Environment(folder)
     (site,) = folder.glob("lib/python*/site-packages")
+    if (pytorch / "setuptools").exists():
+        # Older Pythons bring one of their own; a mixture of two releases cannot be imported.
+        for own in (*site.glob("setuptools*"), site / "pkg_resources", site / "_distutils_hack"):
+            shutil.rmtree(own, ignore_errors=True)
     shutil.copytree(pytorch, site, copy_function=_link, dirs_exist_ok=True)
     return environment
 
 
 def _link(source: str, target: str) -> None:
-    """Link a file, unless the environment has its own (setuptools comes with older Pythons)."""
+    """Link a file, unless the environment has its own."""
     if not os.path.exists(target):
         os.link(source, target)
 
