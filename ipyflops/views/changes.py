@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ipyflops.tables import ScopeKind, Totals
@@ -12,6 +11,7 @@ from ipyflops.views.changes_fold import ChangedPlace, ChangeFolder
 from ipyflops.views.figure import Figure
 from ipyflops.views.fold import add
 from ipyflops.views.headline import CONVENTIONS, Headline, headline
+from ipyflops.views.outline import Outline, Part, in_order
 from ipyflops.views.visible import source_line
 
 if TYPE_CHECKING:
@@ -137,29 +137,18 @@ def changes(
     return _Tree(difference).changes(depth, most, whole_levels)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A place, its level and, once it is opened, what is inside."""
-
-    level: int
-    place: ChangedPlace
-    inside: list[_Open] = field(default_factory=list)
-    left_out: list[ChangedPlace] = field(default_factory=list)
-    opened: bool = False
-
-
 class _Tree:
     def __init__(self, difference: Difference) -> None:
         root = difference.tree
         self._folder = ChangeFolder(root)
         reports = (difference.before, difference.after)
         self._lines = {line.name: line.text for one in reports for line in one.lines}
-        self._root = self._folder.place(root)
-        inside = self._folder.inside(self._root)
+        whole = self._folder.place(root)
+        inside = self._folder.inside(whole)
         # The whole has no row of its own where only one place in it changed.
-        alone = len(inside) == 1 and not _own_changed(self._root)
-        self._top = _Open(0, inside[0] if alone else self._root)
-        self._empty = not inside and not _own_changed(self._root)
+        alone = len(inside) == 1 and not _own_changed(whole)
+        self._top = inside[0] if alone else whole
+        self._empty = not inside and not _own_changed(whole)
 
     def changes(self, depth: int | None, most: int, whole_levels: bool) -> Changes:
         rows = [] if self._empty else self._rows(depth, most, whole_levels)
@@ -167,57 +156,24 @@ class _Tree:
         return Changes(tuple(rows), self._folder.changed - shown, self._folder.unchanged)
 
     def _rows(self, depth: int | None, most: int, whole_levels: bool) -> list[ChangeRow]:
-        left = most - 1
-        extra = 1 if self._top.place.changes[0].kind == "root" else 0
-        level = [self._top]
-        while level and (depth is None or level[0].level + 1 < depth + extra):
-            inside = {id(one): self._folder.inside(one.place) for one in level}
-            needed = sum(len(inside[id(one)]) + _has_own(one, inside[id(one)]) for one in level)
-            if whole_levels and needed > left and level[0].level >= 1:
-                break
-            for one in sorted(level, key=lambda one: -abs(one.place.flops)):
-                left -= self._open(one, inside[id(one)], left)
-            level = [child for one in level for child in one.inside]
-        return self._flat()
+        outline = Outline(
+            inside=self._folder.inside,
+            has_own=_own_changed,
+            weight=lambda place: abs(place.flops),
+            least_level=1,
+        )
+        extra = 1 if self._top.changes[0].kind == "root" else 0
+        levels = None if depth is None else depth + extra
+        outermost = outline.open(self._top, most, levels=levels, whole_levels=whole_levels)
+        return in_order(outermost, self._row, _own, _more)
 
-    def _open(self, one: _Open, inside: list[ChangedPlace], left: int) -> int:
-        """Show what is inside, or the largest part of it, in `left` rows; give the rows taken."""
-        own = _has_own(one, inside)
-        if not inside or left < 2 + own:
-            return 0
-        kept = inside
-        if len(inside) + own > left:
-            largest = sorted(inside, key=lambda place: -abs(place.flops))[: left - 1 - own]
-            chosen = {id(place) for place in largest}
-            kept = [place for place in inside if id(place) in chosen]
-            one.left_out = [place for place in inside if id(place) not in chosen]
-        one.opened = True
-        one.inside = [_Open(one.level + 1, place) for place in kept]
-        return len(kept) + own + bool(one.left_out)
-
-    def _flat(self) -> list[ChangeRow]:
-        rows: list[ChangeRow] = []
-        waiting: list[_Open | ChangeRow] = [self._top]
-        while waiting:
-            one = waiting.pop()
-            if isinstance(one, ChangeRow):
-                rows.append(one)
-                continue
-            rows.append(self._row(one))
-            if one.left_out:
-                waiting.append(_more(one))
-            if one.opened and _own_changed(one.place):
-                waiting.append(_own(one))
-            waiting.extend(reversed(one.inside))
-        return rows
-
-    def _row(self, one: _Open) -> ChangeRow:
-        place = one.place
+    def _row(self, part: Part[ChangedPlace]) -> ChangeRow:
+        place = part.item
         change = place.changes[0]
         name = place.name or ("(all)" if change.kind == "root" else "(no name)")
         code = source_line(self._lines.get(change.path, "")).strip()
         return ChangeRow(
-            level=one.level,
+            level=part.level,
             kind=change.kind,
             name=name,
             type=code if change.kind == "code" else place.type,
@@ -227,7 +183,7 @@ class _Tree:
             after=place.after,
             repeats=place.repeats,
             places=0 if change.kind == "root" else len(place.changes),
-            hidden=0 if one.opened else place.size,
+            hidden=0 if part.opened else place.size,
         )
 
 
@@ -235,15 +191,11 @@ def _own_changed(place: ChangedPlace) -> bool:
     return place.own_before.flops != place.own_after.flops
 
 
-def _has_own(one: _Open, inside: Sequence[ChangedPlace]) -> bool:
-    return bool(inside) and _own_changed(one.place)
-
-
-def _own(one: _Open) -> ChangeRow:
-    place = one.place
+def _own(part: Part[ChangedPlace]) -> ChangeRow:
+    place = part.item
     root = place.changes[0].kind == "root"
     return ChangeRow(
-        level=one.level + 1,
+        level=part.level + 1,
         kind="own",
         name="(outside modules)" if root else "(own work)",
         type="",
@@ -254,18 +206,18 @@ def _own(one: _Open) -> ChangeRow:
     )
 
 
-def _more(one: _Open) -> ChangeRow:
-    places = sum(len(place.changes) for place in one.left_out)
+def _more(part: Part[ChangedPlace]) -> ChangeRow:
+    places = sum(len(place.changes) for place in part.left_out)
     return ChangeRow(
-        level=one.level + 1,
+        level=part.level + 1,
         kind="more",
         name=f"{places:,} more",
         type="",
-        path=one.place.path,
+        path=part.item.path,
         status="changed",
-        before=add(place.before for place in one.left_out),
-        after=add(place.after for place in one.left_out),
-        hidden=sum(len(place.changes) + place.size for place in one.left_out),
+        before=add(place.before for place in part.left_out),
+        after=add(place.after for place in part.left_out),
+        hidden=sum(len(place.changes) + place.size for place in part.left_out),
     )
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ipyflops.difference import Change, walk
 from ipyflops.tables import Totals
 from ipyflops.views.fold import add
+from ipyflops.views.siblings import name_range, numbered_on, runs
 from ipyflops.views.visible import visible
 
-_NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.DOTALL)
 _NOTHING = Totals()
 
 
@@ -88,9 +86,9 @@ class ChangeFolder:
         return ChangedPlace(
             changes=changes,
             repeats=repeats,
-            name=_range(first.name, last.name),
+            name=name_range(first.name, last.name),
             type=visible(first.type),
-            path=_range(first.path, last.path),
+            path=name_range(first.path, last.path),
             before=add(change.before or _NOTHING for change in changes),
             after=add(change.after or _NOTHING for change in changes),
             own_before=add(change.own_before for change in changes),
@@ -101,29 +99,17 @@ class ChangeFolder:
     def inside(self, place: ChangedPlace) -> list[ChangedPlace]:
         """What changed in a place, those alike and numbered one after the other folded."""
         kept = [[child for child in one.children if self._kept(child)] for one in place.changes]
-        runs: list[list[tuple[Change, ...]]] = []
         # Places that changed alike have the same changes inside in the same order.
-        for alike in zip(*kept, strict=True):
-            if runs and self._continues(runs[-1][-1][0], alike[0]):
-                runs[-1].append(alike)
-            else:
-                runs.append([alike])
-        return [self._folded(run) for run in runs]
-
-    def _folded(self, run: Sequence[tuple[Change, ...]]) -> ChangedPlace:
-        # The siblings of one parent first, so that the first and last name the range.
-        changes = (change for siblings in zip(*run, strict=True) for change in siblings)
-        return self.place(*changes, repeats=len(run))
+        return [
+            self.place(*changes, repeats=repeats)
+            for changes, repeats in runs(kept, self._continues)
+        ]
 
     def _continues(self, before: Change, change: Change) -> bool:
-        if change.kind != "module" or self._likeness[id(before)] != self._likeness[id(change)]:
-            return False
-        first, second = _NUMBERED.match(before.name), _NUMBERED.match(change.name)
         return (
-            first is not None
-            and second is not None
-            and first[1] == second[1]
-            and int(second[2]) == int(first[2]) + 1
+            change.kind == "module"
+            and self._likeness[id(before)] == self._likeness[id(change)]
+            and numbered_on(before.name, change.name)
         )
 
 
@@ -131,8 +117,3 @@ def _counts(totals: Totals | None) -> tuple[int, ...] | None:
     if totals is None:
         return None
     return totals.calls, totals.flops, totals.macs, totals.int_ops, totals.bytes
-
-
-def _range(first: str, last: str) -> str:
-    first, last = visible(first), visible(last)
-    return first if first == last else f"{first} … {last}"

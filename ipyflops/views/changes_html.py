@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,15 @@ from ipyflops.units import scaled
 from ipyflops.views.changes import ChangeRow, changes, difference_headline, signed
 from ipyflops.views.changes_html_chart import chart
 from ipyflops.views.html import fragment
-from ipyflops.views.html_parts import TOOLTIP_LENGTH, Number, figures, numbers, section, text
+from ipyflops.views.html_nested import MOST_LEVELS, columns, name, nested, open_levels
+from ipyflops.views.html_parts import Number, figures, numbers, section, text
 
 if TYPE_CHECKING:
     from ipyflops.difference import Difference
 
 MOST_ROWS = 1000
-#: As many levels are open at first as have this many rows together.
-OPEN_ROWS = 40
-#: So many levels are nested at most; browsers stop at some hundred elements.
-MOST_LEVELS = 60
-#: Widths in em of the bar and the numbers; the name has at least so many and takes what is left.
-_BAR, _NUMBERS, _LEAST_NAME = 14, (4.6, 4.6, 5.4, 4.6), 16
+#: Widths in em of the bar and the numbers, and the least of the name, which takes what is left.
+_WIDTHS, _LEAST_NAME = (14, 4.6, 4.6, 5.4, 4.6), 16
 _TITLES = (
     ("before", "FLOPs before"),
     ("after", "FLOPs after"),
@@ -68,31 +64,8 @@ def _legend(rows: Sequence[ChangeRow]) -> str:
 
 def _tree(rows: Sequence[ChangeRow]) -> str:
     largest = max(max(row.before.flops, row.after.flops) for row in rows)
-    open_levels = _open_levels(rows)
-    parts = [_head(), "<ul>"]
-    levels = [*(row.level for row in rows[1:]), 0]
-    for row, next_level in zip(rows, levels, strict=True):
-        cells = _cells(row, largest)
-        if next_level > row.level:
-            opened = " open" if row.level < open_levels else ""
-            parts.append(f'<li><details{opened}><summary class="f-row">{cells}</summary><ul>')
-        else:
-            parts.append(f'<li><div class="f-row">{cells}</div></li>')
-        parts.append("</ul></details></li>" * max(row.level - next_level, 0))
-    parts.append("</ul>")
-    widths = " ".join(f"{width}em" for width in (_BAR, *_NUMBERS))
-    least = _LEAST_NAME + _BAR + sum(_NUMBERS) + 0.9 * (1 + len(_NUMBERS)) + 1.1 * max(levels)
-    style = f"--columns:minmax(0,1fr) {widths};min-width:{least:.1f}em"
-    return f'<div class="f-tree" style="{style}">{"".join(parts)}</div>'
-
-
-def _open_levels(rows: Sequence[ChangeRow]) -> int:
-    in_level = Counter(row.level for row in rows)
-    shown, level = in_level[0], 0
-    while in_level[level + 1] and shown + in_level[level + 1] <= OPEN_ROWS:
-        level += 1
-        shown += in_level[level]
-    return max(level, 1)
+    style = columns(_LEAST_NAME, _WIDTHS, rows)
+    return nested(rows, (_cells(row, largest) for row in rows), open_levels(rows), _head(), style)
 
 
 def _head() -> str:
@@ -119,7 +92,7 @@ def _cells(row: ChangeRow, largest: int) -> str:
             Number(status, status),
         ]
     )
-    return _name(row) + _bar(row, largest) + numbered
+    return name(row) + _bar(row, largest) + numbered
 
 
 def _bar(row: ChangeRow, largest: int) -> str:
@@ -131,18 +104,3 @@ def _bar(row: ChangeRow, largest: int) -> str:
         if size
     )
     return f'<span class="f-bar">{drawn}</span>'
-
-
-def _name(row: ChangeRow) -> str:
-    name = text(row.name)
-    if row.kind in ("own", "more"):
-        name = f"<em>{name}</em>"
-    if row.repeats > 1:
-        name += f" <strong>×{row.repeats:,}</strong>"
-    if row.type:
-        shown = f"<code>{text(row.type)}</code>" if row.kind == "code" else text(row.type)
-        name += f' <span class="f-type">{shown}</span>'
-    return (
-        f'<span class="f-name" title="{text(row.path, TOOLTIP_LENGTH)}">{name}'
-        '<span class="f-unit">: </span></span>'
-    )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ipyflops.tables import PHASES, Phase, ScopeKind, Totals
 from ipyflops.tree import Node, walk
+from ipyflops.views.siblings import name_range, numbered_on, runs
 from ipyflops.views.visible import visible
-
-_NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +72,9 @@ class Folder:
         return Branch(
             nodes=nodes,
             repeats=repeats,
-            name=_range(first.name, last.name),
+            name=name_range(first.name, last.name),
             type=visible(first.type),
-            path=_range(first.path, last.path),
+            path=name_range(first.path, last.path),
             kind=first.kind,
             calls=sum(node.calls for node in nodes),
             parameters=sum(node.parameters for node in nodes),
@@ -88,30 +86,18 @@ class Folder:
 
     def children(self, branch: Branch) -> list[Branch]:
         """The children of a branch, those alike and numbered one after the other folded."""
-        runs: list[list[tuple[Node, ...]]] = []
         # Nodes that are alike have the same children in the same order.
-        for alike in zip(*(node.children for node in branch.nodes), strict=True):
-            if runs and self._continues(runs[-1][-1][0], alike[0]):
-                runs[-1].append(alike)
-            else:
-                runs.append([alike])
+        families = [node.children for node in branch.nodes]
         return [
-            # The siblings of one parent first, so that the first and last name the range.
-            self.branch(
-                *(node for nodes in zip(*run, strict=True) for node in nodes), repeats=len(run)
-            )
-            for run in runs
+            self.branch(*nodes, repeats=repeats)
+            for nodes, repeats in runs(families, self._continues)
         ]
 
     def _continues(self, before: Node, node: Node) -> bool:
-        if node.kind != "module" or self._likeness[before.scope] != self._likeness[node.scope]:
-            return False
-        first, second = _NUMBERED.match(before.name), _NUMBERED.match(node.name)
         return (
-            first is not None
-            and second is not None
-            and first[1] == second[1]
-            and int(second[2]) == int(first[2]) + 1
+            node.kind == "module"
+            and self._likeness[before.scope] == self._likeness[node.scope]
+            and numbered_on(before.name, node.name)
         )
 
 
@@ -178,8 +164,3 @@ def _timeless(totals: Totals) -> tuple[int, ...]:
         totals.communicated,
         totals.replicated,
     )
-
-
-def _range(first: str, last: str) -> str:
-    first, last = visible(first), visible(last)
-    return first if first == last else f"{first} … {last}"

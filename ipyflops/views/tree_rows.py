@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ipyflops.tables import Phase, ScopeKind, Totals
 from ipyflops.views.fold import Branch, Folder, add, add_phases, own_phases
+from ipyflops.views.outline import Outline, Part, in_order
 from ipyflops.views.visible import source_line
 
 if TYPE_CHECKING:
@@ -76,84 +77,34 @@ def tree_rows(
     return _Tree(report).rows(depth, most, whole_levels)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A branch, its level and, once it is opened, what is inside."""
-
-    level: int
-    branch: Branch
-    inside: list[_Open] = field(default_factory=list)
-    left_out: list[Branch] = field(default_factory=list)
-    opened: bool = False
-
-
 class _Tree:
     def __init__(self, report: Report) -> None:
         root = report.tree
         self._folder = Folder(root)
         self._lines = {line.name: line.text for line in report.lines}
         alone = len(root.children) == 1 and not root.own.calls
-        self._top = _Open(0, self._folder.branch(root.children[0] if alone else root))
+        self._top = self._folder.branch(root.children[0] if alone else root)
 
     def rows(self, depth: int | None, most: int, whole_levels: bool) -> list[TreeRow]:
-        left = most - 1
-        level = [self._top]
-        while level and (depth is None or level[0].level + 1 < depth + self._extra):
-            inside = {id(place): self._folder.children(place.branch) for place in level}
-            needed = sum(len(inside[id(place)]) + self._own(place) for place in level)
-            if whole_levels and needed > left and level[0].level > self._extra:
-                break
-            for place in sorted(level, key=lambda place: -place.branch.totals.flops):
-                left -= self._open(place, inside[id(place)], left)
-            level = [child for place in level for child in place.inside]
-        return self._flat()
+        # The row of the whole run, where there is one, is not counted as a level.
+        extra = 1 if self._top.kind == "root" else 0
+        outline = Outline(
+            inside=self._folder.children,
+            has_own=lambda branch: bool(branch.own.calls),
+            weight=lambda branch: branch.totals.flops,
+            least_level=extra + 1,
+        )
+        levels = None if depth is None else depth + extra
+        outermost = outline.open(self._top, most, levels=levels, whole_levels=whole_levels)
+        return in_order(outermost, self._row, _own, _more)
 
-    @property
-    def _extra(self) -> int:
-        """The row of the whole run, where there is one, is not counted as a level."""
-        return 1 if self._top.branch.kind == "root" else 0
-
-    def _own(self, place: _Open) -> bool:
-        return bool(place.branch.size and place.branch.own.calls)
-
-    def _open(self, place: _Open, children: list[Branch], left: int) -> int:
-        """Show what is inside, or the largest part of it, in `left` rows; give the rows taken."""
-        own = self._own(place)
-        if not children or left < 2 + own:
-            return 0
-        kept = children
-        if len(children) + own > left:
-            largest = sorted(children, key=lambda child: -child.totals.flops)[: left - 1 - own]
-            chosen = {id(child) for child in largest}
-            kept = [child for child in children if id(child) in chosen]
-            place.left_out = [child for child in children if id(child) not in chosen]
-        place.opened = True
-        place.inside = [_Open(place.level + 1, child) for child in kept]
-        return len(kept) + own + bool(place.left_out)
-
-    def _flat(self) -> list[TreeRow]:
-        rows: list[TreeRow] = []
-        waiting: list[_Open | TreeRow] = [self._top]
-        while waiting:
-            place = waiting.pop()
-            if isinstance(place, TreeRow):
-                rows.append(place)
-                continue
-            rows.append(self._row(place))
-            if place.left_out:
-                waiting.append(_more(place))
-            if place.opened and self._own(place):
-                waiting.append(_own(place))
-            waiting.extend(reversed(place.inside))
-        return rows
-
-    def _row(self, place: _Open) -> TreeRow:
-        branch = place.branch
+    def _row(self, part: Part[Branch]) -> TreeRow:
+        branch = part.item
         name, kind = branch.name, branch.kind
         if not name:
             name = "(all)" if kind == "root" else "(no name)"
         return TreeRow(
-            level=place.level,
+            level=part.level,
             kind=kind,
             name=name,
             type=source_line(self._lines.get(branch.path, "")).strip()
@@ -165,42 +116,42 @@ class _Tree:
             totals=branch.totals,
             phases=branch.phases,
             repeats=branch.repeats,
-            hidden=0 if place.opened else branch.size,
+            hidden=0 if part.opened else branch.size,
         )
 
 
-def _own(place: _Open) -> TreeRow:
-    name = "(outside modules)" if place.branch.kind == "root" else "(own work)"
+def _own(part: Part[Branch]) -> TreeRow:
+    name = "(outside modules)" if part.item.kind == "root" else "(own work)"
     return TreeRow(
-        level=place.level + 1,
+        level=part.level + 1,
         kind="own",
         name=name,
         type="",
-        path=place.branch.path,
+        path=part.item.path,
         calls=0,
         parameters=0,
-        totals=place.branch.own,
+        totals=part.item.own,
         phases=own_phases(
-            place.branch.phases,
+            part.item.phases,
             [
-                *(child.branch.phases for child in place.inside),
-                *(branch.phases for branch in place.left_out),
+                *(child.item.phases for child in part.inside),
+                *(branch.phases for branch in part.left_out),
             ],
         ),
     )
 
 
-def _more(place: _Open) -> TreeRow:
-    places = sum(len(branch.nodes) for branch in place.left_out)
+def _more(part: Part[Branch]) -> TreeRow:
+    places = sum(len(branch.nodes) for branch in part.left_out)
     return TreeRow(
-        level=place.level + 1,
+        level=part.level + 1,
         kind="more",
         name=f"{places:,} more",
         type="",
-        path=place.branch.path,
+        path=part.item.path,
         calls=0,
         parameters=0,
-        totals=add(branch.totals for branch in place.left_out),
-        phases=add_phases(branch.phases for branch in place.left_out),
-        hidden=sum(len(branch.nodes) + branch.size for branch in place.left_out),
+        totals=add(branch.totals for branch in part.left_out),
+        phases=add_phases(branch.phases for branch in part.left_out),
+        hidden=sum(len(branch.nodes) + branch.size for branch in part.left_out),
     )

@@ -164,7 +164,7 @@ def test_the_html_is_well_formed_and_harmless(before: str, after: str) -> None:
         assert set(element.attributes) <= {*ATTRIBUTES, "y"}
     assert not re.search(r"https?:|url\(|@import|<script|javascript:", html)
     assert "→" in root.whole_text
-    assert len(root.all("li")) <= MOST_ROWS
+    assert html.count("<li>") <= MOST_ROWS
 
 
 def rows_of(difference: Difference) -> list[list[str]]:
