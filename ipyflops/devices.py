@@ -101,7 +101,10 @@ def data_sheet_flops(device: torch.device, dtype: torch.dtype) -> float | None:
         return None
     # Some makers give the rate of sparse products, which plain float32 and float64 do not have.
     plain = dtype is torch.float64 or (dtype is torch.float32 and not tf32)
-    factor = 1 if plain else getattr(info, "tops_sparsity_factor", 1)
+    if not plain and not hasattr(info, "tops_sparsity_factor"):
+        # PyTorch 2.12 has sparse rates of the H100 unmarked, and takes its TF32 from the A100.
+        return None if "H100" in torch.cuda.get_device_name(device) else float(tera) * 1e12
+    factor = 1 if plain else info.tops_sparsity_factor
     return float(tera) * 1e12 / factor
 
 

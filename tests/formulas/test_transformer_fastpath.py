@@ -104,7 +104,7 @@ LENGTHS = (3, 6, 1)
 
 def products_inside(function):
     """FLOPs of the matrix products that a profile finds inside of the fused operators."""
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as run:
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True, acc_events=True) as run:
         function()
     flops = 0
     for event in run.events():
@@ -118,7 +118,7 @@ def products_inside(function):
 
 def softmax_inside(function):
     """FLOPs of the softmax that a profile finds."""
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as run:
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True, acc_events=True) as run:
         function()
     shapes = [event.input_shapes[0] for event in run.events() if event.name == "aten::_softmax"]
     return sum(math.prod(shape[:-1]) * (3 * shape[-1] - 1) for shape in shapes)

@@ -79,7 +79,7 @@ def test_the_meta_device() -> None:
 def test_the_profiler(inside: bool) -> None:
     a = torch.ones(2, 2)
     counter = FlopCounter()
-    profile = torch.profiler.profile(with_stack=True, record_shapes=True)
+    profile = torch.profiler.profile(with_stack=True, record_shapes=True, acc_events=True)
     first, second = (profile, counter) if inside else (counter, profile)
     with first, second:
         a @ a

@@ -31,6 +31,7 @@ LEFT_OUT = {
     "_test": "torch's own tests of its schemas",
     "_native": "replacements for aten's own operators, chosen inside of those",
     "quantization": "Caffe2's casts, kept for models of its time",
+    "prepacked": "XNNPACK's layers in TorchScript's mobile graphs; PyTorch 2.13 has them no more",
     "_dtensor": "DTensor's own collective, made of those of _c10d_functional",
 }
 
