@@ -12,6 +12,11 @@ from ipyflops.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 
+_BODY = getattr(torch.nn.modules, "linear_cross_entropy", None)
+#: Whether the body compares the targets with the one to ignore wherever it needs the answer, as it
+#: does after PyTorch 2.13.
+ASKED_TWICE = hasattr(_BODY, "_corrected_target")
+
 
 def _scores(call: Call) -> str:
     """What comes after the product x·Wᵀ, for each score, and what is left of it for each input.
@@ -23,17 +28,37 @@ def _scores(call: Call) -> str:
 
 
 def _targets(call: Call) -> str:
-    """Whole numbers: is a target the one to ignore; turned round where no weight is given."""
-    return "N" if call["weight"] is not None else "2·N"
+    """Whole numbers: is a target the one to ignore; turned round where no weight is given.
+
+    After PyTorch 2.13 it is asked a second time if that target is no class. Of probabilities it is
+    not asked at all.
+    """
+    if call["target"].is_floating_point():
+        return "0"
+    no_class = not 0 <= call["ignore_index"] < call["linear_weight"].shape[0]
+    times = 1 + (call["weight"] is None) + (ASKED_TWICE and no_class)
+    return f"{times}·N"
+
+
+def _probabilities(call: Call) -> str:
+    """Targets that are probabilities: times the weight if there is one, and their sums.
+
+    N·V, and V − 1 for each input.
+    """
+    return "N·(V − 1)" if call["weight"] is None else "N·(2·V − 1)"
 
 
 @formula("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", by_device=True)
 def linear_cross_entropy_no_reduction(call: Call) -> Cost:
-    """N losses weight·(log Σ exp − score[target]): x·Wᵀ, the scores, a difference, a product."""
+    """N losses weight·(log Σ exp − score[target]): x·Wᵀ, the scores, a difference, a product.
+
+    Of targets that are probabilities also their dot product with the scores, 2·N·V.
+    """
     n, f = call["input"].shape
+    dense = call["target"].is_floating_point()
     return Cost.of(
-        contraction="2·N·V·F",
-        other=f"{_scores(call)} + 2·N",
+        contraction="2·N·V·F" + (" + 2·N·V" if dense else ""),
+        other=f"{_scores(call)} + 2·N" + (f" + {_probabilities(call)}" if dense else ""),
         integer=_targets(call),
         N=n,
         V=call["linear_weight"].shape[0],
@@ -56,14 +81,19 @@ def linear_cross_entropy(call: Call) -> Cost:
     - Of the weight matrix: softmaxᵀ·x (2·N·V·F), for each chunk subtracted from what there is
       (V·F); x·weight, subtracted at its target: 3·N·F. In place (policy "compact") the product is
       negated (V·F), and x·weight is added: 2·N·F.
+
+    Where the targets are probabilities (N·V of them; PyTorch 2.13 made no chunks of those):
+
+    - The loss: their dot product with the scores (2·N·V); their sums, times 1/N for a mean.
+    - For any gradient they are subtracted from the softmax, times 1/N for a mean; that is all that
+      the gradients have to take away.
     """
+    if call["target"].is_floating_point():
+        return _dense_cross_entropy(call)
     tensor, weight = call["input"], call["linear_weight"]
     n, f = tensor.shape
-    chunk = call["batch_chunk_size"]
-    b = -(-n // chunk) if chunk else 0
-    of_input, of_weight, of_bias = (
-        call[f"compute_{name}_grad"] for name in ("input", "linear_weight", "linear_bias")
-    )
+    b = _chunks(call)
+    of_input, of_weight, of_bias = _gradients(call)
     mean = call["reduction"] == "mean"
     other = [_scores(call), "2·b"]
     if n:
@@ -79,7 +109,7 @@ def linear_cross_entropy(call: Call) -> Cost:
         other.append("2·N·F")
     if of_weight:
         other.append("b·V·F + " + ("2·N·F" if _in_place(call) else "3·N·F"))
-    products = 1 + bool(of_input) + bool(of_weight)
+    products = 1 + of_input + of_weight
     return Cost.of(
         contraction=f"{2 * products}·N·V·F + 4·N",
         other=" + ".join(other),
@@ -89,6 +119,51 @@ def linear_cross_entropy(call: Call) -> Cost:
         F=f,
         b=b,
     )
+
+
+def _dense_cross_entropy(call: Call) -> Cost:
+    """The same with targets that are probabilities."""
+    tensor, weight = call["input"], call["linear_weight"]
+    n, f = tensor.shape
+    of_input, of_weight, of_bias = _gradients(call)
+    # A mean is over the inputs, so that a single one needs no product with 1/N.
+    scaled = call["reduction"] == "mean" and n > 1
+    # In half precision the dot product is made input by input, and summed.
+    by_input = tensor.dtype is torch.float16 and call["acc_policy"] == "compact"
+    other = [_scores(call), _probabilities(call), "N + b" if by_input else "2·b"]
+    if scaled:
+        other.append("N + b")
+    if of_input or of_weight or of_bias:
+        other.append("N·(V + 1)")
+        other.append("2·N·V" if scaled else "N·V")
+    if of_bias:
+        other.append("N·V")
+        if tensor.dtype != call["acc_dtype"]:
+            other.append("b·V")
+    if of_weight and not _in_place(call):
+        other.append("b·V·F")
+    products = 1 + of_input + of_weight
+    return Cost.of(
+        contraction=f"{2 * products}·N·V·F + 2·N·V + 2·N",
+        other=" + ".join(other),
+        N=n,
+        V=weight.shape[0],
+        F=f,
+        b=_chunks(call),
+    )
+
+
+def _chunks(call: Call) -> int:
+    """How many chunks the batch is cut into."""
+    chunk = call["batch_chunk_size"]
+    return -(-call["input"].shape[0] // chunk) if chunk else 0
+
+
+def _gradients(call: Call) -> list[bool]:
+    """Whether those of the input, of the weight matrix and of the bias are asked for."""
+    return [
+        bool(call[f"compute_{name}_grad"]) for name in ("input", "linear_weight", "linear_bias")
+    ]
 
 
 def _in_place(call: Call) -> bool:
