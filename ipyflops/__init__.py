@@ -52,13 +52,13 @@ __all__ = [
 def load_ipython_extension(shell: Any) -> None:
     """Do what ``%load_ext ipyflops`` asks for."""
     # Only here, so that a script which imports the package need not wait for IPython.
-    from ipyflops.magics import load
+    from ipyflops.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Do what ``%unload_ext ipyflops`` asks for."""
-    from ipyflops.magics import unload
+    from ipyflops.extension import unload
 
     unload(shell)

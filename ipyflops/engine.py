@@ -1,4 +1,4 @@
-"""What ``%%flops --ranks`` runs on each engine of an ipyparallel cluster.
+"""What the notebook has each engine of an ipyparallel cluster run, for ``%%flops --ranks``.
 
 The order comes as JSON in the text of an ordinary cell, and the report goes back as JSON in an
 ordinary output of that cell: nothing of ours is pickled.
@@ -14,7 +14,7 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from ipyflops import origin, runner, session, tracebacks
+from ipyflops import collecting, origin, runner, session, tracebacks
 from ipyflops.counter import FlopCounter, Source
 
 #: The MIME type of a report on its way to the notebook.
@@ -41,14 +41,19 @@ def run() -> object:
     """Count a cell in this engine's shell, as the magic would, and send the report.
 
     The order has the ``cell``, its ``label`` and the lines ``above`` it, and the ``convention``,
-    ``device_time`` and ``follow_methods`` of the counter. With no cell the last report is sent.
+    ``device_time`` and ``follow_methods`` of the counter. With no cell the last report is sent; an
+    order that has the token of a collection in ``kept`` sends that instead.
     """
     __tracebackhide__ = True
     order = _orders.pop()
     shell: Any = get_ipython()
+    if "kept" in order:
+        kept = collecting.end(order["kept"])
+        _send(shell, kept=[{"line": one.line, "report": one.report.to_dict()} for one in kept])
+        return None
     if order["cell"] is None:
         last = session.last()
-        _send(shell, None if last is None else last.to_dict())
+        _send(shell, report=None if last is None else last.to_dict())
         return None
     cell = order["cell"]
     place = replace(origin.of_cell(shell, "", cell), above=tuple(order["above"]), raw=cell)
@@ -67,10 +72,10 @@ def run() -> object:
     finally:
         report = counter.report
         session.remember(report)
-        _send(shell, report.to_dict())
+        _send(shell, report=report.to_dict())
     return None if code.silenced else value
 
 
-def _send(shell: Any, report: dict[str, Any] | None) -> None:
-    data = {"place": f"{socket.gethostname()}:{os.getpid()}", "report": report}
+def _send(shell: Any, **content: object) -> None:
+    data = {"place": f"{socket.gethostname()}:{os.getpid()}", **content}
     shell.display_pub.publish(data={MIME: data}, metadata={})

@@ -147,6 +147,34 @@ def run(view: View, order: dict[str, Any], *, timeout: float | None, publish: Pu
     return Outcome(ranks, tuple(tasks), interrupt)
 
 
+def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: float) -> list[Task]:
+    """Have engines carry out an order that takes no time; interrupts nothing that they do.
+
+    Parameters
+    ----------
+    client : ipyparallel.Client
+    numbers : list of int
+        Of the engines.
+    order : dict
+        See `ipyflops.engine.run`.
+    timeout : float
+        Seconds after which nobody waits for an engine.
+
+    Returns
+    -------
+    list of Task
+        What they answered is read by `sent`.
+    """
+    tasks = [_begin(client[number], number, order) for number in numbers]
+    _wait(tasks, timeout)
+    for task in tasks:
+        if task.result.ready():
+            task.result.wait_for_output(PATIENCE)
+        else:
+            task.late = f"no answer within {timeout:g} s"
+    return tasks
+
+
 def _begin(one: View, number: int, order: dict[str, Any]) -> Task:
     one.execute(engine.giving(order), silent=True, block=False)
     return Task(number, one.execute(engine.CALL, silent=False, block=False))
@@ -248,19 +276,25 @@ def _metadata(task: Task) -> Mapping[str, Any]:
 # --- the reports --------------------------------------------------------------------------------
 
 
-def _rank(task: Task) -> Rank:
-    sent = [
+def sent(task: Task) -> Mapping[str, Any] | None:
+    """Give what an engine has sent, see `ipyflops.engine`; None where nothing came."""
+    found: list[Mapping[str, Any]] = [
         output["data"][engine.MIME]
         for output in _metadata(task).get("outputs") or ()
         if engine.MIME in output["data"]
     ]
-    if not sent:
-        return Rank(task.number, None, _why(task))
+    return found[-1] if found else None
+
+
+def _rank(task: Task) -> Rank:
+    content = sent(task)
+    if content is None:
+        return Rank(task.number, None, why(task))
     try:
-        place = str(sent[-1]["place"])[:200]
-        if sent[-1]["report"] is None:
+        place = str(content["place"])[:200]
+        if content["report"] is None:
             return Rank(task.number, None, "nothing has been counted there", place)
-        report = from_dict(sent[-1]["report"])
+        report = from_dict(content["report"])
     except (ReportFormatError, KeyError, TypeError) as error:
         return Rank(task.number, None, f"its report cannot be read: {error}")
     if task.late and report.error.startswith("KeyboardInterrupt"):
@@ -268,11 +302,15 @@ def _rank(task: Task) -> Rank:
     return Rank(task.number, report, place=place)
 
 
-def _why(task: Task) -> str:
+def why(task: Task) -> str:
+    """Say why an engine has sent nothing."""
     if task.late:
         return f"{task.late}, and gave no report"
     error = task.result.exception() if task.result.ready() else None
-    if error is None:
-        return "no report"
+    return "no report" if error is None else described(error)
+
+
+def described(error: BaseException) -> str:
+    """Give an engine's error in a line."""
     name = getattr(error, "ename", None) or type(error).__name__
     return f"{name}: {getattr(error, 'evalue', error)}"

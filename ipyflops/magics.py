@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +21,15 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, Int
 
-from ipyflops import conventions, origin, progress, runner, session, tracebacks
-from ipyflops.completion import IDENTIFIER, option_matcher
+from ipyflops import collecting, conventions, origin, progress, runner, session, tracebacks
 from ipyflops.counter import FlopCounter, Source
 from ipyflops.fake_cell import DryCell
 from ipyflops.fake_errors import DryRunError
 from ipyflops.help import HELP
 from ipyflops.options import BY_FLAG, OptionError, Options, parse
 from ipyflops.origin import Shell
+from ipyflops.parallel_cells import ParallelCells
+from ipyflops.ranks import Rank, merged
 from ipyflops.rates import with_peak, with_timing
 from ipyflops.report import Report
 from ipyflops.serialization import ReportFormatError
@@ -45,11 +46,17 @@ class Wishes:
         What to compare with.
     save : str
         Absolute, for the cell may change the directory; empty for none.
+    line : str
+        As it was typed.
+    collection : Collection or None
+        On an engine, of the notebook that shows the report.
     """
 
     options: Options
     against: Report | None
     save: str
+    line: str = ""
+    collection: collecting.Collection | None = None
 
 
 @magics_class
@@ -85,6 +92,10 @@ class FlopsMagics(Magics):
 
     shell: Shell
 
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell=shell)
+        self.parallel_cells = ParallelCells(shell, self._on_engines)
+
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -97,13 +108,17 @@ class FlopsMagics(Magics):
         """Count the code behind the options, or the cell below them."""  # for %flops?, see HELP
         __tracebackhide__ = True
         options = _parsed(line, cell)
-        wishes = self._checked(options, local_ns)
+        collection = collecting.asked(self.shell)
+        if collection is None:
+            wishes = self._checked(options, local_ns)
+        else:
+            wishes = Wishes(options, None, "", line, collection)
         if cell is None and not options.code:
             return (
                 self._on_ranks(None, wishes, line, cell) if options.ranks else self._again(wishes)
             )
         try:
-            code = self._compiled(options.code, line, cell)
+            code = self._compiled(options.code, line, cell, collection)
         except SyntaxError as error:
             # It says itself where it is; how the compiler was reached says nothing.
             error.__traceback__ = None
@@ -113,14 +128,14 @@ class FlopsMagics(Magics):
         counter = FlopCounter(
             conventions.check(options.convention or self.convention),
             device_time=self.device_time and not options.fake,
-            source=Source(filename=code.filename, name=code.name),
+            source=Source(code.filename, code.name if collection is None else collection.label),
             follow_methods=(options.by or self.by) == "lines",
         )
         errors = counter.keep_errors()
         dry = self._dry(code, local_ns) if options.fake else None
         value: object = None
         try:
-            with self._progress(counter, options):
+            with self._progress(counter, wishes):
                 if dry is not None:
                     dry.run(counter)
                 else:
@@ -152,10 +167,18 @@ class FlopsMagics(Magics):
             _check_writable(save)
         return Wishes(options, against, save)
 
-    def _compiled(self, code: str, line: str, cell: str | None) -> runner.CompiledCell:
+    def _compiled(
+        self,
+        code: str,
+        line: str,
+        cell: str | None,
+        collection: collecting.Collection | None,
+    ) -> runner.CompiledCell:
         if cell is None:
-            return runner.compile_cell(self.shell, code, origin.of_line(self.shell, line))
-        return runner.compile_cell(self.shell, cell, origin.of_cell(self.shell, line, cell))
+            place = collecting.placed(origin.of_line(self.shell, line), collection)
+            return runner.compile_cell(self.shell, code, place)
+        place = collecting.placed(origin.of_cell(self.shell, line, cell), collection)
+        return runner.compile_cell(self.shell, cell, place)
 
     def _dry(self, code: runner.CompiledCell, local: MutableMapping[str, Any] | None) -> DryCell:
         try:
@@ -163,8 +186,9 @@ class FlopsMagics(Magics):
         except DryRunError as error:
             raise UsageError(f"--fake: {error}") from None
 
-    def _progress(self, counter: FlopCounter, options: Options) -> AbstractContextManager[object]:
-        if self.progress and not options.quiet and progress.can_be_shown(self.shell):
+    def _progress(self, counter: FlopCounter, wishes: Wishes) -> AbstractContextManager[object]:
+        quiet = wishes.options.quiet or wishes.collection is not None
+        if self.progress and not quiet and progress.can_be_shown(self.shell):
             return progress.shown(counter, self.shell)
         return nullcontext()
 
@@ -208,6 +232,22 @@ class FlopsMagics(Magics):
         finally:
             outcome.raise_errors()
         return report if options.output else None
+
+    def _on_engines(self, ranks: Sequence[Rank], line: str) -> None:
+        """Do with what engines have counted in a %%px cell what its own line wishes."""
+        options = parse(line)
+        convention = options.convention or self.convention
+        report = merged(rank.under(convention) for rank in ranks)
+        session.remember(report)
+        problem = None
+        try:
+            wishes = self._checked(options, None)
+        except UsageError as error:
+            # It has run, and is shown all the same.
+            wishes, problem = Wishes(options, None, ""), error
+        self._finish(report, wishes)
+        if problem is not None:
+            raise problem
 
     # --- after the run -------------------------------------------------------------------------
 
@@ -255,6 +295,9 @@ class FlopsMagics(Magics):
         problem = None
         if options.variable is not None:
             self.shell.push({options.variable: report})
+        if wishes.collection is not None:
+            wishes.collection.kept.append(collecting.Kept(wishes.line, report))
+            return
         if wishes.save:
             try:
                 report.save(wishes.save)
@@ -348,25 +391,3 @@ def _check_writable(path: str) -> None:
             probe.write(b"\0")
     except OSError as error:
         raise UsageError(f"--save cannot write {path}: {error.strerror or error}") from None
-
-
-# --- the extension -------------------------------------------------------------------------------
-
-
-def load(shell: Shell) -> None:
-    """Give a shell the magics and the completion of their options."""
-    unload(shell)
-    shell.register_magics(FlopsMagics)
-    shell.Completer.custom_matchers.append(option_matcher(shell))
-
-
-def unload(shell: Shell) -> None:
-    """Take out what `load` put in; a shell that has none of it stays as it is."""
-    manager = shell.magics_manager
-    magics = manager.registry.pop(FlopsMagics.__name__, None)
-    for table in manager.magics.values():
-        if magics is not None and getattr(table.get("flops"), "__self__", None) is magics:
-            del table["flops"]
-    shell.configurables[:] = [one for one in shell.configurables if one is not magics]
-    matchers = shell.Completer.custom_matchers
-    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != IDENTIFIER]
