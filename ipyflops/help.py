@@ -25,7 +25,8 @@ Options::
 
 Options stand in front; all that follows them is code, dashes included. Code that itself begins
 with a dash goes behind --, a value with spaces in quotes. Of a cell that fails, the report is
-shown, stored and saved as well, and says that it is incomplete.
+shown, stored and saved as well, and says that it is incomplete. A semicolon at the end of the code
+silences the value, also the Report of -o: r = %flops -o f(x); gives None.
 
 Conventions::
 
@@ -53,7 +54,12 @@ the code needs a value (.item(), an if, a mask as an index) it fails, and the er
 With --ranks the code runs on every engine of an ipyparallel cluster, on that view which %px would
 use, and the report is of all of them: totals, each rank, how evenly the work is spread, what is
 replicated, what is communicated. An engine that fails, dies or is not done by --timeout is named.
-Behind cells with %%px and %%flops, a plain %flops --ranks merges what the engines have counted.
+
+A %%px cell with %%flops inside, or %px %flops f(x), shows such a report as well, once the engines
+are through: load ipyflops here and, with %%px %load_ext ipyflops, there. Of the inner line's
+options, those about the Report are for the merged one, here (-v NAME also gives each engine its
+own); the rest are the engines'. With --noblock nothing is merged by itself: the engines show
+their own reports, and a plain %flops --ranks, later on, merges what they have counted last.
 
 Examples
 --------
