@@ -12,11 +12,6 @@ from ipyflops.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 
-_BODY = getattr(torch.nn.modules, "linear_cross_entropy", None)
-#: Whether the body compares the targets with the one to ignore wherever it needs the answer, as it
-#: does after PyTorch 2.13.
-ASKED_TWICE = hasattr(_BODY, "_corrected_target")
-
 
 def _scores(call: Call) -> str:
     """What comes after the product x·Wᵀ, for each score, and what is left of it for each input.
@@ -35,8 +30,11 @@ def _targets(call: Call) -> str:
     """
     if call["target"].is_floating_point():
         return "0"
+    # By now PyTorch has imported it.
+    body = getattr(torch.nn.modules, "linear_cross_entropy", None)
+    asked_twice = hasattr(body, "_corrected_target")
     no_class = not 0 <= call["ignore_index"] < call["linear_weight"].shape[0]
-    times = 1 + (call["weight"] is None) + (ASKED_TWICE and no_class)
+    times = 1 + (call["weight"] is None) + (asked_twice and no_class)
     return f"{times}·N"
 
 

@@ -11,7 +11,7 @@ from ipyflops.tables import Totals
 from ipyflops.units import scaled
 from ipyflops.views.axis import unit
 from ipyflops.views.bars import COLORS
-from ipyflops.views.shown_axes import new_axes
+from ipyflops.views.shown_axes import new_axes, root_figure
 from ipyflops.views.tree_rows import TreeRow, tree_rows
 from ipyflops.views.visible import shortened, visible
 
@@ -222,7 +222,7 @@ def _draw(ax: Axes, points: Sequence[Point]) -> None:
         edgecolors="white",
         linewidths=0.6,
     )
-    figure = ax.get_figure(root=True)
+    figure = root_figure(ax)
     if figure is not None:
         # Where a label fits is known once everything else has its place.
         figure.draw_without_rendering()

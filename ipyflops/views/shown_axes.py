@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def new_axes(width: float, height: float) -> Axes:
@@ -27,6 +28,21 @@ def new_axes(width: float, height: float) -> Axes:
     return figure.add_subplot(axes_class=_shown_axes())
 
 
+def root_figure(ax: Axes) -> Figure | None:
+    """Give the whole figure of axes, which may be in a part of it.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+    """
+    # Before matplotlib 3.10 get_figure gives the part, and cannot be asked for the whole.
+    return None if ax.figure is None else ax.figure.figure
+
+
 @cache
 def _shown_axes() -> type[Axes]:
     # Made when first drawn: matplotlib is imported only then.
@@ -36,7 +52,7 @@ def _shown_axes() -> type[Axes]:
         """Axes with a picture of their figure, which IPython asks for."""
 
         def _repr_png_(self) -> bytes | None:
-            figure = self.get_figure(root=True)
+            figure = root_figure(self)
             if figure is None:
                 return None
             picture = BytesIO()

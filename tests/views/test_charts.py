@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ipyflops.views.bars import METRICS, bar_of_alike
+from ipyflops.views.shown_axes import root_figure
 from tests.views import reports
 
 # What DejaVu Sans cannot draw is the reader's choice of font, not a mistake.
-pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing from font:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing from :UserWarning")
 
 
 def labels(ax: matplotlib.axes.Axes) -> list[str]:
@@ -30,7 +31,7 @@ def lengths(ax: matplotlib.axes.Axes) -> list[float]:
 
 
 def draw(ax: matplotlib.axes.Axes) -> None:
-    figure = ax.get_figure(root=True)
+    figure = root_figure(ax)
     assert figure is not None
     figure.draw_without_rendering()
 
@@ -115,7 +116,7 @@ def test_phases_are_stacked_in_the_colours_of_the_legend() -> None:
 def test_long_and_strange_names_leave_room_for_bars() -> None:
     ax = reports.hostile().plot()
     draw(ax)
-    figure = ax.get_figure(root=True)
+    figure = root_figure(ax)
     assert figure is not None
     assert ax.get_window_extent().width > 0.2 * figure.bbox.width
     for label in ax.get_yticklabels():

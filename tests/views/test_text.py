@@ -176,7 +176,8 @@ def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda _: terminal_size((50, 24)))
+    # pytest asks as well, in its own words.
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_, **__: terminal_size((50, 24)))
     piped = to_text(reports.resnet())
     monkeypatch.setattr(sys, "stdout", Terminal())
     assert to_text(reports.resnet()) == to_text(reports.resnet(), width=50) != piped

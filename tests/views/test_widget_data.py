@@ -14,6 +14,9 @@ from ipyflops.views.packing import pack
 from ipyflops.views.widget import FlopsView
 from tests.views import reports
 
+# ipywidgets before 8.1.4 asks newer traitlets as it asked the older ones.
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets 4.1:DeprecationWarning")
+
 
 def test_sums_of_what_is_sent_are_those_of_the_report() -> None:
     report = reports.resnet(True)
