@@ -165,7 +165,8 @@ def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: floa
     list of Task
         What they answered is read by `sent`.
     """
-    tasks = [_begin(client[number], number, order) for number in numbers]
+    # Silent, so that the engines' numbers of inputs and their history go on as if nobody had asked.
+    tasks = [_begin(client[number], number, order, silent=True) for number in numbers]
     _wait(tasks, timeout)
     for task in tasks:
         if task.result.ready():
@@ -175,9 +176,9 @@ def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: floa
     return tasks
 
 
-def _begin(one: View, number: int, order: dict[str, Any]) -> Task:
+def _begin(one: View, number: int, order: dict[str, Any], *, silent: bool = False) -> Task:
     one.execute(engine.giving(order), silent=True, block=False)
-    return Task(number, one.execute(engine.CALL, silent=False, block=False))
+    return Task(number, one.execute(engine.CALL, silent=silent, block=False))
 
 
 @dataclass(frozen=True)

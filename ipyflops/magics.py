@@ -297,7 +297,9 @@ class FlopsMagics(Magics):
             self.shell.push({options.variable: report})
         if wishes.collection is not None:
             wishes.collection.kept.append(collecting.Kept(wishes.line, report))
-            return
+            if not options.time:
+                return
+            # Clean repeats are those of one process, and a merged report has none of them.
         if wishes.save:
             try:
                 report.save(wishes.save)

@@ -107,6 +107,22 @@ def test_the_options_of_the_inner_line_are_honoured(
     assert "'nowhere'" in done.err
 
 
+def test_clean_repeats_are_shown_by_each_engine(shell: InteractiveShell) -> None:
+    done, report = merged(shell, f"%%px\n%%flops -t -n 1 -r 2\n{CODE}")
+    assert done.out.count("FLOPS clean") == 2, done.out
+    assert done.out.count("MACs") == 3
+    assert done.out.count("2 ranks") == 1
+    assert all(rank.report and rank.report.timing for rank in report.ranks)
+
+
+def test_the_engines_count_on_as_if_nobody_had_asked(shell: InteractiveShell) -> None:
+    view = shell.user_ns["view"]
+    view.execute("inputs = len(In)", block=True)
+    merged(shell, f"%%px\n%%flops\n{CODE}")
+    view.execute("inputs = len(In) - inputs", block=True)
+    assert view["inputs"] == [1, 1]
+
+
 def test_px_lines_and_autopx_are_merged_as_well(shell: InteractiveShell) -> None:
     done, report = merged(shell, f"a = 1\n%px %flops {CODE}")
     assert flops(report) == [PRODUCT, PRODUCT]
