@@ -58,8 +58,9 @@ replicated, what is communicated. An engine that fails, dies or is not done by -
 A %%px cell with %%flops inside, or %px %flops f(x), shows such a report as well, once the engines
 are through: load ipyflops here and, with %%px %load_ext ipyflops, there. Of the inner line's
 options, those about the Report are for the merged one, here (-v NAME also gives each engine its
-own); the rest are the engines'. With --noblock nothing is merged by itself: the engines show
-their own reports, and a plain %flops --ranks, later on, merges what they have counted last.
+own); the rest are the engines'. With -t each engine shows its own report too, for clean repeats
+are not merged. With --noblock nothing is merged by itself: the engines show their own reports,
+and a plain %flops --ranks, later on, merges what they have counted last.
 
 Examples
 --------
