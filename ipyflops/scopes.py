@@ -16,17 +16,17 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 
 from __future__ import annotations
 
-import sys
 from sys import gettrace
 from threading import get_ident
 from types import CodeType, FrameType
 
 import torch
-from torch._C import _current_autograd_node, _current_graph_task_id
+from torch._C import _current_autograd_node
 from torch._C._autograd import _get_sequence_nr
 
 from ipyflops import marks
 from ipyflops.arrivals import Arrivals
+from ipyflops.engine_frames import EngineFrames
 from ipyflops.frames import (
     CALL,
     CALL_CODE,
@@ -34,7 +34,6 @@ from ipyflops.frames import (
     CONSTRUCTOR,
     DROPOUT,
     ENGINE,
-    ENGINE_CODE,
     FOLLOWED,
     REHEARSAL,
     SELF,
@@ -56,6 +55,7 @@ from ipyflops.marks import (
     Site,
     UserFrame,
 )
+from ipyflops.marks_held import HeldMarks
 from ipyflops.places import Place, original
 from ipyflops.sequence import NodeMap
 from ipyflops.tables import Phase
@@ -84,19 +84,14 @@ class Scopes:
         self._sites = Site(CALL_CODE, 0) if follow_methods else None
         self._nowhere = Place(None, "", "")
         self._nodes = NodeMap()
-        self._sequences = self._nodes.threads
         #: The thread that entered the block first; its frames know the user's variables.
         self._thread = get_ident()
         self._arrivals = Arrivals(self.root, user_file, self._thread)
         # By id; the code objects are kept so that their ids stay their own.
         self._kinds: dict[int, int] = {}
         self._codes: list[CodeType] = []
-        self._engine_frames: dict[tuple[LineKey | None, int], EngineFrame] = {}
-        #: The backward pass that each thread of the autograd engine has worked for last.
-        self._tasks: dict[int, tuple[int, EngineFrame]] = {}
-        #: Marks of frames that cannot carry them, because a tracer uses them; outermost first, by
-        #: thread.
-        self._held: dict[int, list[tuple[FrameType, Mark]]] = {}
+        self._engine_frames = EngineFrames(self, user_file, self._thread)
+        self._held = HeldMarks()
         self._last_backward: dict[int, Place] = {}
         #: What a reader has to know of how the block was counted; a set that keeps its order.
         self.notes: dict[str, None] = {}
@@ -137,7 +132,7 @@ class Scopes:
 
     def in_own_thread(self) -> bool:
         """Whether this is a thread that was stepped into; the autograd engine has others."""
-        return get_ident() in self._sequences
+        return get_ident() in self._nodes.threads
 
     def release(self, frame: FrameType | None) -> None:
         """Take the marks from the frames that go on living, and forget all frames."""
@@ -236,7 +231,7 @@ class Scopes:
             if current.f_trace is not None:
                 mark = marks.read(current, self)
             if mark is None and self._held:
-                mark = self._held_mark(current)
+                mark = self._held.find(current)
             if mark is not None:
                 break
             code = current.f_code
@@ -251,7 +246,7 @@ class Scopes:
                 fresh.append((current, kind))
             current = current.f_back
         if mark is None:
-            self._held.pop(get_ident(), None)
+            self._held.forget_thread()
             mark = self._outermost()
         around = self._location(mark, current)
         innermost = current
@@ -267,68 +262,73 @@ class Scopes:
         return around
 
     def _called_before(self, frame: FrameType | None) -> Location | None:
-        """What `_locate` finds for most operators, only faster.
+        """What `_locate` finds for most operators, only faster; None in all other cases.
 
-        That is: the forward of a module (or a plain function that it calls), which a marked frame
-        has called through `torch.nn.Module`, as it did once before. None in all other cases.
+        That is: the forward of a module, which a marked frame has called through
+        `torch.nn.Module`, or a method or plain function that this forward has called.
         """
         if frame is None or self._held or gettrace() is not None:
             return None
         kinds = self._kinds
-        while not (kind := kinds.get(id(frame.f_code))):
-            if kind is None or frame.f_back is None:
+        methods: list[FrameType] = []
+        while True:
+            kind = kinds.get(id(frame.f_code))
+            called = frame.f_back
+            if called is None or kind is None or kind & ~SELF:
                 return None
-            frame = frame.f_back
+            if kind and called.f_code is CALL_CODE:
+                break
+            if kind:
+                methods.append(frame)
+            frame = called
             mark = frame.f_trace
             if mark is not None:
-                return mark if type(mark) is Location and mark.scopes is self else None
-        called = frame.f_back
-        if kind != SELF or called is None or called.f_code is not CALL_CODE:
-            return None
+                if type(mark) is not Location or mark.scopes is not self:
+                    return None
+                return self._in_methods(methods, mark)
         around = called.f_back
         if around is not None and around.f_code is WRAPPED_CALL_CODE:
             around = around.f_back
         if around is None or called.f_trace is not None:
             return None
         mark = around.f_trace
-        if type(mark) is not Location or mark.scopes is not self:
+        if not (type(mark) is Location or type(mark) is UserFrame) or mark.scopes is not self:
             return None
+        outer = self._location(mark, around)
         holder = self_of(frame)
-        location = mark.callees.get(id(holder))
-        if location is None:
-            return None
+        location = outer.callees.get(id(holder))
+        if location is not None and location.place.holder is holder:
+            location.place.calls += 1
+            frame.f_trace = called.f_trace = location
+        else:
+            location = self._location(self._enter(frame, kind, outer, called), frame)
+        return self._in_methods(methods, location)
+
+    def _in_methods(self, methods: list[FrameType], location: Location) -> Location | None:
+        """Where methods run that were called at a location, the outermost last.
+
+        None, and no mark, if they are not of the module that the location is of.
+        """
+        if not methods:
+            return location
         place = location.place
-        if place.reference is None or place.reference() is not holder:
+        holder = place.holder
+        if holder is None or location.constructing or place.folded or location.phase == "backward":
             return None
-        place.calls += 1
-        frame.f_trace = called.f_trace = location
+        for method in methods:
+            if self_of(method) is not holder:
+                return None
+        for method in methods:
+            method.f_trace = location
         return location
 
     def _outermost(self) -> Mark:
         """What surrounds a stack without any mark."""
         if self.in_own_thread():
             return self._interned(self.root, None, "forward", False)
-        task = _current_graph_task_id()
-        known = self._tasks.get(get_ident())
-        if known is None or known[0] != task:
+        mark, is_another = self._engine_frames.of_engine_thread()
+        if is_another:
             self._last_backward.pop(get_ident(), None)
-            known = self._tasks[get_ident()] = (task, self._engine_elsewhere())
-        return known[1]
-
-    def _engine_elsewhere(self) -> EngineFrame:
-        """The mark for a thread of the autograd engine, which works for the one that waits."""
-        frame = sys._current_frames().get(self._thread)
-        while frame is not None and frame.f_code is not ENGINE_CODE:
-            frame = frame.f_back
-        while frame is not None and frame.f_code.co_filename != self.user_file:
-            frame = frame.f_back
-        line = None if frame is None else (self.user_file, frame.f_lineno)
-        return self._engine_frame(line, self._thread)
-
-    def _engine_frame(self, line: LineKey | None, thread: int) -> EngineFrame:
-        mark = self._engine_frames.get((line, thread))
-        if mark is None:
-            mark = self._engine_frames[line, thread] = EngineFrame(self, line, thread)
         return mark
 
     def _enter(
@@ -340,7 +340,7 @@ class Scopes:
         """
         if kind & (ENGINE | REHEARSAL):
             mark = self._enter_torch(kind, around)
-            self._keep(frame, mark)
+            self._held.keep(frame, mark)
             return mark
         if kind & COMPILED and not by_higher_order(frame):
             self.notes[EAGERLY] = None
@@ -380,38 +380,16 @@ class Scopes:
             if called is not None and again:
                 around.callees[id(place.holder)] = mark
         if not kind & SUSPENDABLE:
-            self._keep(frame, mark)
+            self._held.keep(frame, mark)
         if called is not None:
             # So that hooks, which run beside the forward, are not taken for another call.
             called_at = self._interned(place, around.line, phase, constructing, around.site)
-            self._keep(called, called_at)
+            self._held.keep(called, called_at)
         return mark
 
     def _enter_torch(self, kind: int, around: Location) -> Mark:
         if kind & ENGINE:
             self._last_backward.pop(get_ident(), None)
-            return self._engine_frame(around.line, get_ident())
+            return self._engine_frames.started_at(around.line, get_ident())
         # Marked like any other frame, but with a place that no report shows.
         return self._interned(self._nowhere, around.line, around.phase, False)
-
-    # --- remembering ---------------------------------------------------------------------------
-
-    def _keep(self, frame: FrameType, mark: Mark) -> None:
-        """Remember the mark of a frame: on it, or beside it where a tracer may use it."""
-        present = frame.f_trace
-        if gettrace() is not None or not (present is None or marks.is_mark(present)):
-            self._held.setdefault(get_ident(), []).append((frame, mark))
-        elif present is None:
-            frame.f_trace = mark
-        else:
-            marks.write(frame, mark)
-
-    def _held_mark(self, frame: FrameType) -> Mark | None:
-        """The mark of a frame that is remembered outside; forgets the frames called from it."""
-        here = self._held.get(get_ident(), [])
-        for index in range(len(here) - 1, -1, -1):
-            held, mark = here[index]
-            if held is frame:
-                del here[index + 1 :]
-                return mark
-        return None
