@@ -50,7 +50,7 @@ def unfolded(
         return partial(counted(func.decompose), *args, **kwargs) if func._can_decompose() else None
     if not isinstance(func, HigherOrderOperator):
         return None
-    if any(map(_is_function, (*args, *kwargs.values()))):
+    if any(map(_has_function, (*args, *kwargs.values()))):
         wrap = partial(_wrapped, counted)
         return partial(func, *map(wrap, args), **{n: wrap(v) for n, v in kwargs.items()})
     kernel = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
@@ -103,5 +103,12 @@ def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, (OpOverload, HigherOrderOperator, type))
 
 
+def _has_function(value: object) -> bool:
+    several = value if isinstance(value, (tuple, list)) else (value,)
+    return any(map(_is_function, several))
+
+
 def _wrapped(counted: Callable[[Function], Function], value: Any) -> Any:
+    if isinstance(value, (tuple, list)) and _has_function(value):
+        return type(value)(_wrapped(counted, one) for one in value)
     return counted(value) if _is_function(value) else value

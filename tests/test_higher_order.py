@@ -46,6 +46,14 @@ def test_cond_counts_the_taken_branch(value: float, products: int) -> None:
     assert counter.report.flops == products * PRODUCT
 
 
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_switch_counts_the_taken_branch(index: int) -> None:
+    switch = pytest.importorskip("torch._higher_order_ops.switch", reason="newer than 2.13")
+    branches = (lambda x: (x.sum(),), lambda x: ((x @ x).sum(),), lambda x: ((x @ x @ x).sum(),))
+    _, counter = counted(lambda: switch.switch_op(torch.tensor(index), branches, (A,)))
+    assert counter.report.under("contractions").flops == index * PRODUCT
+
+
 @pytest.mark.parametrize("value", [1.0, -1.0])
 def test_cond_counts_the_gradient_of_the_taken_branch(value: float) -> None:
     a = A.clone().requires_grad_()

@@ -36,6 +36,7 @@ free(
     "aten::transpose",
     "aten::as_strided",
     "aten::set",
+    "aten::shallow_copy_data",
     "aten::unsafe_split",
     "aten::unsafe_split_with_sizes",
     "inductor::_reinterpret_tensor",
@@ -160,6 +161,7 @@ free(
     "aten::_philox_key_fold_in",
     "aten::_philox_key_split",
     "aten::_philox_normal",
+    "aten::_philox_randint",
     "aten::_philox_uniform",
     "rngprims::philox_rand",
 )

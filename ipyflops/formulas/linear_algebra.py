@@ -263,10 +263,39 @@ def pinv(call: Call) -> Cost:
     hermitian = bool(call.get("hermitian", False))
     each = "9·n³" if hermitian else svd_term(vectors=True)
     note = f"{'eigenvectors' if hermitian else 'reduced SVD'}, Golub & Van Loan; then a product"
-    factorization = leading(call, each, b=b, note=note, m=m, n=n)
-    symbols: dict[str, Any] = {"m": m, "n": n, "b": b}
+    return _and_products(call, each, "m·n²", note=note, b=b, m=m, n=n)
+
+
+@formula("aten::linalg_polar")
+def polar(call: Call) -> Cost:
+    """U·Vᴴ and V·Σ·Vᴴ: a reduced SVD, and two matrix products.
+
+    The scaling of V, and the mean of the second with its transpose, are of lower order.
+    """
+    a: Tensor = call["A"]
+    m, n = a.shape[-2:]
+    note = "reduced SVD, Golub & Van Loan; then two products"
+    each = svd_term(vectors=True)
+    return _and_products(call, each, "(m·n² + n³)", note=note, b=matrices(a), m=m, n=n)
+
+
+@formula("aten::linalg_matrix_sqrth")
+def matrix_sqrth(call: Call) -> Cost:
+    """V·√Λ·Vᴴ: the eigenvectors, and one matrix product.
+
+    The scaling of V, and the mean of the product with its transpose, are of lower order.
+    """
+    a: Tensor = call["self"]
+    note = "eigenvectors, Golub & Van Loan; then a product"
+    return _and_products(call, "9·n³", "n³", note=note, b=matrices(a), n=a.shape[-1])
+
+
+def _and_products(call: Call, each: str, products: str, *, note: str, b: int, **sizes: int) -> Cost:
+    """A factorization, and products of its factors: the multiply-adds of both, for each matrix."""
+    factorization = leading(call, each, b=b, note=note, **sizes)
+    symbols: dict[str, Any] = {**sizes, "b": b}
     return Cost.of(
-        contraction=("8" if call.is_complex else "2") + "·b·m·n²",
+        contraction=("8" if call.is_complex else "2") + f"·b·{products}",
         other=factorization.other.expression,
         note=factorization.note,
         **symbols,

@@ -16,7 +16,7 @@ from ipyflops.formulas.activation_costs import fused
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.elementwise import times
 from ipyflops.formulas.linear_layers import linear_cost, rows
-from ipyflops.formulas.products import product
+from ipyflops.formulas.products import product, scalings
 from ipyflops.formulas.registry import formula
 from ipyflops.formulas.writing import cost, total
 
@@ -51,6 +51,16 @@ def scaled_mm_v2(call: Call) -> Cost:
     scale_a, scale_b = call["scale_a"][0], call["scale_b"][0]
     n = call["mat2"].shape[1]
     return _scaled(call, _scalings(scale_a, scale_b), _blocks(scale_a, m, k), "0", m=m, n=n, k=k)
+
+
+@formula("aten::_scaled_addmm")
+def scaled_addmm(call: Call) -> Cost:
+    """As `_scaled_mm_v2`, added to a matrix; both scaled by alpha and beta as in `addmm`."""
+    m, k = call["mat1"].shape
+    scale_a, scale_b = call["scale_a"][0], call["scale_b"][0]
+    n = call["mat2"].shape[1]
+    added = scalings(call, "m·n")
+    return _scaled(call, _scalings(scale_a, scale_b), _blocks(scale_a, m, k), added, m=m, n=n, k=k)
 
 
 def _scalings(scale_a: Tensor, scale_b: Tensor) -> int:

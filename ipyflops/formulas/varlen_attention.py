@@ -141,6 +141,12 @@ def cudnn_attention_forward(call: Call) -> Cost:
     return attention_forward(call, _cudnn(call), "h", value=call["value"], mask=call["attn_bias"])
 
 
+@formula("aten::_cudnn_attention_forward_no_dropout_inplace", by_value=True)
+def cudnn_attention_forward_into(call: Call) -> Cost:
+    """As `_cudnn_attention_forward`, into a tensor that is given, with offsets and no bias."""
+    return attention_forward(call, _cudnn(call), "h", value=call["value"])
+
+
 @formula("aten::_cudnn_attention_backward", by_value=True)
 def cudnn_attention_backward(call: Call) -> Cost:
     """The scores again and four products, over the pairs that ran forward."""

@@ -32,6 +32,10 @@ LEFT_OUT = {
     "_native": "replacements for aten's own operators, chosen inside of those",
     "quantization": "Caffe2's casts, kept for models of its time",
     "prepacked": "XNNPACK's layers in TorchScript's mobile graphs; PyTorch 2.13 has them no more",
+    "_native_aot": "asks which of those replacements there are",
+    "coor": "stands in a graph of torch.compile: the device of one rank",
+    "fsdp": "has its verdicts, though most of it is there only once FSDP is imported",
+    "flex_gemm": "an error of torch._higher_order_ops.flex_gemm, and a layout that it compiles",
     "_dtensor": "DTensor's own collective, made of those of _c10d_functional",
 }
 
@@ -56,6 +60,7 @@ HIGHER_ORDER = {
     "flat_apply": CALLED,
     "flex_attention": "has a formula: the blocks that its mask keeps",
     "flex_attention_backward": "has a formula: the blocks that its mask keeps",
+    "flex_gemm": CALLED,
     "foreach_map": CALLED,
     "graphsafe_run_with_rng_state": GRAPH,
     "hints_wrapper": WRAPPED,
@@ -75,6 +80,7 @@ HIGHER_ORDER = {
     "run_with_rng_state": GRAPH,
     "scan": CALLED,
     "strict_mode": WRAPPED,
+    "switch": CALLED,
     "tag_activation_checkpoint": WRAPPED,
     "trace_wrapped": GRAPH,
     "triton_kernel_wrapper_functional": TRITON,
