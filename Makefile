@@ -15,6 +15,8 @@ PYTHON ?= python3
 ARGS ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
+# In the order of the files, in which the slow ones are early: at the end no process waits long.
+SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +32,7 @@ demo: $(READY)
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,13 +40,12 @@ lint: $(READY)
 	$(BIN)/mypy
 
 rehearse: $(READY)
-	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
-	    --numprocesses $(WORKERS) --dist loadfile $(ARGS) tests/rehearsal
+	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) tests/rehearsal
 
 # Downloads gigabytes on Linux, where old releases are to be had with CUDA libraries only.
 test-oldest: $(VENV)-oldest/.ready
-	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest --numprocesses $(WORKERS) \
-	    --dist loadfile --ignore tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest $(SHARED) \
+	    --ignore tests/browser $(ARGS)
 
 $(VENV)-oldest/.ready: pyproject.toml tests/oldest.txt
 	$(PYTHON) -m venv $(VENV)-oldest
