@@ -92,7 +92,8 @@ class Scopes:
         self._codes: list[CodeType] = []
         self._engine_frames = EngineFrames(self, user_file, self._thread)
         self._held = HeldMarks()
-        self._last_backward: dict[int, Place] = {}
+        #: Where the node was made that each thread has worked on last.
+        self._last_backward: dict[int, Location] = {}
         #: What a reader has to know of how the block was counted; a set that keeps its order.
         self.notes: dict[str, None] = {}
 
@@ -120,10 +121,10 @@ class Scopes:
             if number != sequence.next_number:
                 if location.place is self._nowhere:
                     pass  # the operator that is rehearsed comes next; the nodes are its own
-                elif location.place is sequence.last_place:
+                elif location is sequence.last:
                     sequence.next_number = number
                 else:
-                    sequence.note(location.place)
+                    sequence.note(location)
         return location
 
     def begin_thread(self) -> None:
@@ -169,7 +170,7 @@ class Scopes:
         number = frame.f_lineno
         location = mark.lines.get(number)
         if location is None:
-            outer = mark.around.site or self._sites
+            outer = _site_around(mark.around, mark.phase) or self._sites
             assert outer is not None
             site = outer.inside(frame.f_code, number)
             location = self._interned(mark.place, mark.around.line, mark.phase, False, site)
@@ -201,23 +202,23 @@ class Scopes:
         number: they are those of the node before.
         """
         node = _current_autograd_node()
-        if node is None:
-            place = self._last_backward.get(get_ident())
-        else:
+        origin = None
+        if node is not None:
             number = node._sequence_nr()
             known = mark.last
             if known is not None and known[0] == number:
                 return known[1]  # one node runs several operators
-            place = self._nodes.place_of(number, mark.thread)
-            if place is None:
-                place = self._last_backward.get(get_ident())
-            else:
-                self._last_backward[get_ident()] = place
-                location = self._interned(place, mark.line, "backward", False)
-                if self._nodes.only is not None:
-                    mark.last = (number, location)
-                return location
-        return self._interned(place or self._code_place(mark.line), mark.line, "backward", False)
+            origin = self._nodes.origin_of(number, mark.thread)
+        if origin is not None:
+            self._last_backward[get_ident()] = origin
+            location = self._interned(origin.place, mark.line, "backward", False, origin.site)
+            if self._nodes.only is not None:
+                mark.last = (number, location)
+            return location
+        origin = self._last_backward.get(get_ident())
+        if origin is None:
+            return self._interned(self._code_place(mark.line), mark.line, "backward", False)
+        return self._interned(origin.place, mark.line, "backward", False, origin.site)
 
     # --- from frames to marks ------------------------------------------------------------------
 
@@ -338,8 +339,14 @@ class Scopes:
 
         `called` is the frame through which a module was called, if that is what this is about.
         """
-        if kind & (ENGINE | REHEARSAL):
-            mark = self._enter_torch(kind, around)
+        if kind & ENGINE:
+            self._last_backward.pop(get_ident(), None)
+            mark: Mark = self._engine_frames.started_at(around.line, get_ident())
+            self._held.keep(frame, mark)
+            return mark
+        if kind & REHEARSAL:
+            # Marked like any other frame, but with a place that no report shows.
+            mark = self._interned(self._nowhere, around.line, around.phase, False)
             self._held.keep(frame, mark)
             return mark
         if kind & COMPILED and not by_higher_order(frame):
@@ -367,29 +374,28 @@ class Scopes:
         elif phase == "optimizer" and torch.is_grad_enabled():
             # A closure in the user's file that the optimizer calls: it computes the loss.
             place, phase = self.root, "forward"
+        site = _site_around(around, phase)
         if kind & USER:
-            key = (phase, constructing, around.site)
+            key = (phase, constructing, site)
             mark = place.user_frames.get(key) or place.user_frames.setdefault(
-                key, UserFrame(self, place, phase, constructing, around.site)
+                key, UserFrame(self, place, phase, constructing, site)
             )
         elif kind & FOLLOWED and place.kind == "module" and not constructing:
             mark = MethodFrame(self, around, place, phase)
         else:
             at = place if place is not self.root else self._code_place(around.line)
-            mark = self._interned(at, around.line, phase, constructing, around.site)
+            mark = self._interned(at, around.line, phase, constructing, site)
             if called is not None and again:
                 around.callees[id(place.holder)] = mark
         if not kind & SUSPENDABLE:
             self._held.keep(frame, mark)
         if called is not None:
             # So that hooks, which run beside the forward, are not taken for another call.
-            called_at = self._interned(place, around.line, phase, constructing, around.site)
+            called_at = self._interned(place, around.line, phase, constructing, site)
             self._held.keep(called, called_at)
         return mark
 
-    def _enter_torch(self, kind: int, around: Location) -> Mark:
-        if kind & ENGINE:
-            self._last_backward.pop(get_ident(), None)
-            return self._engine_frames.started_at(around.line, get_ident())
-        # Marked like any other frame, but with a place that no report shows.
-        return self._interned(self._nowhere, around.line, around.phase, False)
+
+def _site_around(around: Location, phase: Phase) -> Site | None:
+    """The line of a method that a frame was called from; what is recomputed begins anew."""
+    return None if around.phase == "backward" and phase == "recompute" else around.site

@@ -1,4 +1,4 @@
-"""Which place made which node of the autograd graph."""
+"""Where each node of the autograd graph was made."""
 
 from __future__ import annotations
 
@@ -10,57 +10,65 @@ from typing import TYPE_CHECKING
 from torch._C._autograd import _get_sequence_nr
 
 if TYPE_CHECKING:
-    from ipyflops.places import Place
+    from ipyflops.marks import Location
 
 
 class SequenceMap:
-    """The place that made each autograd node, by the node's number.
+    """The location where each autograd node was made, by the node's number.
 
-    Nodes are numbered upwards in each thread, and most neighbours are of one place: kept are only
-    the numbers at which the place changes, and of those the last `LIMIT`, so that a long run of
-    training steps, whose graphs are long gone, takes no more memory than a short one.
+    Nodes are numbered upwards in each thread, and most neighbours are of one location: kept are
+    only the numbers at which it changes, and of those the last `LIMIT`, so that a long run of
+    training steps, whose graphs are long gone, takes no more memory than a short one. What counts
+    is the place, and the line of a method where such lines are followed.
 
     Attributes
     ----------
     next_number : int
         The number that the first node after the last operator gets.
-    last_place : Place or None
+    last : Location or None
         Where the nodes before it were made.
     """
 
     LIMIT = 1 << 18
-    __slots__ = ("_places", "_starts", "last_place", "next_number")
+    __slots__ = ("_locations", "_starts", "last", "next_number")
 
     def __init__(self, next_number: int) -> None:
         self._starts: list[int] = []
-        self._places: list[Place | None] = []
-        self.last_place: Place | None = None
+        self._locations: list[Location | None] = []
+        self.last: Location | None = None
         self.next_number = next_number
 
-    def note(self, place: Place | None) -> None:
-        """Note that the nodes made since the last operator were made at `place`."""
-        if place is not self.last_place or not self._starts:
+    def note(self, location: Location | None) -> None:
+        """Note that the nodes made since the last operator were made at `location`."""
+        if not self._starts or not _alike(location, self.last):
             self._starts.append(self.next_number)
-            self._places.append(place)
-            self.last_place = place
+            self._locations.append(location)
+            self.last = location
             if len(self._starts) > self.LIMIT:
-                del self._starts[: self.LIMIT // 2], self._places[: self.LIMIT // 2]
+                del self._starts[: self.LIMIT // 2], self._locations[: self.LIMIT // 2]
         self.next_number = _get_sequence_nr()
 
     def skip(self) -> None:
         """Leave out the nodes that were made since the last operator: they were not counted."""
         self.note(None)
 
-    def place_of(self, number: int) -> Place | None:
-        """The place that made the node of that number; None if it was not counted."""
+    def origin_of(self, number: int) -> Location | None:
+        """Where the node of that number was made; None if it was not counted."""
         if number >= self.next_number:
             return None
         index = bisect_right(self._starts, number) - 1
-        return self._places[index] if index >= 0 else None
+        return self._locations[index] if index >= 0 else None
+
+
+def _alike(one: Location | None, other: Location | None) -> bool:
+    """Whether the backward pass of both is at one place, and on one line of a method."""
+    if one is None or other is None:
+        return one is other
+    return one.place is other.place and one.site is other.site
 
 
 class NodeMap:
-    """The place that made each autograd node, in every thread that is counted.
+    """The location where each autograd node was made, in every thread that is counted.
 
     Each thread numbers its nodes from zero, and a node does not tell which thread made it. So where
     two threads have made nodes of one number in different places, nobody knows. The threads of the
@@ -105,16 +113,17 @@ class NodeMap:
         self.threads[get_ident()] = sequence = SequenceMap(_get_sequence_nr())
         self.only = sequence if len(self.threads) == 1 and not self._ended else None
 
-    def place_of(self, number: int, thread: int) -> Place | None:
-        """The place that made a node, in a backward pass that was started in `thread`.
+    def origin_of(self, number: int, thread: int) -> Location | None:
+        """Where a node was made, in a backward pass that was started in `thread`.
 
         None if that was not counted.
         """
         if self._engine and (made := self._engine.get(thread)) is not None:
-            place = made.place_of(number)
-            if place is not None:
-                return place
+            origin = made.origin_of(number)
+            if origin is not None:
+                return origin
         if self.only is not None:
-            return self.only.place_of(number)
-        found = {one.place_of(number) for one in (*self.threads.values(), *self._ended)} - {None}
-        return found.pop() if len(found) == 1 else None
+            return self.only.origin_of(number)
+        found = [one.origin_of(number) for one in (*self.threads.values(), *self._ended)]
+        known = [origin for origin in found if origin is not None]
+        return known[0] if known and all(_alike(one, known[0]) for one in known) else None

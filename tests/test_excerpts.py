@@ -61,15 +61,17 @@ def run(path: Path, **options: object) -> Report:
     return counter.report
 
 
-def flops(report: Report, excerpt: Excerpt) -> dict[str, int]:
-    """FLOPs by the text of a line."""
+def flops(report: Report, excerpt: Excerpt, *phases: str) -> dict[str, int]:
+    """FLOPs by the text of a line; of some phases, or of all."""
     found: dict[str, int] = {}
     for count in excerpt.counts:
+        if phases and count.phase not in phases:
+            continue
         text = excerpt.lines[count.number - excerpt.first].strip()
         signature = report.signatures[count.signature]
         cost = (signature.cost.contraction.value + signature.cost.other.value) * count.calls
         found[text] = found.get(text, 0) + cost
-    return found
+    return {text: cost for text, cost in found.items() if cost}
 
 
 def methods(report: Report) -> dict[str, Excerpt]:
@@ -84,19 +86,72 @@ def test_lines_of_methods_hold_what_ran_on_them_and_in_what_they_called(tmp_path
     found = [one for one in report.excerpts if one.name]
     assert {one.file for one in found} == {"network.py"}
     inner, scaled, outer = found
-    # Only the forward pass is on lines; that of both inner modules is added up.
-    assert flops(report, outer) == {
+    # That of both inner modules is added up.
+    assert flops(report, outer, "forward") == {
         "x = self.layers(x)": 2 * (LINEAR + 16),
         "x = x + 1": 16,
         "return self.head(x)": 2 * 2 * 8 * 4,
     }
-    assert flops(report, inner) == {
+    assert flops(report, inner, "forward") == {
         "x = self.linear(x)": 2 * LINEAR,
         "return self.scaled(x)": 2 * 16,
     }
-    assert flops(report, scaled) == {"return x * 2": 2 * 16}
+    assert flops(report, scaled, "forward") == {"return x * 2": 2 * 16}
     assert outer.lines[0] == "    def forward(self, x):"
     assert len(outer.lines) == 4
+
+
+def test_the_backward_pass_is_on_the_lines_whose_forward_made_it(tmp_path: Path) -> None:
+    report = run(tmp_path / "network.py", follow_methods=True)
+    inner, scaled, outer = (one for one in report.excerpts if one.name)
+    # The gradients of weights and biases; that of the first input is not wanted.
+    linears = (LINEAR + 8) + (2 * LINEAR + 8)
+    head = 2 * (2 * 2 * 8 * 4) + 4
+    assert flops(report, scaled, "backward") == {"return x * 2": 2 * 16}
+    assert flops(report, inner, "backward") == {
+        "x = self.linear(x)": linears,
+        "return self.scaled(x)": 2 * 16,
+    }
+    assert flops(report, outer, "backward") == {
+        "x = self.layers(x)": linears + 2 * 16,
+        "return self.head(x)": head,
+    }
+    # On the lines of the outermost method is all that ran in modules.
+    assert sum(flops(report, outer).values()) == report.find("net").flops
+
+
+def test_what_is_recomputed_is_on_its_own_lines(tmp_path: Path) -> None:
+    text = """\
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+class Saving(nn.Module):
+    def forward(self, x):
+        y = checkpoint(self.work, x, use_reentrant=False)
+        return y * 3
+
+    def work(self, x):
+        x = x @ torch.ones(4, 4)
+        return x.sin()
+"""
+    saving: nn.Module = module_of(text, tmp_path / "saving.py")["Saving"]()  # type: ignore[operator]
+    x = torch.ones(2, 4, requires_grad=True)
+    with FlopCounter(follow_methods=True) as counter:
+        saving(x).sum().backward()
+    report = counter.report
+    found = methods(report)
+    product, sine = "x = x @ torch.ones(4, 4)", "return x.sin()"
+    work = flops(report, found["work"], "forward")
+    assert work[product] == 2 * 2 * 4 * 4
+    # The last operator is not needed again, but the product is; its gradient is a product, too.
+    assert flops(report, found["work"], "recompute")[product] == work[product]
+    assert flops(report, found["work"], "backward")[product] == work[product]
+    assert sine in flops(report, found["work"], "backward")
+    call = "y = checkpoint(self.work, x, use_reentrant=False)"
+    backward = sum(flops(report, found["work"], "backward").values())
+    assert flops(report, found["forward"], "backward") == {call: backward, "return y * 3": 8}
+    assert call not in flops(report, found["forward"], "recompute")
 
 
 def test_following_methods_changes_no_other_figure(tmp_path: Path) -> None:
