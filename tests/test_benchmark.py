@@ -146,7 +146,7 @@ def test_what_moved_on_is_told_or_put_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert x.item() == 5
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_compiled_code_is_counted_eagerly_and_timed_compiled() -> None:
     model = nn.Linear(4, 4)
     compilations = compiled_runs = 0

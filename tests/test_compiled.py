@@ -11,7 +11,7 @@ from torch import nn
 
 from ipyflops.counter import FlopCounter
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 
 
 class Backend:

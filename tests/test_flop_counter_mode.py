@@ -175,10 +175,10 @@ def test_the_weight_gradient_of_groups_is_divided_by_them(groups: int) -> None:
 
 
 def test_attention_on_cpu_is_counted() -> None:
-    """torch has no formula for the kernel that CPUs run."""
+    """PyTorch 2.13 has no formula for the kernel that CPUs run."""
     q, k, v = (torch.randn(2, 3, 16, 8) for _ in range(3))
     ours, theirs = both(lambda: nn.functional.scaled_dot_product_attention(q, k, v))
-    assert theirs == 0
+    assert theirs == (ours if torch.__version__ >= (2, 14) else 0)
     explicit, theirs = both(lambda: (q @ k.mT).softmax(-1) @ v)
     assert ours == explicit == theirs == 2 * 2 * (2 * 3 * 16 * 16 * 8)
 

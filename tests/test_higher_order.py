@@ -13,7 +13,7 @@ from ipyflops.counter import FlopCounter
 
 # What the compiler itself uses, when an uncounted run loads it.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
     # PyTorch 2.12's flex_attention, once, because the counter keeps it from being compiled.
     pytest.mark.filterwarnings("ignore:torch.compile with fullgraph=True found no:UserWarning"),

@@ -20,7 +20,7 @@ from ipyflops.report import Report
 from tests.safety.programs import adds_up
 
 # What the compiler itself uses when it is loaded.
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 
 WIDTH = 3
 Kind = Literal[

@@ -14,7 +14,7 @@ from tests.formulas.dispatch import total
 from tests.safety.programs import Pair, counted, modules, phases
 
 # What jvp loads when it is first used.
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 
 A = torch.randn(4, 4)
 MM = 2 * 4 * 4 * 4
