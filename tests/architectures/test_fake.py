@@ -40,7 +40,8 @@ def run_of(one: Case, training: bool) -> Callable[[], None]:
     def train() -> None:
         optimizer.zero_grad()
         loss().backward()
-        optimizer.step()
+        with torch.device("cpu"):  # where PyTorch 2.13 has the number of the step by itself
+            optimizer.step()
 
     return train if training else infer
 
