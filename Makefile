@@ -15,8 +15,9 @@ PYTHON ?= python3
 ARGS ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
-# In the order of the files, in which the slow ones are early: at the end no process waits long.
-SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# The files with the fewest tests come last, those of the browser among them: Playwright leaves an
+# event loop running in its process, where no other test could start one of its own.
+SHARED := --numprocesses $(WORKERS) --dist loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin
