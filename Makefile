@@ -15,9 +15,8 @@ PYTHON ?= python3
 ARGS ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
-# The files with the fewest tests come last, those of the browser among them: Playwright leaves an
-# event loop running in its process, where no other test could start one of its own.
-SHARED := --numprocesses $(WORKERS) --dist loadfile
+# Files are taken in their order: a slow file of few tests that came last would keep one process busy.
+SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin

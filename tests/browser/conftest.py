@@ -1,4 +1,8 @@
-"""The server and the browser are started once for all tests; each test has a page of its own."""
+"""One server for all tests, one browser for the tests of a file, one page for each test.
+
+The browser goes with its file because Playwright keeps an event loop running in the process as
+long as it lives, and no test of another file could start one of its own beside it.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ def _needed() -> None:
         pytest.skip(f"{lack}; see CONTRIBUTING.md")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(_needed: None) -> Iterator[Browser]:
     with jupyter.running_browser() as browser:
         yield browser
@@ -55,7 +59,7 @@ def session(server: jupyter.Server, browser: Browser) -> Iterator[jupyter.Sessio
         assert session.errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _workbench(server: jupyter.Server, browser: Browser) -> Iterator[jupyter.Session]:
     with jupyter.session(server, browser) as session:
         session.open(server.notebook("workbench.ipynb", [""]))
