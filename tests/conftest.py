@@ -1,8 +1,9 @@
-"""What all tests share: what the oldest PyTorch lacks, and that no machine is slow."""
+"""What all tests share: what the oldest PyTorch lacks, that no machine is slow, that ^C works."""
 
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 import torch
@@ -17,6 +18,15 @@ NEED_2_13 = {
         "PyTorch 2.12 makes the fake log-sum-exp of attention in float64 a tensor of float32"
     ),
 }
+
+
+def pytest_configure() -> None:
+    """Heed interrupts, which a shell makes those ignore that it starts in the background.
+
+    Tests interrupt what would run for hours; the processes that they start ignore it likewise.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
