@@ -5,6 +5,7 @@
 #   make lint    lint and types alone
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
+#   make test-newest  the tests on the newest of everything
 #   make docs    the reference and the table of operators, which are made of the code
 #   make dist    the wheel and the source distribution, checked
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
@@ -26,7 +27,7 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-oldest lint rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-oldest test-newest lint rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -42,15 +43,15 @@ lint: $(READY)
 rehearse: $(READY)
 	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) tests/rehearsal
 
-# Downloads gigabytes on Linux, where old releases are to be had with CUDA libraries only.
-test-oldest: $(VENV)-oldest/.ready
-	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest $(SHARED) \
-	    --ignore tests/browser $(ARGS)
+# Both download gigabytes on Linux, where other releases are to be had with CUDA libraries only.
+test-oldest: CONSTRAINT := --constraint tests/oldest.txt
+test-oldest test-newest: test-%: $(VENV)-%/.ready
+	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
 
-$(VENV)-oldest/.ready: pyproject.toml tests/oldest.txt
-	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt \
-	    --editable '.[test,pandas,lab]'
+.PRECIOUS: $(VENV)-%/.ready
+$(VENV)-%/.ready: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet $(CONSTRAINT) --editable '.[test,pandas,lab]'
 	touch $@
 
 docs: $(READY)
@@ -81,7 +82,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."
