@@ -6,6 +6,7 @@ Where a page strips style sheets, what is left is nested lists and tables with f
 
 from __future__ import annotations
 
+# A section's summary is a list item, which has the marker: Bootstrap 3 (nbviewer) makes it a block.
 # The colours of the phases are Okabe and Ito's, which the colour-blind can tell apart.
 _STYLE = """
 & {
@@ -39,7 +40,7 @@ _STYLE = """
 & .f-unit { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
 & .f-section { margin: .5em 0; }
-& .f-section > summary { font-weight: 600; cursor: pointer; }
+& .f-section > summary { display: list-item; font-weight: 600; cursor: pointer; }
 & .f-scroll { position: relative; overflow-x: auto; }
 & ul { list-style: none; margin: 0; padding: 0; }
 & .f-tree ul ul { padding-left: 1.1em; }

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
+from ipyflops.views.html import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
 from tests.browser.looking import rows
 from tests.browser.networks import REAL
+from tests.views import reports
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
     from tests.browser.jupyter import Session
 
@@ -75,6 +79,17 @@ def test_notebook_7_shows_the_widget_and_a_reopened_notebook_the_html(session: S
     session.page.get_by_text("Error displaying widget").wait_for(state="attached")
     report_is_shown(session)
     assert session.page.locator(WIDGET).count() == 0
+
+
+def test_sections_keep_their_markers_in_nbviewer(browser: Browser) -> None:
+    # Its pages have Bootstrap 3, which takes them from every summary.
+    page = browser.new_page()
+    page.set_content(f"<style>summary {{ display: block }}</style>{to_html(reports.resnet())}")
+    titles = page.locator(".f-section > summary")
+    assert "By module" in titles.all_inner_texts()
+    shown = titles.evaluate_all("all => all.map(one => getComputedStyle(one).display)")
+    assert set(shown) == {"list-item"}
+    page.close()
 
 
 @pytest.mark.parametrize("cell", ["%%flops\nnet(x)", WITH_WIDGET], ids=["auto", "widget"])
