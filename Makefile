@@ -44,14 +44,16 @@ rehearse: $(READY)
 	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) tests/rehearsal
 
 # Both download gigabytes on Linux, where other releases are to be had with CUDA libraries only.
-test-oldest: CONSTRAINT := --constraint tests/oldest.txt
-test-oldest test-newest: test-%: $(VENV)-%/.ready
-	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+test-oldest: $(VENV)-oldest/.ready
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
 
-.PRECIOUS: $(VENV)-%/.ready
-$(VENV)-%/.ready: pyproject.toml tests/oldest.txt
-	$(PYTHON) -m venv $(VENV)-$*
-	$(VENV)-$*/bin/python -m pip install --quiet $(CONSTRAINT) --editable '.[test,pandas,lab]'
+test-newest: $(VENV)-newest/.ready
+	OMP_NUM_THREADS=1 $(VENV)-newest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+
+$(VENV)-oldest/.ready: CONSTRAINT := --constraint tests/oldest.txt
+$(VENV)-oldest/.ready $(VENV)-newest/.ready: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet $(CONSTRAINT) --editable '.[test,pandas,lab]'
 	touch $@
 
 docs: $(READY)
