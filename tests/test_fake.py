@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -380,7 +381,8 @@ def test_the_line_may_be_in_a_function(shell: InteractiveShell) -> None:
     # The traceback ends there, and shows nothing of torch or of ours.
     assert "return y.sum().item()" in done.out
     assert "site-packages/torch" not in done.out
-    assert "fake_" not in done.out
+    if sys.version_info >= (3, 11):  # before, an error raised again has its first traceback back
+        assert "fake_" not in done.out
 
 
 @pytest.mark.parametrize(
