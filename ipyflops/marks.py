@@ -133,7 +133,7 @@ class Site:
                 (site for site in self.chain() if site.code is code and site.number == number),
                 None,
             ) or Site(code, number, self)
-            self._inner[id(code), number] = found
+            found = self._inner.setdefault((id(code), number), found)
         return found
 
     def chain(self) -> Iterator[Site]:

@@ -1,7 +1,8 @@
 """The tree of places while a count is running: where an operator can be, and how places are named.
 
 A place is made when something first runs in it. It knows its module only by a weak reference, so
-that counting keeps no module alive.
+that counting keeps no module alive. Places of modules and optimizers are made by one thread at a
+time; who asks for one sees to that. A line of code may be asked for by several at once.
 """
 
 from __future__ import annotations
@@ -107,10 +108,10 @@ class Place:
 
     def code(self, name: str) -> Place:
         """The child that stands for a line of code outside any module."""
-        child = self._children.get(("code", name))
-        if child is None:
-            child = self._children["code", name] = Place(self, name, "", "code")
-        return child
+        key = ("code", name)
+        return self._children.get(key) or self._children.setdefault(
+            key, Place(self, name, "", "code")
+        )
 
     def dropout(self) -> Place:
         """The part of this place that runs inside ``torch.nn.functional.dropout``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import RLock
 from typing import Any
 
 import torch
@@ -89,6 +90,12 @@ class CallSums:
         self.cost = CostSum()
         self.bytes = 0
         self.communicated = 0
+
+    def add(self, signature: Signature) -> None:
+        """Add one call."""
+        self.cost.add(signature.cost)
+        self.bytes += signature.bytes
+        self.communicated += signature.communicated
 
 
 class _Irregular(Exception):
@@ -181,6 +188,7 @@ class Recorder:
         #: All entries whose calls are alike, and the first of each operator.
         self.entries: list[Entry] = []
         self.first: dict[str, Entry] = {}
+        self._adding = RLock()
 
     def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
         """Give the entry of a call that has none yet, or of which every call is to be seen."""
@@ -196,21 +204,23 @@ class Recorder:
             return known
         if key[0] is not None and len(entries) < MOST_ENTRIES:
             signature = self._remembered(key, call, verdict, location)
-            entry = entries[key] = Entry(signature, sampled=_sampled(signature))
-            self.entries.append(entry)
-            self.first.setdefault(signature.operator, entry)
+            made = Entry(signature, sampled=_sampled(signature))
+            # In one step: another thread may have made it meanwhile, and counts there.
+            entry: Entry = entries.setdefault(key, made)
+            if entry is made:
+                self.entries.append(entry)
+                self.first.setdefault(signature.operator, entry)
             return entry
         signature = self._signature(call, verdict, location)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
         sum_key = (signature.operator, signature.verdict, signature.dtype)
-        summed = entries.get(sum_key)
-        if summed is None:
-            summed = Entry(signature, CallSums(), sampled=_sampled(signature))
-            entries[sum_key] = summed
+        summed: Entry = entries.get(sum_key) or entries.setdefault(
+            sum_key, Entry(signature, CallSums(), sampled=_sampled(signature))
+        )
         assert summed.sums is not None
-        summed.sums.cost.add(signature.cost)
-        summed.sums.bytes += signature.bytes
-        summed.sums.communicated += signature.communicated
+        # A formula may wait for a device, so that it is not called with the lock held.
+        with self._adding:
+            summed.sums.add(signature)
         return summed
 
     def _remembered(self, key: Key, call: Call, verdict: Verdict, location: Location) -> Signature:

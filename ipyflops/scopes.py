@@ -17,7 +17,7 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 from __future__ import annotations
 
 from sys import gettrace
-from threading import get_ident
+from threading import RLock, get_ident
 from types import CodeType, FrameType
 
 import torch
@@ -94,6 +94,8 @@ class Scopes:
         self._held = HeldMarks()
         #: Where the node was made that each thread has worked on last.
         self._last_backward: dict[int, Location] = {}
+        #: Held while a place is found or made: several threads may arrive at one at once.
+        self._arriving = RLock()
         #: What a reader has to know of how the block was counted; a set that keeps its order.
         self.notes: dict[str, None] = {}
 
@@ -188,7 +190,9 @@ class Scopes:
         key = (line, phase, constructing, site)
         location = place.locations.get(key)
         if location is None:
-            location = place.locations[key] = Location(self, place, line, phase, constructing, site)
+            made = Location(self, place, line, phase, constructing, site)
+            # In one step: another thread may have made it meanwhile, and counts there.
+            location = place.locations.setdefault(key, made)
         return location
 
     def _code_place(self, line: LineKey | None) -> Place:
@@ -258,7 +262,8 @@ class Scopes:
                 # The module's own forward comes next; that tells the module too.
                 called = innermost
                 innermost, kind = fresh.pop()
-            mark = self._enter(innermost, kind, around, called)
+            with self._arriving:
+                mark = self._enter(innermost, kind, around, called)
             around = self._location(mark, innermost)
         return around
 
@@ -302,7 +307,9 @@ class Scopes:
             location.place.calls += 1
             frame.f_trace = called.f_trace = location
         else:
-            location = self._location(self._enter(frame, kind, outer, called), frame)
+            with self._arriving:
+                mark = self._enter(frame, kind, outer, called)
+            location = self._location(mark, frame)
         return self._in_methods(methods, location)
 
     def _in_methods(self, methods: list[FrameType], location: Location) -> Location | None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import weakref
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
 from typing import Any
@@ -16,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ipyflops.counter import FlopCounter
+from ipyflops.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 MM = 2 * 2 * 2 * 2
@@ -50,6 +52,55 @@ def test_a_thread_pool_of_the_block_is_counted() -> None:
     with FlopCounter("contractions") as counter, ThreadPool(2) as other:
         other.map(model, inputs)
     assert modules(counter.report)["model"] == 20 * 128
+
+
+@pytest.mark.parametrize("variant", ["plain", "lines", "sums"])
+def test_threads_that_arrive_at_once_lose_nothing(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variant == "sums":
+        monkeypatch.setattr("ipyflops.recording.MOST_ENTRIES", 0)
+
+    def count(map_: Any) -> Report:
+        model = Pair()
+        counter = FlopCounter("contractions", follow_methods=variant == "lines")
+        with FlopCounter(), counter:
+            map_(lambda one: model(one).sum().backward(), [torch.ones(1, 4)] * 12)
+        adds_up(counter.report)
+        return counter.report
+
+    def in_threads(function: Any, values: Any) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(function, values))
+
+    expected = count(lambda function, values: list(map(function, values)))
+    assert modules(expected)["model.out"] == 12 * (64 + 128)
+    before = sys.getswitchinterval()
+    # Now threads change places wherever they may, as one in thousands does otherwise.
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            report = count(in_threads)
+            assert modules(report) == modules(expected)
+            assert calls_of(report) == calls_of(expected)
+            assert lines_of(report) == lines_of(expected)
+            for name in modules(expected):
+                assert report.find(name).calls == expected.find(name).calls
+    finally:
+        sys.setswitchinterval(before)
+
+
+def calls_of(report: Report) -> dict[str, int]:
+    return {operator: totals.calls for operator, totals in report.by_operator.items()}
+
+
+def lines_of(report: Report) -> Counter[tuple[int, str, str]]:
+    found: Counter[tuple[int, str, str]] = Counter()
+    for excerpt in report.excerpts:
+        for count in excerpt.counts:
+            operator = report.signatures[count.signature].operator
+            found[count.number, count.phase, operator] += count.calls
+    return found
 
 
 def test_a_pool_that_goes_on_after_the_block_is_rid_of_the_counter() -> None:
