@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from types import FrameType
+from typing import Any
 
 import torch
 
 from ipyflops.frames import user_frames
-from ipyflops.names import variable_name, variable_path
+from ipyflops.names import namespaces, variable_name, variable_path
 from ipyflops.places import Place
+from ipyflops.replicas import Replicas, is_replica
 from ipyflops.tables import Phase
 
 
@@ -28,6 +31,17 @@ class Arrivals:
         self._root = root
         self._user_file = user_file
         self._thread = thread
+        self._replicas = Replicas()
+
+    def counted_as(self, holder: Any, frame: FrameType) -> Any:
+        """What the variable ``self`` of a frame counts as: a replica as what it is a copy of."""
+        if not is_replica(holder):
+            return holder
+        known = self._replicas.known(holder)
+        if known is not None:
+            return known
+        around = chain(*user_frames(frame, self._user_file, self._thread))
+        return self._replicas.find(holder, namespaces(around)) or holder
 
     def module(
         self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool

@@ -365,12 +365,13 @@ class Scopes:
         if kind & DROPOUT:
             place = place.dropout()
         elif kind & (SELF | CALL):
-            holder = self_of(frame)
-            if called is not None and not issubclass(type(holder), torch.nn.Module):
+            found = self_of(frame)
+            if called is not None and not issubclass(type(found), torch.nn.Module):
                 # What the module calls as its forward is a method of something else.
-                holder = self_of(called)
+                found = self_of(called)
+            holder = self._arrivals.counted_as(found, frame)
             is_call = called is not None or bool(kind & CALL)
-            if is_call and place.holder is holder and calls_itself(called or frame, holder):
+            if is_call and place.holder is holder and calls_itself(called or frame, found):
                 is_call = again = False  # its own `__call__` was the call
             if issubclass(type(holder), torch.nn.Module) and original(holder) is holder:
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
