@@ -38,6 +38,18 @@ class Execution:
     error: str
     peak_bytes: int
 
+    def is_as_a_reader_wants_it(self) -> None:
+        """Assert that no cell failed or warned, and that reports are shown."""
+        assert self.error == ""
+        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        outputs = [output for cell in cells for output in cell.outputs]
+        # A reader is not shown warnings that the text does not speak of.
+        warnings = [one.text for one in outputs if one.get("name") == "stderr"]
+        # This one is about a machine that has CUDA's tools, and no GPU.
+        assert [text for text in warnings if "No CUDA runtime is found" not in text] == []
+        shown = [one.data["text/html"] for one in outputs if "text/html" in one.get("data", {})]
+        assert any("ipyflops" in html for html in shown)
+
 
 def execute(
     source: Path,

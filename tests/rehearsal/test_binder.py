@@ -109,7 +109,7 @@ def test_each_notebook_runs(name: str, image: Environment, clone: Path, tmp_path
         python=image.python,
         environment=image.variables,
     )
-    assert done.error == ""
+    done.is_as_a_reader_wants_it()
     assert done.peak_bytes < MEMORY
     print(f"{name}: {done.peak_bytes / 2**20:.0f} MiB")
 
