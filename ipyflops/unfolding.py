@@ -10,6 +10,7 @@ import torch
 from torch._ops import HigherOrderOperator, OpOverload
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from ipyflops.formulas import Formula, lookup
 from ipyflops.formulas.call import tensors
@@ -50,9 +51,10 @@ def unfolded(
         return partial(counted(func.decompose), *args, **kwargs) if func._can_decompose() else None
     if not isinstance(func, HigherOrderOperator):
         return None
-    if any(map(_has_function, (*args, *kwargs.values()))):
-        wrap = partial(_wrapped, counted)
-        return partial(func, *map(wrap, args), **{n: wrap(v) for n, v in kwargs.items()})
+    given = (args, dict(kwargs))
+    if any(map(_is_function, tree_leaves(given))):
+        positional, named = tree_map(lambda one: counted(one) if _is_function(one) else one, given)
+        return partial(func, *positional, **named)
     kernel = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
     return None if kernel is None else partial(counted(kernel), *args, **kwargs)
 
@@ -101,14 +103,3 @@ def python_kernel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
 def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, (OpOverload, HigherOrderOperator, type))
-
-
-def _has_function(value: object) -> bool:
-    several = value if isinstance(value, (tuple, list)) else (value,)
-    return any(map(_is_function, several))
-
-
-def _wrapped(counted: Callable[[Function], Function], value: Any) -> Any:
-    if isinstance(value, (tuple, list)) and _has_function(value):
-        return type(value)(_wrapped(counted, one) for one in value)
-    return counted(value) if _is_function(value) else value

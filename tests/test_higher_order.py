@@ -1,11 +1,12 @@
 """Operators that take functions: what runs is counted, once, and the user's result is right."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch._higher_order_ops import associative_scan, map, out_dtype, scan, while_loop
+from torch._ops import HigherOrderOperator
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils._pytree import tree_leaves
 
@@ -108,6 +109,39 @@ def test_an_operator_given_to_an_operator_is_counted() -> None:
     a = torch.ones(4, 4, dtype=torch.int8)
     _, counter = counted(lambda: out_dtype(torch.ops.aten.mm.default, torch.int32, a, a))
     assert (counter.report.flops, counter.report.int_ops) == (0, PRODUCT)
+
+
+class Steps(NamedTuple):
+    first: Callable[[torch.Tensor], torch.Tensor]
+    others: dict[str, Callable[[torch.Tensor], torch.Tensor]]
+
+
+class RunAll(HigherOrderOperator):
+    """An operator of somebody's own, which takes its functions in containers."""
+
+    def __init__(self) -> None:
+        super().__init__("run_all_of_a_test")
+
+    def __call__(self, steps: Steps, x: torch.Tensor) -> Any:
+        return super().__call__(steps, x)
+
+
+run_all = RunAll()
+run_all.fallthrough(torch._C.DispatchKey.AutogradCPU)
+
+
+@run_all.py_impl(torch._C.DispatchKey.CompositeExplicitAutograd)
+def _run_all(steps: Steps, x: torch.Tensor) -> torch.Tensor:
+    x = steps.first(x)
+    for step in steps.others.values():
+        x = step(x)
+    return x
+
+
+def test_functions_in_containers_are_counted() -> None:
+    steps = Steps(lambda x: x @ x, {"then": lambda x: x @ x, "at last": lambda x: x + x})
+    _, counter = counted(lambda: run_all(steps, A))
+    assert counter.report.flops == 2 * PRODUCT
 
 
 def test_work_inside_a_branch_is_in_its_module() -> None:
