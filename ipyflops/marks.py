@@ -144,6 +144,11 @@ class Site:
             site = site.outer
 
 
+def site_around(around: Location, phase: Phase) -> Site | None:
+    """The line of a method that a frame was called from; what is recomputed begins anew."""
+    return None if around.phase == "backward" and phase == "recompute" else around.site
+
+
 class MethodFrame:
     """The mark of a frame of a module's method whose lines are followed, as those of `UserFrame`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -234,6 +234,12 @@ class Place:
     def children(self) -> list[Place]:
         """The children, in the order in which they were made."""
         return list(self._children.values())
+
+
+def common(places: Sequence[Place]) -> Place | None:
+    """The innermost place that all of some places are, or lie in."""
+    chains = [list(place.enclosing()) for place in places]
+    return next((one for one in chains[0] if all(one in chain for chain in chains)), None)
 
 
 class DescendantNames:

@@ -16,6 +16,7 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import gettrace
 from threading import RLock, get_ident
 from types import CodeType, FrameType
@@ -54,9 +55,10 @@ from ipyflops.marks import (
     MethodFrame,
     Site,
     UserFrame,
+    site_around,
 )
 from ipyflops.marks_held import HeldMarks
-from ipyflops.places import Place, original
+from ipyflops.places import Place, common, original
 from ipyflops.sequence import NodeMap
 from ipyflops.tables import Phase
 
@@ -172,7 +174,7 @@ class Scopes:
         number = frame.f_lineno
         location = mark.lines.get(number)
         if location is None:
-            outer = _site_around(mark.around, mark.phase) or self._sites
+            outer = site_around(mark.around, mark.phase) or self._sites
             assert outer is not None
             site = outer.inside(frame.f_code, number)
             location = self._interned(mark.place, mark.around.line, mark.phase, False, site)
@@ -212,7 +214,9 @@ class Scopes:
             known = mark.last
             if known is not None and known[0] == number:
                 return known[1]  # one node runs several operators
-            origin = self._nodes.origin_of(number, mark.thread)
+            origins = self._nodes.origins_of(number, mark.thread)
+            if origins:
+                origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
         if origin is not None:
             self._last_backward[get_ident()] = origin
             location = self._interned(origin.place, mark.line, "backward", False, origin.site)
@@ -223,6 +227,13 @@ class Scopes:
         if origin is None:
             return self._interned(self._code_place(mark.line), mark.line, "backward", False)
         return self._interned(origin.place, mark.line, "backward", False, origin.site)
+
+    def _around(self, locations: Sequence[Location], line: LineKey | None) -> Location:
+        """What holds all these locations: no module is blamed for what may be another's."""
+        place = common([location.place for location in locations])
+        if place is None or place is self.root:
+            place = self._code_place(line)
+        return self._interned(place, line, "backward", False)
 
     # --- from frames to marks ------------------------------------------------------------------
 
@@ -382,7 +393,7 @@ class Scopes:
         elif phase == "optimizer" and torch.is_grad_enabled():
             # A closure in the user's file that the optimizer calls: it computes the loss.
             place, phase = self.root, "forward"
-        site = _site_around(around, phase)
+        site = site_around(around, phase)
         if kind & USER:
             key = (phase, constructing, site)
             mark = place.user_frames.get(key) or place.user_frames.setdefault(
@@ -402,8 +413,3 @@ class Scopes:
             called_at = self._interned(place, around.line, phase, constructing, site)
             self._held.keep(called, called_at)
         return mark
-
-
-def _site_around(around: Location, phase: Phase) -> Site | None:
-    """The line of a method that a frame was called from; what is recomputed begins anew."""
-    return None if around.phase == "backward" and phase == "recompute" else around.site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,9 @@ class NodeMap:
     """The location where each autograd node was made, in every thread that is counted.
 
     Each thread numbers its nodes from zero, and a node does not tell which thread made it. So where
-    two threads have made nodes of one number in different places, nobody knows. The threads of the
-    autograd engine are apart: what they make, when they recompute a forward, they also take the
-    gradient of, in a backward pass that they start themselves.
+    two threads have made nodes of one number in different places, nobody knows which of these it
+    is. The threads of the autograd engine are apart: what they make, when they recompute a forward,
+    they also take the gradient of, in a backward pass that they start themselves.
 
     Attributes
     ----------
@@ -113,17 +114,21 @@ class NodeMap:
         self.threads[get_ident()] = sequence = SequenceMap(_get_sequence_nr())
         self.only = sequence if len(self.threads) == 1 and not self._ended else None
 
-    def origin_of(self, number: int, thread: int) -> Location | None:
-        """Where a node was made, in a backward pass that was started in `thread`.
+    def origins_of(self, number: int, thread: int) -> Sequence[Location]:
+        """Where a node may have been made, in a backward pass that was started in `thread`.
 
-        None if that was not counted.
+        That is one location in all but rare cases, and none if it was not counted.
         """
         if self._engine and (made := self._engine.get(thread)) is not None:
             origin = made.origin_of(number)
             if origin is not None:
-                return origin
+                return (origin,)
         if self.only is not None:
-            return self.only.origin_of(number)
-        found = [one.origin_of(number) for one in (*self.threads.values(), *self._ended)]
-        known = [origin for origin in found if origin is not None]
-        return known[0] if known and all(_alike(one, known[0]) for one in known) else None
+            origin = self.only.origin_of(number)
+            return () if origin is None else (origin,)
+        found: list[Location] = []
+        for one in (*self.threads.values(), *self._ended):
+            origin = one.origin_of(number)
+            if origin is not None and not any(_alike(origin, other) for other in found):
+                found.append(origin)
+        return found

@@ -95,6 +95,8 @@ def test_backward_passes_whose_nodes_are_numbered_alike_stay_within_the_model() 
     report = counter.report
     adds_up(report)
     assert modules(report)["model"] == report.flops == 3 * 4 * (2 * 64 + 64 + 128)
+    assert modules(report)["model.module.out"] <= 3 * 4 * (64 + 128)
+    assert modules(report)["model.module.layers"] <= 3 * 4 * (64 + 64)
 
 
 def test_replicas_of_a_function_that_the_user_wrote() -> None:

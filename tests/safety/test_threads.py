@@ -236,6 +236,28 @@ def test_backward_in_the_main_thread_of_a_forward_in_another_blames_nobody_wrong
     }
 
 
+def test_nodes_that_two_threads_numbered_alike_are_blamed_on_neither() -> None:
+    long = nn.Sequential(*(nn.Linear(4, 4) for _ in range(10)))
+    short = nn.Linear(4, 4)
+    losses: list[torch.Tensor] = []
+    with FlopCounter("contractions") as counter:
+        run_in_thread(lambda: losses.append(long(torch.ones(1, 4)).sum()))
+        run_in_thread(lambda: losses.append(short(torch.ones(1, 4)).sum()))
+        sum(losses).backward()  # type: ignore[union-attr]
+    report = counter.report
+    adds_up(report)
+    assert report.by_phase["backward"].flops == 32 * (10 + 9 + 1)
+    backward = {
+        node.path: node.phases["backward"].flops
+        for node in report.walk()
+        if "backward" in node.phases
+    }
+    # The nodes of the first layer have the numbers of those of the other model.
+    assert [backward[f"long.{layer}"] for layer in range(2, 10)] == [64] * 8
+    assert backward.get("long.0", 0) == backward.get("short", 0) == 0
+    assert backward["long"] <= 32 * (10 + 9)
+
+
 def test_many_threads_under_a_tracer() -> None:
     model = Pair()
 
