@@ -1,12 +1,12 @@
 """Operators that take functions: what runs is counted, once, and the user's result is right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch._higher_order_ops import associative_scan, map, out_dtype, scan, while_loop
-from torch._ops import HigherOrderOperator
+from torch._ops import HigherOrderOperator, _higher_order_ops
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils._pytree import tree_leaves
 
@@ -126,19 +126,23 @@ class RunAll(HigherOrderOperator):
         return super().__call__(steps, x)
 
 
-run_all = RunAll()
-run_all.fallthrough(torch._C.DispatchKey.AutogradCPU)
+@pytest.fixture
+def run_all() -> Iterator[RunAll]:
+    operator = RunAll()
+    operator.fallthrough(torch._C.DispatchKey.AutogradCPU)
+
+    @operator.py_impl(torch._C.DispatchKey.CompositeExplicitAutograd)
+    def compute(steps: Steps, x: torch.Tensor) -> torch.Tensor:
+        x = steps.first(x)
+        for step in steps.others.values():
+            x = step(x)
+        return x
+
+    yield operator
+    del _higher_order_ops[operator.name()]  # PyTorch lists them all
 
 
-@run_all.py_impl(torch._C.DispatchKey.CompositeExplicitAutograd)
-def _run_all(steps: Steps, x: torch.Tensor) -> torch.Tensor:
-    x = steps.first(x)
-    for step in steps.others.values():
-        x = step(x)
-    return x
-
-
-def test_functions_in_containers_are_counted() -> None:
+def test_functions_in_containers_are_counted(run_all: RunAll) -> None:
     steps = Steps(lambda x: x @ x, {"then": lambda x: x @ x, "at last": lambda x: x + x})
     _, counter = counted(lambda: run_all(steps, A))
     assert counter.report.flops == 2 * PRODUCT
