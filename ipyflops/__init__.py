@@ -15,16 +15,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipyflops.cost import Cost
-from ipyflops.counter import FlopCounter
-from ipyflops.fake import DryRunError, dry_run
+from ipyflops.costs.cost import Cost
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.dry_runs.running import DryRunError, dry_run
+from ipyflops.dry_runs.sweeping import SweepError, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
-from ipyflops.peak import peak
-from ipyflops.report import Report
-from ipyflops.session import last
-from ipyflops.sweep import SweepError, sweep
-from ipyflops.sweep_result import Sweep
-from ipyflops.tree import Node
+from ipyflops.measuring.peaks import peak
+from ipyflops.report.last_report import last
+from ipyflops.report.report import Report
+from ipyflops.report.sweep import Sweep
+from ipyflops.report.tree import Node
 
 __version__ = "0.1.0.dev0"
 
@@ -52,13 +52,13 @@ __all__ = [
 def load_ipython_extension(shell: Any) -> None:
     """Do what ``%load_ext ipyflops`` asks for."""
     # Only here, so that a script which imports the package need not wait for IPython.
-    from ipyflops.extension import load
+    from ipyflops.magics.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Do what ``%unload_ext ipyflops`` asks for."""
-    from ipyflops.extension import unload
+    from ipyflops.magics.extension import unload
 
     unload(shell)

@@ -9,7 +9,7 @@ import signal
 import pytest
 import torch
 
-from ipyflops import first_calls
+from ipyflops.counting import first_calls
 
 RELEASE = tuple(map(int, re.findall(r"\d+", torch.__version__)[:2]))
 

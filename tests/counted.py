@@ -10,7 +10,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import ipyflops
-from ipyflops import Report, session
+from ipyflops import Report
+from ipyflops.report import last_report
 from tests.shells import fresh_shell, run
 
 SETUP = """\
@@ -27,7 +28,7 @@ Shown = list[tuple[Report, dict[str, Any]]]
 @contextlib.contextmanager
 def model_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """The shell, in which nothing has been counted yet."""
-    monkeypatch.setattr(session, "_last", None)
+    monkeypatch.setattr(last_report, "_last", None)
     with fresh_shell("ipyflops") as shell:
         run(shell, SETUP)
         yield shell

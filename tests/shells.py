@@ -76,7 +76,7 @@ def cell_frames(error: BaseException) -> list[tuple[str, str, int]]:
     """The frames below IPython's last one: file, function and line of each."""
     frames = list(traceback.extract_tb(error.__traceback__))
     if sys.version_info < (3, 11):
-        # It undoes the trimming of ipyflops.tracebacks when the error is raised again.
+        # It undoes the trimming of ipyflops.cells.tracebacks when the error is raised again.
         added = ("/ipyflops/", "/asyncio/")
         frames = [one for one in frames if not any(name in one.filename for name in added)]
     start = max(

@@ -1,6 +1,7 @@
 """What each operator costs: one file per family, each formula with its derivation."""
 
-from ipyflops.formulas import (
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.families import (
     activations,
     attention,
     convolution_backends,
@@ -53,7 +54,6 @@ from ipyflops.formulas import (
     varlen_attention,
     vector_norms,
 )
-from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import (
     UNKNOWN,
     Formula,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.conventions import expression as expression_of
-from ipyflops.cost import FREE, Cost, CostSum, Count
-from ipyflops.expressions import evaluate
+from ipyflops.costs.conventions import expression as expression_of
+from ipyflops.costs.cost import FREE, Cost, CostSum, Count
+from ipyflops.costs.expressions import evaluate
 
 
 def add_up(costs: Sequence[Cost]) -> Cost:

@@ -6,7 +6,7 @@ An operator is in one of three sets:
 - it is **free**: it does no arithmetic, and a reason says why; some free operators move data;
 - it is **unknown**, and then every report names it.
 
-The families (`ipyflops.formulas.products` and its siblings) fill the tables when
+The families (`ipyflops.formulas.families.products` and its siblings) fill the tables when
 `ipyflops.formulas` is imported.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 
-from ipyflops.cost import Cost, Count
+from ipyflops.costs.cost import Cost, Count
 from ipyflops.formulas.call import Call, Structure, operator_name
 from ipyflops.formulas.triton_names import is_kernel, kernel_name
 

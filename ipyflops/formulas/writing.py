@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ipyflops.cost import Cost
+from ipyflops.costs.cost import Cost
 
 _NAME = re.compile(r"[^\W\d²³][^\W²³]*")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ipyflops.views.frontend import shows_widgets
 
 if TYPE_CHECKING:
-    from ipyflops.difference import Difference
-    from ipyflops.report import Report
+    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Report
 
 VIEWS = ("auto", "widget", "html", "text")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -33,7 +33,7 @@ def mime_bundle(
         ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget besides;
         ``auto`` does so where a notebook is likely to show it.
     by, depth, per
-        As for `ipyflops.views.text.to_text`.
+        As for `ipyflops.views.text.report.to_text`.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def mime_bundle(
     ValueError
         If there is no such view, or the report cannot be shown by `by`.
     """
-    from ipyflops.views.text import to_text
+    from ipyflops.views.text.report import to_text
 
     if view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; choose one of {', '.join(VIEWS)}")
@@ -53,7 +53,7 @@ def mime_bundle(
         "text/plain": to_text(report, by=by, depth=depth, per=per, color=in_colour())
     }
     if view != "text":
-        from ipyflops.views.html import to_html
+        from ipyflops.views.html.report import to_html
 
         bundle["text/html"] = to_html(report, by=by, depth=depth, per=per)
     if view == "widget" or (view == "auto" and shows_widgets()):
@@ -63,7 +63,7 @@ def mime_bundle(
 
 def _widget_view(report: Report, **options: Any) -> dict[str, Any]:
     """A new widget, as a front end finds it."""
-    from ipyflops.views.widget import FlopsView
+    from ipyflops.views.widget.view import FlopsView
 
     return {
         "version_major": 2,
@@ -84,8 +84,8 @@ def difference_mime_bundle(difference: Difference) -> dict[str, str]:
     dict of str to str
         By MIME type.
     """
-    from ipyflops.views.changes_html import difference_to_html
-    from ipyflops.views.changes_text import difference_to_text
+    from ipyflops.views.changes.html import difference_to_html
+    from ipyflops.views.changes.text import difference_to_text
 
     return {
         "text/plain": difference_to_text(difference, color=in_colour()),

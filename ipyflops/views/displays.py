@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ipyflops import views
 
 if TYPE_CHECKING:
-    from ipyflops.report import Report
+    from ipyflops.report.report import Report
 
 #: Seconds that a widget has to appear before the HTML does.
 PATIENCE = 2

@@ -13,8 +13,8 @@ from models.mobilenet import MobileNetV2, Stage
 from models.resnet import ResNet
 from torch import Tensor, nn
 
-from ipyflops.counter import FlopCounter
-from ipyflops.report import Report
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
 from tests.architectures import by_hand, language, others, vision
 from tests.formulas.dispatch import total
 from tests.safety.programs import adds_up

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ipyflops import DryRunError, FlopCounter, dry_run
-from ipyflops.conventions import CONVENTIONS
-from ipyflops.report import Report
+from ipyflops.costs.conventions import CONVENTIONS
+from ipyflops.report.report import Report
 from tests.architectures import language
 from tests.architectures.test_architectures import CASES, Case, case, tokens
-from tests.pictures import Picture
+from tests.documentation.pictures import Picture
 
 #: Where a token goes is for its values to say.
 BY_VALUE = {"mixture"}

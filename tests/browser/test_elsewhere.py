@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
-from ipyflops.views.html import to_html
+from ipyflops.views.html.report import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
 from tests.browser.looking import rows

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ipyflops
-from ipyflops import ceilings, difference, explanation, ranks, tables, timing
+from ipyflops.report import ceilings, difference, explanation, ranks, tables, timing
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops.conventions import Convention, flops
-from ipyflops.cost import Cost
+from ipyflops.costs.conventions import Convention, flops
+from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, Unknown, lookup
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.readme_blocks import Block, blocks
+from tests.documentation.readme_blocks import Block, blocks
 from tests.rehearsal.environments import ROOT, Environment
 
 #: What a notebook has before the README's cells: they count the reader's own model.

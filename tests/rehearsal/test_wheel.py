@@ -31,7 +31,7 @@ for cell in (
     shell.run_cell(cell, store_history=True).raise_error()
 
 import ipyflops
-from ipyflops.views.widget import FlopsView
+from ipyflops.views.widget.view import FlopsView
 
 assert version("ipyflops") == ipyflops.__version__
 view = FlopsView(ipyflops.last())
@@ -78,7 +78,7 @@ def test_the_wheel_has_every_file_of_the_package_and_no_other(wheel: Path, clone
         names = set(archive.namelist())
     package = {name for name in names if not re.match(r"ipyflops-[^/]+\.dist-info/", name)}
     assert package == files_of(clone)
-    assert {"ipyflops/py.typed", "ipyflops/views/static/widget.js"} <= package
+    assert {"ipyflops/py.typed", "ipyflops/views/widget/static/widget.js"} <= package
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -87,7 +87,7 @@ def test_the_source_distribution_has_the_tests_and_tutorials(built: Path, clone:
     with tarfile.open(found) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert files_of(clone) <= names
-    assert {"README.md", "tests/test_report.py", "notebooks/01_quickstart.ipynb"} <= names
+    assert {"README.md", "tests/report/test_report.py", "notebooks/01_quickstart.ipynb"} <= names
 
 
 def test_the_version_comes_from_one_place(wheel: Path, clone: Path) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from ipyflops.counter import FlopCounter
-from ipyflops.report import Report
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
 
 
 def counted(function: Callable[[], Any]) -> Report:

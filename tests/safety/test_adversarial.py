@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ipyflops.counter import FlopCounter
-from ipyflops.report import Report
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 X = torch.ones(1, 4)

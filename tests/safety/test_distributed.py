@@ -9,8 +9,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.multiprocessing.spawn import spawn
 
-from ipyflops.counter import FlopCounter
-from ipyflops.report import Report
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
 
 RANKS = 2
 Program = Callable[[int], Report]

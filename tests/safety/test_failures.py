@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils.checkpoint import checkpoint
 
-from ipyflops import compiled, threads
-from ipyflops.counter import FlopCounter
+from ipyflops.counting import compiled, threads
+from ipyflops.counting.counter import FlopCounter
 from ipyflops.formulas import FormulaError, temporary_formula
 from tests.safety.programs import Pair
 
@@ -82,7 +82,7 @@ def test_an_error_of_a_forward(error: BaseException) -> None:
 
 
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    package = threads.__file__.rpartition("threads")[0]
+    package = threads.__file__.rpartition("counting")[0]
     return [
         one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(package)
     ]

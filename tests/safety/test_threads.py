@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ipyflops.counter import FlopCounter
-from ipyflops.report import Report
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 MM = 2 * 2 * 2 * 2
@@ -59,7 +59,7 @@ def test_threads_that_arrive_at_once_lose_nothing(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variant == "sums":
-        monkeypatch.setattr("ipyflops.recording.MOST_ENTRIES", 0)
+        monkeypatch.setattr("ipyflops.counting.recording.MOST_ENTRIES", 0)
 
     def count(map_: Any) -> Report:
         model = Pair()

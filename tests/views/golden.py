@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ipyflops.views.changes_html import difference_to_html
-from ipyflops.views.changes_text import difference_to_text
-from ipyflops.views.html import to_html
-from ipyflops.views.text import to_text
+from ipyflops.views.changes.html import difference_to_html
+from ipyflops.views.changes.text import difference_to_text
+from ipyflops.views.html.report import to_html
+from ipyflops.views.text.report import to_text
 from tests.views import reports
 
 FOLDER = Path(__file__).parents[1] / "data" / "views"

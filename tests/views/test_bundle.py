@@ -76,9 +76,9 @@ def test_only_a_terminal_that_wants_them_gets_colours(
 def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
     code = """
 import sys
-import ipyflops.report
-import ipyflops.views.charts, ipyflops.views.headline, ipyflops.views.html
-import ipyflops.views.table, ipyflops.views.text
+import ipyflops.report.report
+import ipyflops.views.charts.chart, ipyflops.views.rows.headline, ipyflops.views.html.report
+import ipyflops.views.documents.frame, ipyflops.views.text.report
 print([name for name in ("matplotlib", "pandas", "rich") if name in sys.modules])
 from tests.views import reports
 reports.resnet().to_dict(), repr(reports.resnet())

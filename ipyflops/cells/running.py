@@ -1,0 +1,198 @@
+"""Compiles the code of a magic and runs it once, the way IPython runs a cell.
+
+The shell's own `run_cell` is no help here: called from inside a magic it shows the error of the
+cell and swallows it, and a notebook that fails would pass. What is needed of it is little: the
+transformations, the compiler that keeps the source for tracebacks, and the loop for ``await``.
+
+Nothing here knows of counting. The counter comes as a context manager, and its block holds the
+execution of the code and nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+from collections.abc import Iterable, MutableMapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from ipyflops.cells.origin import Origin, Shell
+
+NO_AWAIT = (
+    "this front end runs an event loop already, so a magic cannot await in it. "
+    "Count with 'with ipyflops.FlopCounter() as counter:' in the cell instead"
+)
+
+
+@dataclass(frozen=True)
+class CompiledCell:
+    """The code of a magic, ready to run.
+
+    Attributes
+    ----------
+    filename : str
+        What the code's frames call their file; `linecache` has its source.
+    name : str
+        How IPython calls it, as ``In[5]``.
+    parts : tuple of code
+        To be run in this order. The value of the last one is the result.
+    silenced : bool
+        Whether a semicolon at the end hides the result.
+    """
+
+    filename: str
+    name: str
+    parts: tuple[CodeType, ...]
+    silenced: bool
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it awaits outside of a function."""
+        return any(map(_is_coroutine, self.parts))
+
+
+def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
+    """Compile code as IPython would, magics and all, under its own line numbers.
+
+    Raises
+    ------
+    SyntaxError
+        If it is not valid; the error names the cell and its line.
+    UsageError
+        If it awaits and the shell cannot do that from within a magic.
+    """
+    padding = origin.padding + _blank_lines(text)
+    try:
+        transformed = shell.transform_cell(text)
+    except SyntaxError as error:
+        if error.lineno is not None:
+            error.lineno += padding.count("\n")
+            source = origin.padding + text
+            error.filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
+        raise
+    # The lines above go in front only now: the transformations take blank lines away, and look for
+    # a magic on the first one.
+    source = padding + transformed
+    filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
+    tree = shell.compile.ast_parse(source, filename=filename)
+    module = shell.transform_ast(tree)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if shell.autoawait else 0
+    with shell.compile.extra_flags(flags):
+        parts = tuple(
+            shell.compile(part, filename, "exec" if isinstance(part, ast.Module) else "eval")
+            for part in _parts(module)
+        )
+    label = shell.compile.format_code_name(filename)
+    cell = CompiledCell(
+        filename=filename,
+        name=label[1] if label else filename,
+        parts=parts,
+        # IPython's own decorator for this looks at the raw text, and fails on `!echo it's`.
+        silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),
+    )
+    if cell.awaits and not _can_await(shell):
+        raise UsageError(NO_AWAIT)
+    return cell
+
+
+def run(
+    shell: Shell,
+    cell: CompiledCell,
+    block: AbstractContextManager[object],
+    local: MutableMapping[str, Any] | None = None,
+) -> object:
+    """Run a cell inside a block, once.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    cell : CompiledCell
+    block : context manager
+        Entered as the last thing before the code runs, left as the first thing afterwards.
+    local : mapping, optional
+        The variables of the function that a line magic stands in.
+
+    Returns
+    -------
+    object
+        The value of the expression that the cell ends with, else None.
+
+    Raises
+    ------
+    BaseException
+        Whatever the code raises.
+    """
+    __tracebackhide__ = True
+    globals_, locals_ = _namespaces(shell, local)
+    if cell.awaits:
+        coroutine = _run_async(cell.parts, globals_, locals_)
+        # The block is around the loop, not inside of the coroutine: an interrupt may leave the
+        # coroutine suspended, and the block must be left even then.
+        with block:
+            return shell.loop_runner(coroutine)
+    value = None
+    with block:
+        for code in cell.parts:
+            value = eval(code, globals_, locals_)
+    return value
+
+
+async def _run_async(
+    parts: Iterable[CodeType], globals_: dict[str, Any], locals_: MutableMapping[str, Any]
+) -> object:
+    __tracebackhide__ = True
+    value = None
+    for code in parts:
+        value = eval(code, globals_, locals_)
+        if _is_coroutine(code):
+            value = await value
+    return value
+
+
+def _blank_lines(text: str) -> str:
+    """The blank lines that code begins with, if anything follows them."""
+    lines = text.split("\n")
+    blank = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    return "\n" * blank
+
+
+def _parts(module: ast.Module) -> Iterable[ast.Module | ast.Expression]:
+    """The statements, and the expression that gives the result, if the cell ends with one."""
+    statements = module.body
+    final = statements[-1] if statements else None
+    if isinstance(final, ast.Expr):
+        statements = statements[:-1]
+    if statements:
+        yield ast.Module(statements, [])
+    if isinstance(final, ast.Expr):
+        yield ast.Expression(final.value)
+
+
+def _namespaces(
+    shell: Shell, local: MutableMapping[str, Any] | None
+) -> tuple[dict[str, Any], MutableMapping[str, Any]]:
+    """The globals and locals to run in."""
+    if local is None or local is shell.user_ns:
+        return shell.user_global_ns, shell.user_ns
+    # In a function, the magic sees the function's variables. They have to be among the globals as
+    # well: a generator or a lambda in the code looks nowhere else.
+    return {**shell.user_global_ns, **local}, local
+
+
+def _is_coroutine(code: CodeType) -> bool:
+    return bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+def _can_await(shell: Shell) -> bool:
+    if getattr(shell, "trio_runner", None) is not None:
+        return False  # the cell runs inside of trio, which cannot be entered twice
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return hasattr(loop, "_nest_patched")  # nest_asyncio lets a running loop run again

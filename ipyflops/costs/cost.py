@@ -1,0 +1,154 @@
+"""What one call of an operator costs, under every convention at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ipyflops.costs.expressions import evaluate, substitute
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of operations and the expression that it was computed from.
+
+    Attributes
+    ----------
+    expression : str
+        In the symbols of the `Cost` that holds it, for example ``2·m·n·k``; ``0`` for none.
+    value : int
+        The number of operations; never negative.
+    """
+
+    expression: str = "0"
+    value: int = 0
+
+    def __bool__(self) -> bool:
+        return self.value != 0
+
+
+NOTHING = Count()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call of an operator costs.
+
+    A cost keeps the parts apart that the conventions treat differently, so that a finished report
+    can be read under any of them (see `ipyflops.costs.conventions`). Make one with `Cost.of`.
+
+    Attributes
+    ----------
+    contraction : Count
+        FLOPs of matrix products, convolutions and attention, 2 for each multiply-accumulate.
+    other : Count
+        FLOPs of everything else: one for each add, multiply, divide, comparison, transcendental.
+    article : Count or None
+        FLOPs by the article's formula, where the article names this operator; else None.
+    integer : Count
+        Integer operations; never part of the FLOPs.
+    symbols : tuple of (str, int)
+        The values of the symbols in the expressions.
+    note : str
+        What a reader has to know to understand the number; often empty.
+    """
+
+    contraction: Count = NOTHING
+    other: Count = NOTHING
+    article: Count | None = None
+    integer: Count = NOTHING
+    symbols: tuple[tuple[str, int], ...] = ()
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        contraction: str = "0",
+        other: str = "0",
+        article: str | None = None,
+        integer: str = "0",
+        note: str = "",
+        **symbols: int,
+    ) -> Cost:
+        """Compute a cost from the expressions of its parts.
+
+        Parameters
+        ----------
+        contraction, other, article, integer : str
+            Expressions (see `ipyflops.costs.expressions`) for the parts.
+        note : str
+            A remark for the reader.
+        **symbols : int
+            The value of every symbol that the expressions use.
+
+        Raises
+        ------
+        ValueError
+            If an expression cannot be read, lacks a symbol, or comes out negative.
+
+        Examples
+        --------
+        >>> product = Cost.of(contraction="2·m·n·k", article="(2·k − 1)·m·n", m=2, n=3, k=4)
+        >>> product.contraction.value, product.article.value
+        (48, 42)
+        """
+        symbols = {name: int(value) for name, value in symbols.items()}
+        return cls(
+            contraction=_count(contraction, symbols),
+            other=_count(other, symbols),
+            article=None if article is None else _count(article, symbols),
+            integer=_count(integer, symbols),
+            symbols=tuple(symbols.items()),
+            note=note,
+        )
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the contractions; a complex one is four real ones."""
+        return self.contraction.value // 2
+
+
+FREE = Cost()
+
+
+def _count(expression: str, symbols: Mapping[str, int]) -> Count:
+    if expression == "0":
+        return NOTHING
+    value = evaluate(expression, symbols)
+    if value < 0:
+        raise ValueError(f"{substitute(expression, symbols)} is negative")
+    return Count(expression, value)
+
+
+@dataclass(slots=True)
+class CostSum:
+    """Costs of calls that differ, added up: the expressions are lost, the numbers stay exact."""
+
+    contraction: int = 0
+    other: int = 0
+    article: int = 0
+    integer: int = 0
+    calls: int = field(default=0)
+
+    def add(self, cost: Cost) -> None:
+        """Add one call."""
+        self.contraction += cost.contraction.value
+        self.other += cost.other.value
+        self.article += (
+            cost.contraction.value + cost.other.value
+            if cost.article is None
+            else cost.article.value
+        )
+        self.integer += cost.integer.value
+        self.calls += 1
+
+    def total(self) -> Cost:
+        """Give the sum as a cost whose expressions are the plain numbers."""
+        return Cost(
+            contraction=Count(str(self.contraction), self.contraction),
+            other=Count(str(self.other), self.other),
+            article=Count(str(self.article), self.article),
+            integer=Count(str(self.integer), self.integer),
+            note=f"sum over {self.calls:,} calls of different shapes or values",
+        )

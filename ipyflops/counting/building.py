@@ -1,0 +1,168 @@
+"""From the running sums of a count to a `Report`."""
+
+from __future__ import annotations
+
+import linecache
+from dataclasses import replace
+
+from ipyflops.attribution.marks import LineKey, Location
+from ipyflops.attribution.places import Place
+from ipyflops.attribution.scopes import Scopes
+from ipyflops.costs.conventions import Convention, within_layer
+from ipyflops.counting import first_calls
+from ipyflops.counting.followed_lines import FollowedLines
+from ipyflops.counting.recording import Entry, Recorder
+from ipyflops.counting.source_code import counted_code, methods
+from ipyflops.report.excerpts import Excerpt
+from ipyflops.report.report import Report
+from ipyflops.report.tables import Line, Row, Scope, Signature
+
+#: How many modules a note names.
+MOST_NAMES = 4
+
+
+def build_report(
+    scopes: Scopes | None,
+    recorder: Recorder,
+    *,
+    convention: Convention,
+    complete: bool,
+    error: str,
+    device: str = "cpu",
+) -> Report:
+    """Build the report of what was counted so far.
+
+    Parameters
+    ----------
+    scopes : Scopes or None
+        None where nothing was ever counted.
+    recorder : Recorder
+    convention, complete, error, device
+        See `Report`.
+    """
+    tables = _Tables(scopes)
+    tables.add(scopes.root if scopes is not None else Place(None, "", "", "root"))
+    excerpts = tables.excerpts()
+    notes = [*(scopes.notes if scopes is not None else ()), *tables.notes()]
+    notes += [
+        f"the formula of {operator} failed: {reason}"
+        for operator, reason in recorder.failures.items()
+    ]
+    if recorder.without_values:
+        notes.append(
+            "values tell what these cost, and there were none, so that it is a typical cost or an "
+            f"upper bound: {', '.join(recorder.without_values)}"
+        )
+    notes += first_calls.notes(recorder)
+    return Report(
+        scopes=tuple(tables.scopes),
+        lines=tuple(tables.lines),
+        signatures=tuple(tables.signatures),
+        rows=tuple(tables.rows),
+        convention=convention,
+        complete=complete,
+        error=error,
+        notes=tuple(notes),
+        device=device,
+        excerpts=excerpts,
+    )
+
+
+class _Tables:
+    """The report's tables while they are filled, each entry kept once."""
+
+    def __init__(self, scopes: Scopes | None) -> None:
+        self._scopes = scopes
+        self.scopes: list[Scope] = []
+        self.lines: list[Line] = []
+        self.signatures: dict[Signature, int] = {}
+        self.rows: list[Row] = []
+        self._line_of: dict[LineKey, int] = {}
+        self._whole: dict[str, list[str]] = {}
+        self._on_lines = FollowedLines()
+
+    def notes(self) -> list[str]:
+        """What the tables cannot show."""
+        notes: list[str] = []
+        for reason, places in self._whole.items():
+            names = ", ".join(places[:MOST_NAMES])
+            more = len(places) - MOST_NAMES
+            notes.append(
+                f"{reason} does not show its submodules: {names}"
+                f"{f' and {more} more' if more > 0 else ''} counted as a whole"
+            )
+        return notes
+
+    def add(self, root: Place) -> None:
+        """Add a place and all below it; without recursion, for models nested a thousand deep."""
+        waiting: list[tuple[Place, int]] = [(root, -1)]
+        while waiting:
+            place, parent = waiting.pop()
+            if place.kind == "code" and not any(one.entries for one in place.locations.values()):
+                continue  # a line that made views and no more
+            index = parent
+            if place.whole:
+                self._whole.setdefault(place.whole, []).append(place.name)
+            if not place.folded:
+                index = len(self.scopes)
+                self.scopes.append(
+                    Scope(parent, place.name, place.type, place.kind, place.calls, place.parameters)
+                )
+            for location in list(place.locations.values()):
+                self._add_rows(location, index)
+            waiting.extend((child, index) for child in reversed(place.children()))
+
+    def _add_rows(self, location: Location, scope: int) -> None:
+        line = self._line(location.line) if location.line is not None else -1
+        for entry in list(location.entries.values()):
+            signature = _signature(entry, location)
+            index = self.signatures.setdefault(signature, len(self.signatures))
+            if location.site is not None:
+                self._on_lines.add(location.site, location.phase, index, signature.summed, entry)
+            self.rows.append(
+                Row(
+                    scope,
+                    line,
+                    location.phase,
+                    index,
+                    entry.calls,
+                    entry.nanoseconds,
+                    sample=entry.sample or 0,
+                )
+            )
+
+    def excerpts(self) -> tuple[Excerpt, ...]:
+        """The source of the counted code, and of the methods whose lines were followed."""
+        if self._scopes is None:
+            return ()
+        numbers = [number for _, number in self._line_of]
+        counted = counted_code(self._scopes.user_file, self._scopes.file_label, numbers)
+        return (*counted, *methods(self._on_lines.counts()))
+
+    def _line(self, key: LineKey) -> int:
+        index = self._line_of.get(key)
+        if index is None:
+            index = self._line_of[key] = len(self.lines)
+            filename, number = key
+            label = self._scopes.file_label if self._scopes is not None else filename
+            self.lines.append(Line(label, number, linecache.getline(filename, number).rstrip()))
+        return index
+
+
+def _signature(entry: Entry, location: Location) -> Signature:
+    """The signature of an entry as it counts at its place."""
+    signature = entry.signature
+    if entry.sums is not None:
+        signature = replace(
+            signature,
+            shapes="various",
+            cost=entry.sums.cost.total(),
+            bytes=entry.sums.bytes,
+            summed=True,
+            communicated=entry.sums.communicated,
+        )
+    layer = location.place.layer
+    if layer == "linear" and location.phase not in ("forward", "recompute"):
+        layer = None  # an addition there is a sum of gradients, and no bias
+    cost = within_layer(signature.cost, layer, signature.operator)
+    return replace(signature, cost=cost) if cost is not signature.cost else signature

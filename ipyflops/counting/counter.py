@@ -1,0 +1,361 @@
+"""The counter: a dispatch mode that sees every operator and adds up what it costs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import FrameType, TracebackType
+from typing import Any, TypeAlias
+
+import torch
+from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ipyflops.attribution.marks import Location
+from ipyflops.attribution.scopes import Scopes
+from ipyflops.cells.code_names import readable_name
+from ipyflops.costs import conventions
+from ipyflops.costs.conventions import Convention
+from ipyflops.counting import clock, compiled, stack, threads
+from ipyflops.counting.building import build_report
+from ipyflops.counting.decomposition import Watch, python_kernel, unfolded
+from ipyflops.counting.progress import Progress, Reader
+from ipyflops.counting.recording import KeyFunction, Recorder, key_function
+from ipyflops.formulas import UNKNOWN, Call, FormulaError, Free, Verdict, lookup
+from ipyflops.report.report import Report
+from ipyflops.report.source import Source
+
+#: The counters that count in this context: another asyncio task on the same loop has others.
+_counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
+#: What a tensor class has in the place of a handler of its own.
+_NO_DISPATCH = torch.Tensor.__torch_dispatch__
+#: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
+_DEVICE = torch.ops.prim.device.default
+#: What makes a graph of a program while it runs (make_fx, AOTAutograd), if something does.
+_tracer = torch._C._get_dispatch_mode
+_PROXY = torch._C._TorchDispatchModeKey.PROXY
+_getframe = sys._getframe
+#: Of an operator: its verdict, what runs it, whether that does nothing (a view), what tells its
+#: calls apart; and the operator itself, so that its id stays its own.
+Bound: TypeAlias = tuple[Verdict, Callable[..., Any], bool, KeyFunction, Any]
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts the floating point operations of everything that runs in its ``with`` block.
+
+    Parameters
+    ----------
+    convention : {"standard", "contractions", "article"}
+        Under which the report is read at first; `Report.under` switches it afterwards.
+    device_time : bool
+        Whether to take the time that each operator's kernel runs.
+    source : Source, optional
+        The code whose lines the report shows; the file of the ``with`` statement by default.
+    follow_methods : bool
+        Whether to tell what ran on each line of the modules' own methods, too, wherever they are
+        written (see `Report.excerpts`). Counting is slower then.
+
+    Raises
+    ------
+    ValueError
+        If there is no such convention.
+    FormulaError
+        Where the block ends, if a formula that was registered failed or gave no number of FLOPs.
+        All that ran in the block is as it should be; the report names the operator as unknown.
+
+    Notes
+    -----
+    Entering the same counter again adds to what it has counted. Counters can be nested; each counts
+    all that runs in its own block.
+
+    What is counted where a program does several things at once:
+
+    - another asyncio task on the same loop is not counted, and may have a counter of its own;
+    - a thread that starts within the block is counted, so those of a thread pool made there and of
+      `torch.nn.DataParallel`, until the thread or the block ends;
+    - a thread that was there before the block is not; if it belongs to a pool and had work to do,
+      the report says so (on Linux, where this can be seen);
+    - another process is not, as a worker of a `torch.utils.data.DataLoader`: the report says so
+      where it was forked.
+
+    Examples
+    --------
+    >>> model = torch.nn.Linear(4, 3)
+    >>> with FlopCounter() as counter:
+    ...     result = model(torch.ones(2, 4))
+    >>> counter.report.flops, counter.report.macs
+    (48, 24)
+    """
+
+    def __init__(
+        self,
+        convention: Convention = "standard",
+        *,
+        device_time: bool = True,
+        source: Source | None = None,
+        follow_methods: bool = False,
+    ) -> None:
+        super().__init__()
+        self._convention = conventions.check(convention)
+        self._source = source
+        self._follow_methods = follow_methods
+        self._clock = clock.now if device_time else clock.stopped
+        self._cuda = clock.cuda_clock() if device_time else None
+        self._recorder = Recorder()
+        self._id = id(self)
+        self._bound: dict[int, Bound] = {}
+        self._scopes: Scopes
+        self._entered = False
+        self._reader: Reader | None = None
+        #: How often the block is open, by thread.
+        self._depths: dict[int, int] = {}
+        self._error = ""
+        self._raises = True
+
+    # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
+    supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Without this torch wraps the method below for its compiler, at a quarter of its cost.
+        return False
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Whether torch's compiler may work in the block: see `ipyflops.counting.compiled`."""
+        return True
+
+    # --- the block -----------------------------------------------------------------------------
+
+    def __enter__(self) -> FlopCounter:
+        if not self._entered:
+            source = self._source or _source_of(sys._getframe(1))
+            self._scopes = Scopes(source.filename, source.name, follow_methods=self._follow_methods)
+            self._entered = True
+        if not self._depths:
+            self.outside = threads.Outside()
+            threads.follow(self)
+        compiled.step_aside()
+        thread = threading.get_ident()
+        self._depths[thread] = self._depths.get(thread, 0) + 1
+        self.step_into_thread()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        thread = threading.get_ident()
+        depth = self._depths.pop(thread, 1) - 1
+        if depth:
+            self._depths[thread] = depth
+        else:
+            self.step_out_of_thread()
+        active = list(_counting.get())
+        if self._id in active:
+            active.remove(self._id)
+        _counting.set(tuple(active))
+        compiled.step_back()
+        if exc_type is not None:
+            self._error = _described(exc_type, exc_val)
+        if not self._depths:
+            threads.unfollow(self)
+            self._scopes.notes.update(dict.fromkeys(self.outside.notes()))
+            self._scopes.release(sys._getframe(1))
+            self._bound.clear()
+            errors = self._recorder.errors
+            if errors and self._raises:
+                failed = errors[0]
+                errors.clear()  # they hold the frames of the calls, and these the tensors
+                if exc_type is None:
+                    raise failed
+
+    def step_into_thread(self) -> None:
+        """Count what this thread runs; nothing changes where that is so already."""
+        _counting.set((*_counting.get(), self._id))
+        if not stack.contains(self):
+            self._scopes.begin_thread()
+            stack.enter(self)
+
+    def step_out_of_thread(self) -> bool:
+        """Stop counting what this thread runs; False if an operator runs now, which has to end."""
+        if not stack.contains(self):
+            return False
+        stack.leave(self)
+        return True
+
+    @property
+    def report(self) -> Report:
+        """What was counted so far; incomplete while the block is open, or if it was cut short."""
+        if self._cuda is not None:
+            self._cuda.resolve()
+        return build_report(
+            self._scopes if self._entered else None,
+            self._recorder,
+            convention=self._convention,
+            complete=not self._depths and not self._error,
+            error=self._error,
+            device=(self._cuda and self._cuda.device) or "cpu",
+        )
+
+    def keep_errors(self) -> list[FormulaError]:
+        """List what formulas of users fail with, and do not raise it where the block ends."""
+        self._raises = False
+        return self._recorder.errors
+
+    def progress(self) -> Progress:
+        """How far the count has come; another thread may ask while the block is open."""
+        if not self._entered:
+            return Progress(0, 0, "")
+        if self._reader is None:
+            self._reader = Reader(self._scopes.root, self._convention)
+        return self._reader.read()
+
+    # --- one operator --------------------------------------------------------------------------
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if types and not (all(map(_is_plain, types)) and _tracer(_PROXY) is None):
+            return self._let_unfold(func, types, args, kwargs or {})
+        if kwargs is None:
+            kwargs = {}
+        if func is _DEVICE:
+            return func(*args)
+        scopes = self._scopes
+        if self._id not in _counting.get() and scopes.in_own_thread():
+            # Another asyncio task, which the loop runs while this one waits inside its block.
+            return func(*args, **kwargs)
+        bound = self._bound.get(id(func))
+        if bound is None:
+            bound = self._bound[id(func)] = _bind(func)
+        verdict, run, does_nothing, key_of, _ = bound
+        location = scopes.locate(_getframe().f_back)
+        if does_nothing:
+            return run(*args, **kwargs)
+        if verdict is UNKNOWN:
+            unfold = unfolded(func, args, kwargs, self._counted)
+            if unfold is not None:
+                return unfold()
+            kernel = python_kernel(func, args, kwargs)
+            if kernel is not None:
+                return self._run_custom(func, kernel, args, kwargs, location)
+        cuda = self._cuda
+        span = None if cuda is None else cuda.begin(args, kwargs)
+        clock = self._clock
+        start = clock()
+        out = run(*args, **kwargs)
+        nanoseconds = clock() - start
+        if span is not None:
+            cuda.end(span)  # type: ignore[union-attr]
+        key = key_of(func, args, kwargs)
+        try:
+            entry = location.entries.get(key)
+        except TypeError:  # sizes that are symbols cannot be part of a key
+            key, entry = (None, id(func)), None
+        if entry is None or entry.recorded:
+            call = Call(func, args, kwargs, out)
+            entry = self._recorder.record(location, key, call, verdict)
+            if entry.first < 0 and span is None:
+                entry.first = nanoseconds
+        entry.calls += 1
+        if span is None:
+            entry.nanoseconds += nanoseconds
+        else:
+            cuda.keep(span, entry)  # type: ignore[union-attr]
+        return out
+
+    def _let_unfold(
+        self,
+        func: Any,
+        types: tuple[type, ...],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Let tensors that wrap others unfold, to count what they do with those.
+
+        Where a graph is being made of a program, nothing is counted: nothing really runs.
+        """
+        if FunctionalTensor in types or all(map(_is_plain, types)):
+            return func(*args, **kwargs)
+        first = stack.others(FlopCounter)
+        if not first:
+            return NotImplemented
+        # The tensor would now be asked before the user's modes below this one. They come first.
+        with stack.beneath(self, first):
+            return func(*args, **kwargs)
+
+    def _run_custom(
+        self,
+        func: Any,
+        kernel: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        location: Location,
+    ) -> Any:
+        """Run a custom operator's Python code and count what that runs.
+
+        If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown.
+        """
+        with Watch() as watch:
+            out = self._counted(kernel)(*args, **kwargs)
+        if not watch.saw_arithmetic:
+            call = Call(func, args, kwargs, out)
+            entry = self._recorder.record(location, (None, id(func)), call, UNKNOWN)
+            entry.calls += 1
+        return out
+
+    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function count that is called from inside an operator, where nothing counts."""
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            stack.enter(self)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                stack.leave(self)
+
+        return counted
+
+
+def _bind(func: Any) -> Bound:
+    """What the counter has to know of an operator whenever it is called."""
+    verdict = lookup(func)
+    return (
+        verdict,
+        # An overload's own `__call__` does nothing but call what it wraps.
+        func._op if type(func) is OpOverload else func,
+        type(verdict) is Free and not verdict.moves_data,
+        key_function(verdict),
+        func,
+    )
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether tensors of a type are counted as they are, instead of what they wrap."""
+    return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
+
+
+def _described(kind: type[BaseException], error: BaseException | None) -> str:
+    """An error in one line; without its text where that cannot be had."""
+    try:
+        text = str(error).strip()
+    except Exception:
+        text = ""
+    return f"{kind.__name__}: {text}" if text else kind.__name__
+
+
+def _source_of(frame: FrameType) -> Source:
+    """The file of the ``with`` statement."""
+    filename = frame.f_code.co_filename
+    return Source(filename, readable_name(filename))

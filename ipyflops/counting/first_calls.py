@@ -1,0 +1,74 @@
+"""Says which operators took long when they were called first.
+
+The first call of an operator may load a library, choose an algorithm or start threads. That time is
+part of the run and of its kernel time, and would be taken for the operator's own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ipyflops.costs.cost import Cost
+from ipyflops.counting.recording import Entry, Recorder
+from ipyflops.units import duration, scaled
+
+#: A first call is slow that took so many times the mean of the others, of which there are enough.
+SLOW = 10
+LEAST_OTHERS = 3
+#: What first calls took in excess is worth a note from this share of the kernel time on, and from
+#: so many nanoseconds: below them the machine itself hesitates for as long.
+WORTH_A_NOTE = 0.01
+LEAST_EXCESS = 1_000_000
+#: So many operators are named.
+MOST_NAMES = 4
+
+
+def notes(recorder: Recorder) -> list[str]:
+    """Give a note on slow first calls, or none.
+
+    The first call is compared with the mean of the operator's other calls that have at least as
+    many FLOPs and bytes; the times of single calls are not kept, so there is no median. Times are
+    skewed to the right, so what is over ten times the mean is over ten times the median as well.
+    """
+    entries: dict[str, list[Entry]] = defaultdict(list)
+    total = 0
+    for entry in recorder.entries:
+        entries[entry.signature.operator].append(entry)
+        total += entry.nanoseconds
+    slow: list[tuple[int, str, float]] = []
+    excess = 0.0
+    for operator, first in recorder.first.items():
+        mean = _mean_of_others(first, entries[operator])
+        if mean and first.first > SLOW * mean:
+            slow.append((first.first, operator, first.first / mean))
+            excess += first.first - mean
+    if excess < max(WORTH_A_NOTE * total, LEAST_EXCESS):
+        return []
+    slow.sort(reverse=True)
+    named = [
+        f"{operator} {duration(nanoseconds / 1e9)}, {scaled(round(ratio))} ×"
+        for nanoseconds, operator, ratio in slow[:MOST_NAMES]
+    ]
+    if len(slow) > MOST_NAMES:
+        named.append(f"{len(slow) - MOST_NAMES} more")
+    return [
+        f"first calls took over {SLOW} times the mean of later ones of at least that size "
+        f"({'; '.join(named)}): what is set up once is in the kernel time"
+    ]
+
+
+def _mean_of_others(first: Entry, entries: list[Entry]) -> float:
+    size, moved = _operations(first.signature.cost), first.signature.bytes
+    alike = [
+        entry
+        for entry in entries
+        if _operations(entry.signature.cost) >= size and entry.signature.bytes >= moved
+    ]
+    calls = sum(entry.calls for entry in alike) - 1
+    if calls < LEAST_OTHERS:
+        return 0.0
+    return (sum(entry.nanoseconds for entry in alike) - first.first) / calls
+
+
+def _operations(cost: Cost) -> int:
+    return cost.contraction.value + cost.other.value + cost.integer.value

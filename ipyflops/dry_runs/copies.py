@@ -1,0 +1,320 @@
+"""Copies of a user's objects in which every tensor is a fake one.
+
+What can change is copied: modules, optimizers, containers, plain objects. What a program shares
+stays shared: classes, functions, imported modules, locks, open files, widgets. An object that is
+reached in two ways has one copy, so tied weights stay tied.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import functools
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ipyflops.dry_runs.errors import DryRunError
+from ipyflops.dry_runs.mode import DryMode
+from ipyflops.measuring.restoring import gradient_of
+
+_ATOMS = (
+    type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented),
+    types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType, enum.Enum,
+    torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
+)  # fmt: skip
+#: Objects of these packages are parts of the machinery around the code, or show something.
+_SHARED_PACKAGES = frozenset(
+    (
+        *("IPython", "ipykernel", "ipyflops", "ipyparallel", "ipywidgets", "anywidget", "comm"),
+        *("traitlets", "zmq", "tornado", "matplotlib", "tqdm", "asyncio", "concurrent", "logging"),
+        *("multiprocessing", "socket", "threading", "_thread", "queue", "selectors", "subprocess"),
+        *("weakref", "_weakref", "_io", "io", "contextvars", "_contextvars"),
+    )
+)
+#: Likewise in torch: operators, processes, streams, profilers.
+_SHARED_OF_TORCH = (
+    *("torch._library", "torch.library", "torch._ops", "torch._C._distributed", "torch.cuda"),
+    *("torch.distributed.device_mesh", "torch.distributed.distributed_c10d", "torch.profiler"),
+)
+#: Kept by their own attributes, whatever they make of being pickled.
+_BY_ATTRIBUTES = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
+#: Larger NumPy arrays are not copied; the dry run sees them, but cannot write to them.
+LARGEST_ARRAY = 1 << 28
+_LRU_CACHE: type = type(functools.lru_cache(lambda: None))
+Shared = types.FunctionType | type | types.ModuleType
+
+
+class Copier:
+    """Makes the copies, each once.
+
+    Parameters
+    ----------
+    mode : DryMode
+    found : callable
+        Told of every function, class and module that is met; they are shared.
+
+    Attributes
+    ----------
+    uncopied : dict
+        Names of the types of objects that could not be copied: what the dry run does to them stays.
+    """
+
+    def __init__(self, mode: DryMode, found: Callable[[Shared], None]) -> None:
+        self._mode = mode
+        self._found = found
+        #: Copies by the id of what they are copies of; in the form that `copy.deepcopy` uses.
+        self._copies: dict[int, Any] = {}
+        self._originals: list[Any] = []
+        self.uncopied: dict[str, None] = {}
+
+    def copy(self, value: Any) -> Any:
+        """Give the copy of an object; the object itself where it is shared or cannot change."""
+        kind = type(value)
+        if kind in _ATOMS or issubclass(kind, _ATOMS):
+            return value
+        known = self._copies.get(id(value), self)
+        if known is not self:
+            return known
+        make = _MAKERS.get(kind)
+        if make is not None:
+            return make(self, value)
+        if issubclass(kind, Tensor):
+            return self._tensor(value)
+        if issubclass(kind, type):
+            self._found(value)
+            return value
+        if issubclass(kind, _BY_ATTRIBUTES) and not issubclass(kind, torch.jit.ScriptModule):
+            return self._by_attributes(value)
+        if _is_shared(kind):
+            return value
+        try:
+            return self._by_protocol(value)
+        except DryRunError:
+            raise
+        except Exception:
+            # Copying runs code of the object's class, which may fail in any way.
+            self.uncopied[kind.__name__] = None
+            return self._keep(value, value)
+
+    def _keep(self, value: Any, made: Any) -> Any:
+        self._copies[id(value)] = made
+        self._originals.append(value)  # so that its id stays its own
+        return made
+
+    # --- tensors -------------------------------------------------------------------------------
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        if torch.nn.parameter.is_lazy(tensor):
+            raise DryRunError(
+                "a dry run cannot give a lazy module its parameters: call it once, for real, or "
+                "build it in the code itself"
+            )
+        fake: Tensor = self._keep(tensor, self._mode.fake_of(tensor))
+        gradient = gradient_of(tensor)
+        if gradient is not None:
+            fake.grad = self.copy(gradient)
+        hidden = _fake_attributes(fake)
+        for name, value in vars(tensor).items():
+            if name not in hidden:
+                setattr(fake, name, self.copy(value))
+        for hook in (tensor._backward_hooks or {}).values():
+            fake.register_hook(self.copy(hook))
+        for hook in (getattr(tensor, "_post_accumulate_grad_hooks", None) or {}).values():
+            fake.register_post_accumulate_grad_hook(self.copy(hook))
+        return fake
+
+    # --- containers ----------------------------------------------------------------------------
+
+    def _list(self, value: list[Any]) -> list[Any]:
+        made: list[Any] = self._keep(value, [])
+        made.extend(map(self.copy, value))
+        return made
+
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        made: dict[Any, Any] = self._keep(value, {})
+        for key, item in value.items():
+            made[self.copy(key)] = self.copy(item)
+        return made
+
+    def _set(self, value: set[Any]) -> set[Any]:
+        made: set[Any] = self._keep(value, set())
+        made.update(map(self.copy, value))
+        return made
+
+    def _frozen(self, value: Any) -> Any:
+        items = list(value)
+        made = [self.copy(item) for item in items]
+        if all(one is other for one, other in zip(items, made, strict=True)):
+            return value
+        known = self._copies.get(id(value))  # a tuple may hold something that holds the tuple
+        return known if known is not None else self._keep(value, type(value)(made))
+
+    # --- code ----------------------------------------------------------------------------------
+
+    def _shared(self, value: Any) -> Any:
+        self._found(value)
+        return value
+
+    def _method(self, value: types.MethodType) -> Any:
+        owner = self.copy(value.__self__)
+        function = self.copy(value.__func__)
+        if owner is value.__self__ and function is value.__func__:
+            return value
+        return self._keep(value, types.MethodType(function, owner))
+
+    def _builtin(self, value: types.BuiltinMethodType) -> Any:
+        owner = value.__self__
+        if owner is None or isinstance(owner, types.ModuleType):
+            return value
+        made = self.copy(owner)
+        return value if made is owner else self._keep(value, getattr(made, value.__name__))
+
+    def _descriptor(self, value: Any) -> Any:
+        for name in ("__func__", "fget", "fset", "fdel", "func"):
+            self.copy(getattr(value, name, None))
+        return value
+
+    def _cache(self, value: Any) -> Any:
+        """A function that remembers its results: it shall not remember fake ones afterwards."""
+        empty = functools.lru_cache(**value.cache_parameters())(self.copy(value.__wrapped__))
+        return self._keep(value, functools.update_wrapper(empty, value))
+
+    # --- objects -------------------------------------------------------------------------------
+
+    def _weak(self, value: weakref.ref[Any]) -> Any:
+        target = value()
+        made = None if target is None else self.copy(target)
+        return value if made is target else self._keep(value, weakref.ref(made))
+
+    def _generator(self, value: torch.Generator) -> Any:
+        return self._keep(value, value.clone_state())
+
+    def _by_attributes(self, value: Any) -> Any:
+        made = self._keep(value, object.__new__(type(value)))
+        self._found(type(value))
+        for name, item in object.__getattribute__(value, "__dict__").items():
+            made.__dict__[name] = self.copy(item)
+        return made
+
+    def _by_protocol(self, value: Any) -> Any:
+        """What `copy.deepcopy` does for any object, with fakes for the tensors in it."""
+        kind = type(value)
+        self._found(kind)
+        array = _large_array(value)
+        if array is not None:
+            return self._keep(value, array)
+        own = getattr(kind, "__deepcopy__", None)
+        if own is not None:
+            self._seed(value)
+            with _DeepCopies(self):
+                return self._keep(value, own(value, self._copies))
+        reducer = copyreg.dispatch_table.get(kind)
+        reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+        return value if isinstance(reduced, str) else self._rebuilt(value, *reduced)
+
+    def _rebuilt(
+        self,
+        value: Any,
+        make: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        state: Any = None,
+        items: Iterator[Any] | None = None,
+        pairs: Iterator[tuple[Any, Any]] | None = None,
+        set_state: Callable[[Any, Any], None] | None = None,
+    ) -> Any:
+        """Make an object anew from what `object.__reduce_ex__` tells of it."""
+        made = self._keep(value, make(*map(self.copy, arguments)))
+        if state is not None:
+            state = self.copy(state)
+            if set_state is not None:
+                set_state(made, state)
+            elif hasattr(made, "__setstate__"):
+                made.__setstate__(state)
+            else:
+                attributes, slots = state if _has_slots(state) else (state, None)
+                for name, item in (attributes or {}).items():
+                    made.__dict__[name] = item
+                for name, item in (slots or {}).items():
+                    setattr(made, name, item)
+        for item in items or ():
+            made.append(self.copy(item))
+        for key, item in pairs or ():
+            made[self.copy(key)] = self.copy(item)
+        return made
+
+    def _seed(self, value: Any) -> None:
+        """Copy the parameters of a module first: they make copies of themselves otherwise."""
+        if isinstance(value, torch.nn.Module):
+            for tensor in (*value.parameters(), *value.buffers()):
+                self.copy(tensor)
+
+
+_MAKERS: Mapping[type, Callable[[Copier, Any], Any]] = {
+    list: Copier._list,
+    dict: Copier._dict,
+    set: Copier._set,
+    tuple: Copier._frozen,
+    frozenset: Copier._frozen,
+    types.FunctionType: Copier._shared,
+    types.ModuleType: Copier._shared,
+    types.MethodType: Copier._method,
+    types.BuiltinMethodType: Copier._builtin,
+    property: Copier._descriptor,
+    staticmethod: Copier._descriptor,
+    classmethod: Copier._descriptor,
+    functools.cached_property: Copier._descriptor,
+    _LRU_CACHE: Copier._cache,
+    weakref.ref: Copier._weak,
+    torch.Generator: Copier._generator,
+}
+
+
+class _DeepCopies(TorchFunctionMode):
+    """Gives fakes to objects that copy their tensors themselves."""
+
+    def __init__(self, copier: Copier) -> None:
+        super().__init__()
+        self._copier = copier
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func is Tensor.__deepcopy__:
+            return self._copier.copy(args[0])
+        return func(*args, **(kwargs or {}))
+
+
+def _is_shared(kind: type) -> bool:
+    return any(
+        base.__module__.partition(".")[0] in _SHARED_PACKAGES
+        or base.__module__.startswith(_SHARED_OF_TORCH)
+        for base in kind.__mro__
+    )
+
+
+def _large_array(value: Any) -> Any:
+    """A read-only view of a NumPy array that is too large to copy, or lies in a file."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return None
+    if value.nbytes <= LARGEST_ARRAY and not isinstance(value, numpy.memmap):
+        return None
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
+def _has_slots(state: Any) -> bool:
+    return isinstance(state, tuple) and len(state) == 2
+
+
+def _fake_attributes(fake: Tensor) -> frozenset[str]:
+    """The attributes that torch itself gives a fake tensor."""
+    return frozenset(vars(fake)) | {"_is_param", "_is_buffer"}

@@ -1,0 +1,197 @@
+"""What if: the same code counted for a grid of sizes, on fake tensors."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import index
+from typing import TYPE_CHECKING
+
+from ipyflops.report.growth import fit
+from ipyflops.report.polynomials import Variable
+from ipyflops.report.sweep import METRICS, Point, Sweep, counts_of
+
+if TYPE_CHECKING:
+    pass
+
+MOST_POINTS = 10_000
+
+
+class SweepError(RuntimeError):
+    """A point of the grid could not be counted; the message says which, and its cause is kept."""
+
+
+def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Sweep:
+    """Count a call over a grid of sizes, on fake tensors: nothing is computed, and any size fits.
+
+    Every combination of the values is one call ``function(name=value, …)``, counted as
+    `ipyflops.dry_run` does, so it has to make its own inputs from the sizes. Where the given values
+    are too few to tell how a count grows, one further value of a variable is counted, between the
+    given ones if there is room, only to check the growth.
+
+    Parameters
+    ----------
+    function : callable
+        Called with each of the variables by name.
+    **variables : iterable of int
+        The values of each variable; order and repetitions do not matter.
+
+    Returns
+    -------
+    Sweep
+        With a frame, a plot, and the growth of every module by name.
+
+    Raises
+    ------
+    TypeError
+        If the function is none, does not take the variables by name, or a value is no whole number.
+    ValueError
+        If there is no variable, one has no values, none has two, or there are too many points.
+    SweepError
+        If the function fails at a point; the message names the point, and the error is its cause.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(512, 2048)
+    >>> run = sweep(lambda batch: layer(torch.randn(batch, 512)), batch=[1, 2, 4, 8])
+    >>> run.growth().name, run.growth().expression
+    ('linear in batch', '2,097,152·batch')
+    """
+    if not callable(function):
+        raise TypeError(f"a sweep calls a function, not {type(function).__name__} {function!r:.80}")
+    grid = _grid(variables)
+    _check_accepts(function, [variable.name for variable in grid])
+    counter = _Counter(function, grid, sys._getframe(1))
+    every = itertools.product(*(variable.values for variable in grid))
+    points = tuple(counter.at(values, first=not place) for place, values in enumerate(every))
+    notes = dict.fromkeys(note for point in points for note in point.report.notes)
+    counted = Sweep(grid, points, notes=tuple(notes))
+    checks, failed = _checks(counter, counted)
+    return replace(counted, checks=checks, notes=(*failed, *counted.notes))
+
+
+def _grid(variables: Mapping[str, Iterable[int]]) -> tuple[Variable, ...]:
+    if not variables:
+        raise ValueError("a sweep needs a variable, as sweep(function, batch=[1, 2, 4])")
+    grid = tuple(Variable(name, _values(name, values)) for name, values in variables.items())
+    if all(len(variable.values) == 1 for variable in grid):
+        raise ValueError(
+            "a sweep needs a variable with two values or more; "
+            "ipyflops.dry_run(function, …) counts a single call"
+        )
+    points = math.prod(len(variable.values) for variable in grid)
+    if points > MOST_POINTS:
+        raise ValueError(f"the grid has {points:,} points; at most {MOST_POINTS:,} are counted")
+    return grid
+
+
+def _values(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"the values of {name} are a list, as {name}=[1, 2, 4], not {values!r:.80}")
+    found = set()
+    for value in values:
+        try:
+            found.add(index(value))
+        except TypeError:
+            raise TypeError(
+                f"the values of {name} are whole numbers, and {value!r:.80} is none"
+            ) from None
+        if isinstance(value, bool):
+            raise TypeError(f"the values of {name} are whole numbers, and {value} is none")
+    if not found:
+        raise ValueError(f"{name} has no values")
+    return tuple(sorted(found))
+
+
+def _check_accepts(function: Callable[..., object], names: Sequence[str]) -> None:
+    """Fail before anything is counted if the function cannot be called with these names."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # What is written in C may not tell.
+        return
+    try:
+        signature.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        called = ", ".join(f"{one}=…" for one in names)
+        raise TypeError(
+            f"{name}{signature} cannot be called as {name}({called}): {error}"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Counts calls of one function."""
+
+    function: Callable[..., object]
+    grid: Sequence[Variable]
+    caller: types.FrameType
+
+    def at(self, values: Sequence[int], *, first: bool = False) -> Point:
+        """Count one point; what every call has in common is looked at the first time only."""
+        from ipyflops.dry_runs.running import counted_dry
+
+        sizes = {variable.name: value for variable, value in zip(self.grid, values, strict=True)}
+        try:
+            report = counted_dry(self.function, (), sizes, self.caller, look_for_held=first)
+        except Exception as error:
+            at = ", ".join(f"{name}={value}" for name, value in sizes.items())
+            raise SweepError(f"at {at}: {type(error).__name__}: {error}") from error
+        return Point(tuple(values), report)
+
+
+# --- further points, to tell how counts grow -----------------------------------------------------
+
+
+def _checks(counter: _Counter, counted: Sweep) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """Count one more value of each variable of which the given ones are too few; say what failed.
+
+    The other variables have their largest values: the smallest of all are often special.
+    """
+    checks = []
+    failed = []
+    for place, variable in enumerate(counted.variables):
+        if len(variable.values) < 2 or not _is_open(counted, place):
+            continue
+        values = [one.values[-1] for one in counted.variables]
+        values[place] = _further(variable.values)
+        try:
+            checks.append(counter.at(values))
+        except SweepError as error:
+            failed.append(f"the growth with {variable.name} could not be checked {error}")
+    return tuple(checks), tuple(failed)
+
+
+def _is_open(counted: Sweep, place: int) -> bool:
+    """Whether there is a node whose growth with a variable the points do not tell."""
+    seen = set()
+    for path in counted.paths:
+        for metric in METRICS:
+            counts = tuple(counts_of(counted.points, [path], metric))
+            if counts in seen:
+                continue
+            seen.add(counts)
+            known = fit(counted.variables, counts).by_variable[place].known
+            if known in ("undetermined", "irregular"):
+                return True
+    return False
+
+
+def _further(values: Sequence[int]) -> int:
+    """A value that is not among these, but a multiple of what they are all multiples of.
+
+    Between the two largest, or else the two next to them, and so on; beyond the largest where
+    there is no room.
+    """
+    step = math.gcd(*values) or 1
+    for low, high in zip(values[-2::-1], values[:0:-1], strict=True):
+        if (high - low) // step > 1:
+            return low + (high - low) // step // 2 * step
+    return values[-1] + step

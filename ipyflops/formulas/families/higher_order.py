@@ -1,0 +1,132 @@
+"""Higher-order operators that are kernels of their own: flexible attention.
+
+All other higher-order operators (``cond``, ``scan``, ``map``, …) only call the functions that they
+are given, which are counted as they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ipyflops.costs.conventions import flops
+from ipyflops.costs.cost import Cost
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.registry import Formula, formula, lookup
+
+# Positions in the flat form of a BlockMask.
+_BLOCKS, _INDICES, _FULL_BLOCKS, _FULL_INDICES = 2, 3, 4, 5
+_QUERY_BLOCK, _KEY_BLOCK = -3, -2
+
+
+@formula("higher_order::flex_attention", by_value=True)
+def flex_attention(call: Call) -> Cost:
+    """Attention over the blocks of a mask: two products, softmax, and the user's score function.
+
+    The scores of p pairs of a query and a key are computed, those of all blocks that the mask
+    keeps, whole: p·d multiply-accumulates for the scores, p·d_v for the values. Beside these, for
+    each pair the scaling, the score function (counted by running it on one pair), and a softmax
+    over the pairs of each row: 3·p − rows.
+    """
+    query, _, value, score_function = call.args[:4]
+    pairs, rows, note = _pairs(call)
+    per_pair = _cost_of_one(score_function, query)
+    return Cost.of(
+        contraction="2·p·(d + d_v)",
+        other="p·(1 + f) + 3·p − rows",
+        note=note,
+        p=pairs,
+        d=query.shape[-1],
+        d_v=value.shape[-1],
+        f=per_pair,
+        rows=rows,
+    )
+
+
+@formula("higher_order::flex_attention_backward", by_value=True)
+def flex_attention_backward(call: Call) -> Cost:
+    """Five products over the same pairs, and the softmax backwards.
+
+    The scores are computed again (d), then the gradients of the values (d_v), of the
+    probabilities (d_v), of queries (d) and keys (d). Per pair: scale and exponential for the
+    probability, subtract and multiply for the gradient of the softmax, and its scaling: 5. The
+    row sums of gradient times output take 2·d_v for each row.
+    """
+    query, value = call.args[0], call.args[2]
+    pairs, rows, note = _pairs(call, mask_position=9)
+    return Cost.of(
+        contraction="2·p·(3·d + 2·d_v)",
+        other="5·p + 2·rows·d_v",
+        note=note,
+        p=pairs,
+        d=query.shape[-1],
+        d_v=value.shape[-1],
+        rows=rows,
+    )
+
+
+def _pairs(call: Call, mask_position: int = 4) -> tuple[int, int, str]:
+    """Pairs of queries and keys in the blocks that the mask keeps, rows of queries, and a note."""
+    query, key, mask = call.args[0], call.args[1], call.args[mask_position]
+    batch, heads, queries = query.shape[:3]
+    keys = key.shape[2]
+    rows = batch * heads * queries
+    try:
+        pairs = sum(
+            _pairs_of(mask[blocks], mask[indices], mask, batch, heads, queries, keys)
+            for blocks, indices in ((_BLOCKS, _INDICES), (_FULL_BLOCKS, _FULL_INDICES))
+            if mask[blocks] is not None
+        )
+    except (RuntimeError, NotImplementedError):
+        # Tensors without values: meta or fake.
+        return rows * keys, rows, "the mask has no values here: all pairs are counted"
+    return pairs, rows, "the pairs in the blocks that the mask keeps"
+
+
+def _pairs_of(
+    counts: torch.Tensor,
+    indices: torch.Tensor,
+    mask: tuple[Any, ...],
+    batch: int,
+    heads: int,
+    queries: int,
+    keys: int,
+) -> int:
+    """Pairs in blocks of one kind; the last block of a row or column may be cut off."""
+    width, height = mask[_KEY_BLOCK], mask[_QUERY_BLOCK]
+    # One mask may serve all heads, or the whole batch.
+    repeats = (batch // counts.shape[0]) * (heads // counts.shape[1])
+    kept = torch.arange(indices.shape[-1], device=counts.device) < counts[..., None]
+    columns = (keys - indices * width).clamp(0, width) * kept
+    starts = torch.arange(counts.shape[-1], device=counts.device) * height
+    lengths = (queries - starts).clamp(0, height)
+    return int((columns.sum(-1) * lengths).sum().item()) * repeats
+
+
+class _Sum(TorchDispatchMode):
+    """Adds up the FLOPs of what runs under it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        verdict = lookup(func)
+        if isinstance(verdict, Formula):
+            self.flops += flops(verdict(Call(func, args, kwargs or {}, out)), "standard")
+        return out
+
+
+def _cost_of_one(function: Callable[..., Any], query: torch.Tensor) -> int:
+    """FLOPs of a score function for one pair: it is run on a score and four indices."""
+    with _Sum() as total, torch.no_grad():
+        index = torch.zeros((), dtype=torch.int64, device=query.device)
+        score = torch.zeros((), dtype=torch.float32, device=query.device)
+        function(score, index, index, index, index)
+    return int(total.flops)

@@ -1,0 +1,59 @@
+"""Nested (strided) tensors, whose parts differ in shape, where the parts have to be looked at.
+
+What is pointwise counts their elements; products and norms see to them themselves. Here is what has
+to know along which dim a part is long: it costs what it costs on each part, as a batch of one.
+Jagged tensors unfold into plain ones before they are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ipyflops.costs.cost import FREE, Cost
+from ipyflops.formulas.adding_up import add_up
+from ipyflops.formulas.call import Call, tensors
+from ipyflops.formulas.layouts import component_shapes
+from ipyflops.formulas.registry import Formula, lookup, structured_formula
+
+
+def _part(value: Any, shapes: Sequence[tuple[int, ...]], index: int) -> Any:
+    """A stand-in for one part of a nested tensor; anything else as it is."""
+    if isinstance(value, Tensor) and value.is_nested:
+        return torch.empty((1, *shapes[index]), dtype=value.dtype, device="meta")
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
+        return type(value)(_part(item, shapes, index) for item in value)
+    return value
+
+
+@structured_formula(
+    "nested",
+    "aten::_softmax",
+    "aten::_log_softmax",
+    "aten::_safe_softmax",
+    "aten::_softmax_backward_data",
+    "aten::_log_softmax_backward_data",
+)
+def part_by_part(call: Call) -> Cost:
+    """The operator on every part, a batch of one, added up; all tensors have the same parts."""
+    verdict = lookup(call.func)
+    nested = next(tensor for tensor in tensors(call.out) if tensor.is_nested)
+    if not isinstance(verdict, Formula):
+        return FREE
+    shapes = component_shapes(nested)
+    return add_up(
+        [
+            verdict(
+                Call(
+                    call.func,
+                    [_part(value, shapes, index) for value in call.args],
+                    {name: _part(value, shapes, index) for name, value in call.kwargs.items()},
+                    _part(call.out, shapes, index),
+                )
+            )
+            for index in range(len(shapes))
+        ]
+    )

@@ -1,0 +1,102 @@
+"""Operators on lists of tensors: each is the plain operator, once for every tensor of the list.
+
+`torch._foreach_addcmul_` costs what `addcmul_` costs for each of the tensors. The formula looks the
+plain operator up when it is asked, so that a cost is written down in one place only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ipyflops.costs.cost import FREE, Cost
+from ipyflops.formulas.adding_up import add_up
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.registry import Formula, FormulaError, Free, formula, free, lookup
+
+_PREFIX = "aten::_foreach_"
+#: Operators on lists whose plain form has another name.
+_PLAIN_NAMES = {
+    "norm": "linalg_vector_norm",
+    "powsum": "linalg__powsum",
+    "_native::_foreach_mm_native_0": "mm",
+}
+_FREE = ("zero", "clone", "copy")
+#: Overloads of the plain operator, for those that tell what the second list is.
+_PLAIN_OVERLOADS = {
+    "List": "Tensor",
+    "ScalarList": "Scalar",
+    "ScalarAndTensor": "Scalar",
+}
+#: Stands for a number that is only known on the device: anything but 0 and 1, which may be free.
+_SOME_NUMBER = 2.0
+
+
+def _plain(func: Any) -> Any:
+    """The plain operator that an operator on lists applies to every tensor."""
+    base, overload = func._schema.name.removeprefix(_PREFIX).removesuffix("_"), func._overloadname
+    packet = getattr(torch.ops.aten, _PLAIN_NAMES.get(base, base))
+    for candidate in (_PLAIN_OVERLOADS.get(overload, overload), "Tensor", "Scalar", "default"):
+        if candidate in packet.overloads():
+            return getattr(packet, candidate)
+    return getattr(packet, packet.overloads()[0])
+
+
+def _element(argument: Any, value: Any, index: int) -> Any:
+    """What an argument is for one of the tensors."""
+    if isinstance(value, (list, tuple)):
+        return value[index]
+    if argument.name == "scalars" and isinstance(value, Tensor):
+        return _SOME_NUMBER
+    return value
+
+
+def plain_calls(call: Call) -> list[Call]:
+    """Take a call on lists apart into those on their tensors."""
+    plain = _plain(call.func)
+    names = [argument.name for argument in plain._schema.arguments]
+    lists: list[tuple[Any, str]] = []
+    for position, argument in enumerate(call.func._schema.arguments):
+        if not argument.is_out:
+            name = argument.name
+            if name not in names and position < len(names):
+                name = names[position]
+            lists.append((argument, name))
+    results = call.out if isinstance(call.out, (list, tuple)) else call["self"]
+    calls = []
+    for index in range(len(results)):
+        arguments = {
+            name: _element(argument, call[argument.name], index) for argument, name in lists
+        }
+        first = next(iter(arguments))
+        calls.append(Call(plain, (arguments.pop(first),), arguments, results[index]))
+    return calls
+
+
+def of_each_tensor(call: Call) -> Cost:
+    """The plain operator's cost for every tensor of the list, added up."""
+    calls = plain_calls(call)
+    if not calls:
+        return FREE
+    verdict = lookup(calls[0].func)
+    if isinstance(verdict, Free):
+        return FREE
+    if not isinstance(verdict, Formula):
+        raise FormulaError(f"{call.operator} applies {calls[0].operator}, which has no formula")
+    return add_up([verdict(plain) for plain in calls])
+
+
+formula(
+    *sorted(
+        {
+            name.partition(".")[0].removesuffix("_")
+            for name in torch._C._dispatch_get_all_op_names()
+            if name.startswith(_PREFIX)
+        }
+        - {_PREFIX + name for name in _FREE}
+    ),
+    "_native::_foreach_mm_native_0",
+)(of_each_tensor)
+free("fills or copies every tensor of a list", *(_PREFIX + name for name in _FREE))

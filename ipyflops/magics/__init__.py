@@ -1,0 +1,5 @@
+"""What does the user type, and what is shown for it?
+
+``%flops`` and ``%%flops``: their options, their help, what `%load_ext` puts into a shell, and the
+line that says how far a long cell has come.
+"""

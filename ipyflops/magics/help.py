@@ -1,0 +1,106 @@
+"""What ``%flops?`` says, the list of options made from their table."""
+
+from __future__ import annotations
+
+from ipyflops.magics.options import OPTIONS, Option
+
+_TEXT = """\
+Count the floating point operations of PyTorch code: by module, by operator, by source line.
+
+::
+
+    %flops [options] expression-or-statement
+    %flops [options]             shows the last report again
+
+    %%flops [options]
+    code
+
+The code runs once, as it would without the magic: variables stay, the last expression is the
+result, a semicolon at the end hides it, and an error is raised as it is. Every operator that the
+code runs passes through PyTorch's dispatcher, and is counted there; no model is changed.
+
+Options::
+
+{options}
+
+Options stand in front; all that follows them is code, dashes included. Code that itself begins
+with a dash goes behind --, a value with spaces in quotes. Of a cell that fails, the report is
+shown, stored and saved as well, and says that it is incomplete. A semicolon at the end of the code
+silences the value, also the Report of -o: r = %flops -o f(x); gives None.
+
+Conventions::
+
+    standard      every floating point operation that ran: a multiply-accumulate (MAC) of matrix
+                  products, convolutions and attention is 2 FLOPs, and all else is 1 FLOP for each
+                  addition, multiplication, division, comparison or transcendental function
+    contractions  only matrix products, convolutions and attention, at 2 FLOPs per MAC
+    article       the layer formulas of the article "Flops Model"; what it does not name costs
+                  what standard says
+
+FLOPs are a count, FLOPS are FLOPs per second; 1 MAC = 2 FLOPs. Integer operations are counted
+apart. The seconds are those inside the kernels in the one counted run.
+
+With -t the code then runs again: once to check that it does the same FLOPs, once to warm up, and
+as often as the clock needs, with nothing intercepted. What it prints then is dropped. What it
+changes moves on, and the report says so; --restore puts modules, optimizers, tensors, variables
+and random numbers that the code names back to where the counted run left them.
+
+With --fake nothing is computed: the code sees copies of the variables that it uses, with tensors
+that have a shape, strides, a dtype and a device, but neither values nor memory. So any size fits,
+no variable, parameter, gradient, optimizer or random number changes, and what the code assigns is
+gone afterwards. A model may be built in the code itself, or before on torch.device("meta"). Where
+the code needs a value (.item(), an if, a mask as an index) it fails, and the error says where.
+
+With --ranks the code runs on every engine of an ipyparallel cluster, on that view which %px would
+use, and the report is of all of them: totals, each rank, how evenly the work is spread, what is
+replicated, what is communicated. An engine that fails, dies or is not done by --timeout is named.
+
+A %%px cell with %%flops inside, or %px %flops f(x), shows such a report as well, once the engines
+are through: load ipyflops here and, with %%px %load_ext ipyflops, there. Of the inner line's
+options, those about the Report are for the merged one, here (-v NAME also gives each engine its
+own); the rest are the engines'. With -t each engine shows its own report too, for clean repeats
+are not merged. With --noblock nothing is merged by itself: the engines show their own reports,
+and a plain %flops --ranks, later on, merges what they have counted last.
+
+Examples
+--------
+::
+
+    %flops model(x)                              count an expression
+    r = %flops -q -o model(x)                    its Report, and nothing shown
+    %flops -c article -d 3 model(x)              by the article's formulas, three levels open
+    %flops --by lines                            the last report again, by source line
+
+    %%flops -v base --save base.json             a training step, its Report kept twice
+    loss = model(x).sum()
+    loss.backward()
+
+    %flops --against base smaller(x)             what has changed since then
+    %flops --per 128:token model(tokens)         FLOPs per token too
+    %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
+    %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
+
+    %config FlopsMagics.convention = "article"   the default from now on
+    %config FlopsMagics                          all defaults
+
+In Python: ``ipyflops.last()`` is the last Report, and ``with ipyflops.FlopCounter() as counter:``
+counts a block, where a cell must not be a magic, as with ``await`` in a notebook.
+``ipyflops.dry_run(function, ...)`` is what --fake does.
+"""
+#: The column at which an option's description begins, and where a line of it ends.
+_COLUMN = 34
+
+
+def _entry(option: Option) -> str:
+    written = ", ".join(option.flags)
+    if option.choices:
+        written += f" {'|'.join(option.choices)}"
+    elif option.value:
+        written += f" {option.value}"
+    written = f"    {written}"
+    if len(written) < _COLUMN - 1:
+        return written.ljust(_COLUMN) + option.help
+    return f"{written}\n{' ' * _COLUMN}{option.help}"
+
+
+HELP = _TEXT.format(options="\n".join(_entry(option) for option in OPTIONS))

@@ -1,0 +1,187 @@
+"""What a device can do at most: matrix products and memory traffic, measured.
+
+A data sheet's figure is reached by no program. What the largest matrix product reaches on this
+machine, with this torch and as many threads, is a ceiling that a program can be held to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from ipyflops.measuring import ceiling_cache
+from ipyflops.measuring.devices import Device, data_sheet_bandwidth, data_sheet_flops, mode_of
+from ipyflops.report.ceilings import Peak, Rate
+
+#: Told what is measured next, and what came out.
+Progress = Callable[[str], object]
+
+#: Sides of the square products; larger ones only while they take not too long.
+SIDES = (512, 1024, 2048, 4096, 8192, 16384)
+#: Seconds for each size, and the longest product that is tried, in seconds.
+SECONDS, LONGEST = 0.25, 0.5
+#: Of each of the two tensors that memory bandwidth is measured with: more than caches hold.
+BYTES = 128 * 1024**2
+MOST_RUNS = 1000
+
+
+def clock() -> float:
+    """Wait for what the accelerator still computes, and give the time in seconds."""
+    from torch.utils.benchmark import timer  # takes long to import
+
+    return timer()
+
+
+def peak(
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Peak:
+    """Measure what a device can do at most.
+
+    The first time takes a few seconds. What was measured is remembered, in the process and in the
+    platform's cache folder, for the same device, driver, threads and version of torch.
+
+    Parameters
+    ----------
+    device : torch.device or str, optional
+        A GPU if there is one, else the CPU.
+    dtype : torch.dtype
+        Of the matrix products.
+    fresh : bool
+        Whether to measure again: on a busy machine the first measurement is too low.
+    progress : callable, optional
+        Called with a line of text before and after each measurement.
+
+    Returns
+    -------
+    Peak
+        With `flops_per_second`, `bytes_per_second` and, where torch knows them, the values of
+        the data sheet beside them.
+
+    Raises
+    ------
+    ValueError
+        If the device cannot multiply matrices of that dtype.
+
+    Examples
+    --------
+    >>> peak = ipyflops.peak()                                          # doctest: +SKIP
+    >>> print(peak)                                                     # doctest: +SKIP
+    CPU AMD EPYC, 2 threads: float32 112 GFLOPS; memory 18.3 GB/s
+    """
+    where = _device(device)
+    found = Device.of(where)
+    say = progress or _silent
+    mode = mode_of(where, dtype)
+    name = str(dtype).removeprefix("torch.")
+    if not (dtype.is_floating_point or dtype.is_complex):
+        raise ValueError(f"{name} has no floating point operations to measure")
+
+    def flops() -> float:
+        try:
+            return _product_rate(where, dtype)
+        except (RuntimeError, NotImplementedError) as error:
+            first = str(error).partition("\n")[0]
+            raise ValueError(f"{found.name} cannot multiply matrices of {name}: {first}") from error
+
+    with torch.no_grad():
+        flops_per_second = _cached(
+            _key(found, f"{name} {mode}"), flops, fresh, say, f"{name} products"
+        )
+        bytes_per_second = _cached(
+            _key(found, "bytes"), lambda: _bandwidth(where), fresh, say, "memory bandwidth"
+        )
+    return Peak(
+        kind=found.kind,
+        name=found.name,
+        rates=(Rate(name, flops_per_second, data_sheet_flops(where, dtype), mode),),
+        bytes_per_second=bytes_per_second,
+        data_sheet_bytes_per_second=data_sheet_bandwidth(where),
+    )
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _device(device: torch.device | str | None) -> torch.device:
+    if device is not None:
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _key(device: Device, what: str) -> str:
+    parts = (device.kind, device.name, device.driver, f"torch {torch.__version__}", what)
+    return " | ".join(part.strip() for part in parts if part.strip())
+
+
+def _cached(key: str, measure: Callable[[], float], fresh: bool, say: Progress, what: str) -> float:
+    value = None if fresh else ceiling_cache.recall(key)
+    if value is None:
+        say(f"measuring {what}")
+        value = measure()
+        ceiling_cache.remember(key, value)
+    return value
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """The FLOPS of the fastest square product."""
+    best = 0.0
+    flops_per_mac = 8 if dtype.is_complex else 2
+    for side in SIDES:
+        try:
+            seconds = _product_seconds(side, device, dtype)
+        except torch.OutOfMemoryError:
+            if not best:
+                raise
+            break
+        best = max(best, flops_per_mac * side**3 / seconds)
+        if 8 * seconds > LONGEST:
+            break
+    return best
+
+
+def _product_seconds(side: int, device: torch.device, dtype: torch.dtype) -> float:
+    left, right, out = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(3))
+    return _least_seconds(lambda: torch.mm(left, right, out=out))
+
+
+def _bandwidth(device: torch.device) -> float:
+    """Bytes per second, read and written, of a plain copy or of a pass over every element."""
+    source = torch.ones(BYTES // 4, dtype=torch.float32, device=device)
+    target = torch.empty_like(source)
+    passes: tuple[Callable[[], object], ...] = (
+        lambda: target.copy_(source),
+        lambda: torch.mul(source, 2.0, out=target),
+    )
+    return max(2 * BYTES / _least_seconds(one) for one in passes)
+
+
+def _least_seconds(run: Callable[[], object]) -> float:
+    """The least time that a run takes, several at once where one is too short for the clock."""
+    run()
+    start = clock()
+    run()
+    once = max(clock() - start, 1e-9)
+    at_once = max(1, min(MOST_RUNS, int(0.002 / once)))
+    return min(_batches(run, at_once))
+
+
+def _batches(run: Callable[[], object], at_once: int) -> Iterator[float]:
+    spent = 0.0
+    for _ in range(MOST_RUNS):
+        start = clock()
+        for _ in range(at_once):
+            run()
+        seconds = max(clock() - start, 1e-9)
+        yield seconds / at_once
+        spent += seconds
+        if spent >= SECONDS:
+            return

@@ -1,0 +1,319 @@
+"""Runs a cell on every engine of an ipyparallel view and collects what they counted.
+
+Each engine gets a message of its own, so that one that dies or hangs keeps nobody waiting for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from IPython.core.error import UsageError
+
+from ipyflops.processes import ipyparallel_engine
+from ipyflops.report.ranks import Rank, merged
+from ipyflops.report.report import Report
+from ipyflops.report.serialization.reports import ReportFormatError, from_dict
+
+#: ipyparallel's classes; the package is there only where it is used, and has no types.
+View: TypeAlias = Any
+Publish: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+#: Seconds between two looks at the engines.
+PAUSE = 0.02
+#: Seconds that engines have to report after they were interrupted, and for their last output.
+PATIENCE = 10.0
+
+NO_VIEW = (
+    "--ranks runs the cell on the engines of a connected ipyparallel view, and there is none. "
+    "Start a cluster first: import ipyparallel; "
+    "view = ipyparallel.Cluster(n=2).start_and_connect_sync()[:]; view.activate()"
+)
+
+
+def find_view(shell: Any) -> View:
+    """Give the view that ``%px`` would use, else the one view or client that a variable holds.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one to choose from.
+    """
+    magics = shell.magics_manager.registry.get("ParallelMagics")
+    if magics is not None and magics.view is not None:
+        return _checked(magics.view)
+    found = {
+        id(value): (name, value)
+        for name, value in shell.user_ns.items()
+        if not name.startswith("_") and _is_view(value)
+    }
+    if not found:
+        raise UsageError(NO_VIEW)
+    if len(found) > 1:
+        names = ", ".join(name for name, _ in found.values())
+        raise UsageError(
+            f"--ranks: there are several views and clients ({names}); "
+            "choose one of the views with its activate()"
+        )
+    (_, value), *_ = found.values()
+    return _checked(value[:] if type(value).__name__ == "Client" else value)
+
+
+def _is_view(value: object) -> bool:
+    kind = type(value)
+    return kind.__module__.startswith("ipyparallel.client.") and (
+        kind.__name__ == "Client" or hasattr(kind, "activate")
+    )
+
+
+def _checked(view: View) -> View:
+    if not hasattr(view, "targets") or type(view).__name__ == "LoadBalancedView":
+        raise UsageError("--ranks needs a DirectView, which runs a cell on each of its engines")
+    if not _targets(view):
+        raise UsageError(
+            "--ranks: the view has no engines; wait for them with client.wait_for_engines(n)"
+        )
+    return view
+
+
+def _targets(view: View) -> list[int]:
+    targets = view.targets
+    if targets == "all" or targets is None:
+        return list(view.client.ids)
+    return [targets] if isinstance(targets, int) else list(targets)
+
+
+@dataclass
+class Task:
+    """What one engine was asked to do.
+
+    Attributes
+    ----------
+    number : int
+        Of the engine.
+    result : ipyparallel.AsyncResult
+    late : str
+        Why nobody waits for it any more; empty where it was on time.
+    printed : dict of str to int
+        Characters already shown, of ``stdout`` and ``stderr``.
+    """
+
+    number: int
+    result: Any
+    late: str = ""
+    printed: dict[str, int] = field(default_factory=dict)
+
+
+def run(view: View, order: dict[str, Any], *, timeout: float | None, publish: Publish) -> Outcome:
+    """Carry out an order on each engine of a view, showing what they print meanwhile.
+
+    Parameters
+    ----------
+    view : ipyparallel.DirectView
+    order : dict
+        See `ipyflops.processes.ipyparallel_engine.run`.
+    timeout : float or None
+        Seconds after which engines that are still at work are interrupted.
+    publish : callable
+        Shows a bundle by MIME type.
+
+    Returns
+    -------
+    Outcome
+    """
+    tasks = [_begin(view.client[number], number, order) for number in _targets(view)]
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        _wait(tasks, timeout)
+        reason = f"not done within {timeout:g} s" if timeout is not None else ""
+    except KeyboardInterrupt as error:
+        interrupt, reason = error, "not done when the cell was interrupted"
+    working = [task for task in tasks if not task.result.ready()]
+    if working:
+        for task in working:
+            task.late = reason
+        # What they have counted so far is then reported, as that of any interrupted cell.
+        view.client.send_signal("SIGINT", targets=[task.number for task in working], block=False)
+        _wait(working, PATIENCE)
+    for task in tasks:
+        if task.result.ready():
+            task.result.wait_for_output(PATIENCE)
+    ranks = tuple(_rank(task) for task in tasks)
+    for task in tasks:
+        _show(task, publish)
+    return Outcome(ranks, tuple(tasks), interrupt)
+
+
+def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: float) -> list[Task]:
+    """Have engines carry out an order that takes no time; interrupts nothing that they do.
+
+    Parameters
+    ----------
+    client : ipyparallel.Client
+    numbers : list of int
+        Of the engines.
+    order : dict
+        See `ipyflops.processes.ipyparallel_engine.run`.
+    timeout : float
+        Seconds after which nobody waits for an engine.
+
+    Returns
+    -------
+    list of Task
+        What they answered is read by `sent`.
+    """
+    # Silent, so that the engines' numbers of inputs and their history go on as if nobody had asked.
+    tasks = [_begin(client[number], number, order, silent=True) for number in numbers]
+    _wait(tasks, timeout)
+    for task in tasks:
+        if task.result.ready():
+            task.result.wait_for_output(PATIENCE)
+        else:
+            task.late = f"no answer within {timeout:g} s"
+    return tasks
+
+
+def _begin(one: View, number: int, order: dict[str, Any], *, silent: bool = False) -> Task:
+    one.execute(ipyparallel_engine.giving(order), silent=True, block=False)
+    return Task(number, one.execute(ipyparallel_engine.CALL, silent=silent, block=False))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an order.
+
+    Attributes
+    ----------
+    ranks : tuple of Rank
+        Of every engine.
+    tasks : tuple of Task
+    interrupt : KeyboardInterrupt or None
+        The user's, while the engines were at work.
+    """
+
+    ranks: tuple[Rank, ...]
+    tasks: tuple[Task, ...]
+    interrupt: KeyboardInterrupt | None
+
+    def report(self, convention: str) -> Report | None:
+        """Give what all engines did, under one convention; None where none of them reported."""
+        ranks = [rank.under(convention) for rank in self.ranks]
+        return merged(ranks) if any(rank.report is not None for rank in ranks) else None
+
+    def raise_errors(self) -> None:
+        """Raise what went wrong: the user's interrupt, the engines' errors, or their being late.
+
+        Raises
+        ------
+        KeyboardInterrupt, ipyparallel.error.CompositeError, TimeoutError, UsageError
+        """
+        from ipyparallel import error
+
+        if self.interrupt is not None:
+            raise self.interrupt
+        on_time = [task for task in self.tasks if not task.late and task.result.ready()]
+        problems = [task.result.exception() for task in on_time]
+        error.collect_exceptions([one for one in problems if one is not None], "%%flops --ranks")
+        late = [task for task in self.tasks if task.late]
+        if all(rank.report is None for rank in self.ranks) and not late:
+            raise UsageError("no engine has counted anything yet: put %%flops into a %%px cell")
+        if late:
+            names = ", ".join(str(task.number) for task in late)
+            raise TimeoutError(
+                f"engine{'s' if len(late) > 1 else ''} {names}: {late[0].late}, "
+                "so interrupted; the report is of what was counted"
+            )
+
+
+# --- waiting, and what the engines show meanwhile -----------------------------------------------
+
+
+def _wait(tasks: list[Task], timeout: float | None) -> None:
+    end = None if timeout is None else time.monotonic() + timeout
+    while not all(task.result.ready() for task in tasks):
+        for task in tasks:
+            _print(task)
+        if end is not None and time.monotonic() >= end:
+            return
+        time.sleep(PAUSE)
+
+
+def _print(task: Task, *, rest: bool = False) -> None:
+    """Print the lines that an engine has printed since; of the last one also a part, at the end."""
+    for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+        text = str(_metadata(task).get(name) or "")
+        start = task.printed.get(name, 0)
+        end = len(text) if rest else text.rfind("\n") + 1
+        if end > start:
+            task.printed[name] = end
+            for line in text[start:end].splitlines():
+                print(f"[{name}:{task.number}] {line}", file=stream)
+
+
+def _show(task: Task, publish: Publish) -> None:
+    """Show what an engine has displayed, and its result."""
+    _print(task, rest=True)
+    metadata = _metadata(task)
+    for output in metadata.get("outputs") or ():
+        data = {
+            kind: value for kind, value in output["data"].items() if kind != ipyparallel_engine.MIME
+        }
+        if data:
+            print(f"[output:{task.number}]")
+            publish(data)
+    result = metadata.get("execute_result")
+    if result:
+        text = result["data"].get("text/plain", "")
+        print(f"Out[{task.number}:{result['execution_count']}]: {text}")
+
+
+def _metadata(task: Task) -> Mapping[str, Any]:
+    found: Any = task.result.metadata
+    metadata: Mapping[str, Any] = found[0] if isinstance(found, list) else found
+    return metadata
+
+
+# --- the reports --------------------------------------------------------------------------------
+
+
+def sent(task: Task) -> Mapping[str, Any] | None:
+    """Give what an engine has sent (see `ipyparallel_engine`); None where nothing came."""
+    found: list[Mapping[str, Any]] = [
+        output["data"][ipyparallel_engine.MIME]
+        for output in _metadata(task).get("outputs") or ()
+        if ipyparallel_engine.MIME in output["data"]
+    ]
+    return found[-1] if found else None
+
+
+def _rank(task: Task) -> Rank:
+    content = sent(task)
+    if content is None:
+        return Rank(task.number, None, why(task))
+    try:
+        place = str(content["place"])[:200]
+        if content["report"] is None:
+            return Rank(task.number, None, "nothing has been counted there", place)
+        report = from_dict(content["report"])
+    except (ReportFormatError, KeyError, TypeError) as error:
+        return Rank(task.number, None, f"its report cannot be read: {error}")
+    if task.late and report.error.startswith("KeyboardInterrupt"):
+        report = replace(report, error=f"{task.late}, so it was interrupted")
+    return Rank(task.number, report, place=place)
+
+
+def why(task: Task) -> str:
+    """Say why an engine has sent nothing."""
+    if task.late:
+        return f"{task.late}, and gave no report"
+    error = task.result.exception() if task.result.ready() else None
+    return "no report" if error is None else described(error)
+
+
+def described(error: BaseException) -> str:
+    """Give an engine's error in a line."""
+    name = getattr(error, "ename", None) or type(error).__name__
+    return f"{name}: {getattr(error, 'evalue', error)}"

@@ -1,0 +1,72 @@
+"""Source code that a report carries, with what ran on its lines: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ipyflops.report.tables import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LineCount:
+    """How often a signature ran on a line of a method, or in what that line called.
+
+    Attributes
+    ----------
+    number : int
+        Of the line in its file, counted from 1.
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    signature : int
+        Index into the report's signatures.
+    calls, nanoseconds : int
+    """
+
+    number: int
+    phase: Phase
+    signature: int
+    calls: int
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Consecutive lines of a source.
+
+    Attributes
+    ----------
+    file : str
+        As that of a `ipyflops.report.tables.Line`: ``In[5]`` for a cell.
+    name : str
+        Of the method, as ``Block.forward``; empty where it is part of the counted code itself.
+    first : int
+        Number of the first line.
+    lines : tuple of str
+        Without line breaks.
+    counts : tuple of LineCount
+        What ran on the lines of a method, in the forward pass and where that is recomputed. What
+        ran on those of the counted code itself the report's rows tell.
+    """
+
+    file: str
+    name: str
+    first: int
+    lines: tuple[str, ...]
+    counts: tuple[LineCount, ...] = ()
+
+
+class ExcerptTable:
+    """Excerpts of several reports, each kept once, with counts of the signatures of their sum."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Excerpt, list[LineCount]] = {}
+
+    def add(self, excerpts: Sequence[Excerpt], signatures: Sequence[int]) -> None:
+        """Add a report's excerpts; `signatures` are the new indices of its signatures."""
+        for excerpt in excerpts:
+            counts = self._counts.setdefault(replace(excerpt, counts=()), [])
+            counts += (replace(one, signature=signatures[one.signature]) for one in excerpt.counts)
+
+    def excerpts(self) -> tuple[Excerpt, ...]:
+        """Give what was added."""
+        return tuple(replace(one, counts=tuple(found)) for one, found in self._counts.items())

@@ -1,0 +1,128 @@
+"""How a count came about: each operator's formula with its shapes filled in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipyflops.costs import conventions
+from ipyflops.costs.expressions import substitute
+from ipyflops.report.tables import Phase
+
+if TYPE_CHECKING:
+    from ipyflops.report.report import Report
+    from ipyflops.report.tree import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All calls of one operator with the same shapes, in one phase, and why they cost what they do.
+
+    Attributes
+    ----------
+    operator : str
+        As ``aten::mm``.
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    dtype, shapes : str
+        Of the arithmetic and of the input tensors.
+    expression : str
+        The formula in symbols, ``2·m·n·k``.
+    symbols : tuple of (str, int)
+        What the symbols stand for.
+    substituted : str
+        The formula with the numbers in their places, ``2·128·3072·768``.
+    calls : int
+    flops_per_call : int
+        The value of the formula; where `summed`, of all calls together.
+    flops : int
+        Of all calls.
+    macs, int_ops, bytes : int
+        Of all calls.
+    seconds : float
+        Kernel time of all calls.
+    verdict : {"formula", "free", "unknown"}
+    summed : bool
+        Whether the calls differ, so that only their sum is known.
+    note : str
+        What a reader has to know besides.
+    """
+
+    operator: str
+    phase: Phase
+    dtype: str
+    shapes: str
+    expression: str
+    symbols: tuple[tuple[str, int], ...]
+    substituted: str
+    calls: int
+    flops_per_call: int
+    flops: int
+    macs: int
+    int_ops: int
+    bytes: int
+    seconds: float
+    verdict: str
+    summed: bool
+    note: str
+
+    def __str__(self) -> str:
+        if self.verdict == "unknown":
+            count = "no formula is known"
+        elif self.summed:
+            count = f"{self.flops:,}"
+        else:
+            count = f"{self.substituted} = {self.flops_per_call:,}"
+            if self.expression != self.substituted:
+                count = f"{self.expression} = {count}"
+        times = "once" if self.calls == 1 else f"{self.calls:,} times"
+        text = f"{self.operator}({self.shapes}) {self.phase}: {count}, called {times}"
+        return f"{text} ({self.note})" if self.note else text
+
+
+def explain(report: Report, node: Node) -> tuple[Explanation, ...]:
+    """Explain everything that ran in a node and below it, the most FLOPs first."""
+    below = {node.scope}
+    for index in range(node.scope + 1, len(report.scopes)):
+        if report.scopes[index].parent in below:
+            below.add(index)
+    groups: dict[tuple[int, Phase], list[int]] = defaultdict(lambda: [0, 0])
+    for row in report.rows:
+        if row.scope in below:
+            group = groups[row.signature, row.phase]
+            group[0] += row.calls
+            group[1] += row.nanoseconds
+    explanations = [
+        _explanation(report, signature, phase, calls, nanoseconds)
+        for (signature, phase), (calls, nanoseconds) in groups.items()
+    ]
+    return tuple(sorted(explanations, key=lambda one: (-one.flops, -one.int_ops, -one.bytes)))
+
+
+def _explanation(
+    report: Report, index: int, phase: Phase, calls: int, nanoseconds: int
+) -> Explanation:
+    signature = report.signatures[index]
+    cost = signature.cost
+    expression = conventions.expression(cost, report.convention)
+    flops = conventions.flops(cost, report.convention)
+    times = 1 if signature.summed else calls
+    return Explanation(
+        operator=signature.operator,
+        phase=phase,
+        dtype=signature.dtype,
+        shapes=signature.shapes,
+        expression=expression,
+        symbols=cost.symbols,
+        substituted=substitute(expression, dict(cost.symbols)),
+        calls=calls,
+        flops_per_call=flops,
+        flops=flops * times,
+        macs=cost.macs * times,
+        int_ops=cost.integer.value * times,
+        bytes=signature.bytes * times,
+        seconds=nanoseconds / 1e9,
+        verdict=signature.verdict,
+        summed=signature.summed,
+        note=cost.note,
+    )

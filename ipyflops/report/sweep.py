@@ -1,0 +1,342 @@
+"""What a sweep counted, as plain data: the reports of a grid of sizes, and how they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ipyflops.costs import conventions
+from ipyflops.report.growth import Growth, fit
+from ipyflops.report.polynomials import Variable
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import pandas
+
+    from ipyflops.report.report import Report
+    from ipyflops.report.tree import Node
+
+#: What can be fitted: whole numbers that do not depend on how busy the machine was.
+METRICS = {"flops": "FLOPs", "macs": "MACs", "int_ops": "integer ops", "bytes": "bytes"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the grid and what was counted there.
+
+    Attributes
+    ----------
+    values : tuple of int
+        One for each variable, in their order.
+    report : Report
+    """
+
+    values: tuple[int, ...]
+    report: Report
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The tree can be built again, and one that is deep cannot be pickled.
+        return {"values": self.values, "report": self.report}
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes of the report's tree by their paths; the root's path is empty."""
+        found: dict[str, Node] = {}
+        for node in self.report.walk():
+            # A module without a name must not hide the root.
+            found.setdefault(node.path, node)
+        return found
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Counts over a grid of sizes, as plain data; `sweep` makes one.
+
+    Attributes
+    ----------
+    variables : tuple of Variable
+        Names and values, in rising order.
+    points : tuple of Point
+        All points of the grid, the last variable changing fastest.
+    checks : tuple of Point
+        Points off the grid that were counted only to tell how the counts grow.
+    notes : tuple of str
+        What a reader has to know.
+    """
+
+    variables: tuple[Variable, ...]
+    points: tuple[Point, ...]
+    checks: tuple[Point, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be computed again.
+        names = ("variables", "points", "checks", "notes")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def convention(self) -> conventions.Convention:
+        """Under which FLOPs are read."""
+        return self.points[0].report.convention
+
+    def under(self, convention: str) -> Sweep:
+        """Give the same counts under another convention.
+
+        Raises
+        ------
+        ValueError
+            If there is no such convention.
+        """
+        return replace(
+            self,
+            points=tuple(_under(point, convention) for point in self.points),
+            checks=tuple(_under(point, convention) for point in self.checks),
+        )
+
+    def report(self, **values: int) -> Report:
+        """Give the report of one point of the grid.
+
+        Parameters
+        ----------
+        **values : int
+            A value for each variable; those with one value only may be left out.
+
+        Raises
+        ------
+        KeyError
+            If the grid has no such point.
+        """
+        wanted = []
+        for variable in self.variables:
+            only = variable.values[0] if len(variable.values) == 1 else None
+            value = values.pop(variable.name, only)
+            if value not in variable.values:
+                raise KeyError(f"{variable.name} is one of {_listed(variable.values)}, not {value}")
+            wanted.append(value)
+        if values:
+            raise KeyError(
+                f"there is no variable {next(iter(values))!r}; there are "
+                f"{', '.join(variable.name for variable in self.variables)}"
+            )
+        return next(point.report for point in self.points if point.values == tuple(wanted))
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all nodes of any point, in the order of the tree; the root's is empty."""
+        largest_first = sorted(self.points, key=lambda point: -point.report.flops)
+        return tuple(dict.fromkeys(path for point in largest_first for path in point.nodes))
+
+    def counts(self, path: str = "", metric: str = "flops", *, own: bool = False) -> list[int]:
+        """Give what was counted at each point, in the order of `points`.
+
+        Parameters
+        ----------
+        path : str
+            Of a node, as for `Report.find`; the whole run where it is left out. A node that is
+            missing at a point counts zero there.
+        metric : {"flops", "macs", "int_ops", "bytes"}
+        own : bool
+            Whether to leave out what ran in the node's children.
+
+        Raises
+        ------
+        KeyError
+            If no point has such a node.
+        ValueError
+            If there is no such metric.
+        """
+        _check_metric(metric)
+        return counts_of(self.points, [self.resolve(path)], metric, own)
+
+    def growth(self, path: str = "", metric: str = "flops", *, own: bool = False) -> Growth:
+        """Give how a count grows with the variables: the polynomial, and the name of the growth.
+
+        Parameters
+        ----------
+        path, metric, own
+            As for `counts`.
+
+        Returns
+        -------
+        Growth
+            Its `name` is as ``linear in batch, quadratic in tokens``, its `expression` the exact
+            polynomial; `Growth.at` foretells other sizes.
+
+        Raises
+        ------
+        KeyError, ValueError
+            As `counts`.
+        """
+        _check_metric(metric)
+        _, growth = growth_of(self, [self.resolve(path)], metric, own=own)
+        return growth
+
+    def growths(self, metric: str = "flops") -> dict[str, Growth]:
+        """Give how a count grows in every node, by its path, in the order of the tree.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric.
+        """
+        _check_metric(metric)
+        return {path: growth_of(self, [path], metric)[1] for path in self.paths}
+
+    def resolve(self, path: str) -> str:
+        """Give the whole path of a node, which may be given without the outermost module's name.
+
+        Raises
+        ------
+        KeyError
+            If no point has such a node.
+        """
+        if path in self.paths:
+            return path
+        # As Report.find: below the only outermost module that has it.
+        inside = [one for one in self.paths if one.partition(".")[2] == path]
+        if len(inside) == 1:
+            return inside[0]
+        largest = max(self.points, key=lambda point: point.report.flops)
+        return largest.report.find(path).path
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Give a tidy pandas data frame, one row for each point and node of the tree.
+
+        Its columns are the variables, ``path``, ``type`` and ``kind`` of the node (the root, which
+        is the whole run, has an empty path), ``calls`` of operators, ``flops``, ``macs``,
+        ``int_ops``, ``bytes`` and ``intensity`` (FLOPs per byte). A node includes what is inside.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the message says how to install it.
+        """
+        from ipyflops.views.sweep.table import to_frame
+
+        return to_frame(self)
+
+    def to_markdown(self, *, depth: int = 1, metric: str = "flops") -> str:
+        """Give a table in Markdown: the growth of each module.
+
+        Parameters
+        ----------
+        depth : int
+            How many levels are shown inside the whole.
+        metric : {"flops", "macs", "int_ops", "bytes"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric, or the depth is less than 1.
+        """
+        from ipyflops.views.documents.markdown import markdown
+        from ipyflops.views.sweep.table import growth_table
+
+        return markdown(growth_table(self, depth=depth, metric=metric))
+
+    def to_latex(
+        self, *, depth: int = 1, metric: str = "flops", caption: str = "", label: str = ""
+    ) -> str:
+        """Give the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
+
+        Raises
+        ------
+        ValueError
+            As `to_markdown` and `Report.to_latex`.
+        """
+        from ipyflops.views.documents.latex import latex
+        from ipyflops.views.sweep.table import growth_table
+
+        return latex(growth_table(self, depth=depth, metric=metric), caption=caption, label=label)
+
+    def plot(
+        self,
+        variable: str | None = None,
+        ax: matplotlib.axes.Axes | None = None,
+        *,
+        metric: str = "flops",
+        node: str = "",
+        lines: str | None = None,
+        per: str | None = None,
+    ) -> matplotlib.axes.Axes:
+        """Draw a count against a variable, on logarithmic axes where the values span decades.
+
+        Parameters
+        ----------
+        variable : str, optional
+            What the horizontal axis shows; the variable with the most values where it is left out.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure that pyplot does not know is made where it is left out.
+        metric : {"flops", "macs", "int_ops", "bytes", "intensity"}
+            ``intensity`` is FLOPs per byte.
+        node : str
+            Path of a node; the whole run where it is left out.
+        lines : str, optional
+            ``modules`` for a line for each module inside the node, or the name of another variable
+            for a line for each of its values. Where it is left out, that of the other variables
+            with the most values, or else modules. The variables that are not shown have their
+            largest value.
+        per : str, optional
+            A variable that the count is divided by: ``per="tokens"`` draws FLOPs for each token.
+
+        Raises
+        ------
+        KeyError
+            If there is no such node.
+        ValueError
+            If there is no such variable or metric.
+        """
+        from ipyflops.views.sweep.chart import plot
+
+        return plot(self, variable, ax, metric=metric, node=node, lines=lines, per=per)
+
+    def __str__(self) -> str:
+        from ipyflops.views.sweep.text import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        shape = " × ".join(f"{len(variable.values)} {variable.name}" for variable in self.variables)
+        return f"<Sweep of {shape}: {self.growth()}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from ipyflops.views.sweep.html import mime_bundle
+
+        return mime_bundle(self)
+
+
+def growth_of(
+    counted: Sweep, paths: Sequence[str], metric: str, *, own: bool = False
+) -> tuple[list[int], Growth]:
+    """Give the counts of several nodes together at each point, and how they grow."""
+    counts = counts_of(counted.points, paths, metric, own)
+    further = counts_of(counted.checks, paths, metric, own)
+    checks = [(point.values, n) for point, n in zip(counted.checks, further, strict=True)]
+    return counts, fit(counted.variables, counts, checks, METRICS[metric])
+
+
+def counts_of(
+    points: Sequence[Point], paths: Sequence[str], metric: str, own: bool = False
+) -> list[int]:
+    """Give the counts of several nodes together at each point; zero where there is none."""
+    counts = []
+    for point in points:
+        nodes = [point.nodes[path] for path in paths if path in point.nodes]
+        totals = [node.own if own else node.totals for node in nodes]
+        counts.append(sum(getattr(one, metric) for one in totals))
+    return counts
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
+
+
+def _under(point: Point, convention: str) -> Point:
+    return Point(point.values, point.report.under(convention))
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

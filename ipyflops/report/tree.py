@@ -1,0 +1,181 @@
+"""The tree of modules that a report's tables describe."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipyflops.report.figures import Figures
+from ipyflops.report.tables import Phase, Row, ScopeKind, Totals, TotalsSum
+
+if TYPE_CHECKING:
+    from ipyflops.report.report import Report
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Node(Figures):
+    """A place of the tree with all that ran in it and below it.
+
+    Attributes
+    ----------
+    name : str
+        As ``attn`` or ``0``; empty for the root.
+    type : str
+        Class of the module or optimizer; empty for the root and for code.
+    path : str
+        Names from the outermost module down, as ``model.layers.0.attn``; unique in the tree.
+    kind : {"root", "module", "code", "optimizer"}
+    calls : int
+        How often the module was called.
+    parameters : int
+        Elements of the module's parameters, its children's included.
+    totals, own : Totals
+        Sums with and without what ran in the children.
+    phases : dict of str to Totals
+        `totals` by phase; only the phases that ran.
+    children : tuple of Node
+    scope : int
+        Index in the report's scopes.
+    """
+
+    name: str
+    type: str
+    path: str
+    kind: ScopeKind
+    calls: int
+    parameters: int
+    totals: Totals
+    own: Totals
+    phases: dict[Phase, Totals]
+    children: tuple[Node, ...]
+    scope: int
+
+    def __repr__(self) -> str:
+        return (
+            f"<Node {self.path or '(all)'}: {self.flops:,} FLOPs, {self.calls:,} calls, "
+            f"{len(self.children)} children>"
+        )
+
+
+def build(report: Report) -> Node:
+    """Build the tree; the work is linear in the scopes and rows, however deep they are nested."""
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for row in report.rows:
+        rows[row.scope].append(row)
+    children: dict[int, list[int]] = defaultdict(list)
+    paths: list[str] = []
+    for index, scope in enumerate(report.scopes):
+        above = paths[scope.parent] if scope.parent >= 0 else ""
+        paths.append(f"{above}.{scope.name}" if above else scope.name)
+        if scope.parent >= 0:
+            children[scope.parent].append(index)
+
+    nodes: dict[int, Node] = {}
+    sums: dict[int, TotalsSum] = {}
+    phase_sums: dict[int, dict[Phase, TotalsSum]] = {}
+    # A parent's index is smaller than its children's: from the last to the first, children are
+    # finished before their parent, without recursion.
+    for index in range(len(report.scopes) - 1, -1, -1):
+        scope = report.scopes[index]
+        own, phases = _sums(report, rows[index])
+        total = own
+        order = _in_order(report, children[index])
+        if order:
+            total = TotalsSum()
+            total.add(own)
+            phases = {phase: _copied(part) for phase, part in phases.items()}
+        for child in order:
+            total.add(sums.pop(child))
+            for phase, part in phase_sums.pop(child).items():
+                phases.setdefault(phase, TotalsSum()).add(part)
+        sums[index], phase_sums[index] = total, phases
+        totals = total.totals()
+        nodes[index] = Node(
+            name=scope.name,
+            type=scope.type,
+            path=paths[index],
+            kind=scope.kind,
+            calls=scope.calls,
+            parameters=scope.parameters,
+            totals=totals,
+            own=own.totals() if order else totals,
+            phases=dict.fromkeys(phases, totals)
+            if len(phases) == 1
+            else {phase: part.totals() for phase, part in phases.items()},
+            children=tuple(nodes.pop(child) for child in order),
+            scope=index,
+        )
+    return nodes[0]
+
+
+def _sums(report: Report, rows: list[Row]) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:
+    """The sum of some rows, and those of each phase; not to be changed, they may be the same."""
+    whole = report.accumulate(rows)
+    phases: dict[Phase, list[Row]] = {}
+    for row in rows:
+        phases.setdefault(row.phase, []).append(row)
+    if len(phases) == 1:
+        return whole, {rows[0].phase: whole}
+    return whole, {phase: report.accumulate(part) for phase, part in phases.items()}
+
+
+def _copied(part: TotalsSum) -> TotalsSum:
+    copy = TotalsSum()
+    copy.add(part)
+    return copy
+
+
+def _in_order(report: Report, children: list[int]) -> list[int]:
+    """Numbered children (of a list of modules) by number, ``10`` after ``2``; else as they ran."""
+    names = [report.scopes[child].name for child in children]
+    if all(name.isdecimal() for name in names):
+        return sorted(children, key=lambda child: int(report.scopes[child].name))
+    return children
+
+
+def walk(root: Node) -> Iterator[Node]:
+    """Every node, parents before their children, in the order of the tree."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))
+
+
+def find(root: Node, path: str) -> Node:
+    """Give the node at a path from the root, or from the one outermost module that has it.
+
+    Raises
+    ------
+    KeyError
+        If there is none, or more than one.
+    """
+    exact: Node | None = None
+    inside: list[Node] = []
+    for node in walk(root):
+        if node.path == path:
+            exact = node
+            break
+        _, _, below = node.path.partition(".")
+        if below == path and node.kind == "module":
+            inside.append(node)
+    if exact is not None:
+        return exact
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        raise KeyError(
+            f"several modules have the path {path!r}: {', '.join(node.path for node in inside)}"
+        )
+    raise KeyError(f"no module has the path {path!r}{_suggestion(root, path)}")
+
+
+def _suggestion(root: Node, path: str) -> str:
+    from difflib import get_close_matches
+
+    paths = [node.path for node in walk(root) if node.path]
+    inside = [path.partition(".")[2] for path in paths]
+    close = get_close_matches(path, [*paths, *filter(None, inside)], n=3)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""

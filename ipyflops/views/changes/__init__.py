@@ -1,0 +1,4 @@
+"""How is the difference of two reports shown?
+
+In text, HTML, tables and charts.
+"""

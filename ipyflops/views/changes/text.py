@@ -1,0 +1,123 @@
+"""What two reports differ in, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline
+from ipyflops.views.text.report import chosen_width, headline_lines
+from ipyflops.views.text.tables import Column, Flexible, cells, load_rich, named, rendered, table
+from ipyflops.views.text.tree import guides
+
+if TYPE_CHECKING:
+    from ipyflops.report.difference import Difference
+
+ROWS = 40
+MOST_ROWS = 400
+#: Columns are dropped rather than that the modules get less than this.
+LEAST_WIDTH = 22
+#: Characters of a bar, on a terminal of the usual width and on a wide one.
+BAR, LONG_BAR, WIDE = 12, 24, 100
+KEPT, MORE, LESS = "█", "▒", "░"
+_STYLES = {"added": "red", "removed": "green", "changed": "", "unchanged": ""}
+
+
+def difference_to_text(
+    difference: Difference,
+    *,
+    depth: int | None = None,
+    width: int | None = None,
+    color: bool = False,
+) -> str:
+    """Write what two reports differ in as text.
+
+    Parameters
+    ----------
+    difference : Difference
+    depth : int, optional
+        How many levels of modules to show; as many as fit in 40 rows where it is left out.
+    width, color
+        As for `ipyflops.views.text.report.to_text`.
+
+    Returns
+    -------
+    str
+        Lines with no newline at the end.
+    """
+    load_rich()
+    from rich.text import Text
+
+    width = chosen_width(width)
+    parts = headline_lines(difference_headline(difference), width)
+    most = ROWS if depth is None else MOST_ROWS
+    found = changes(difference, most, depth=depth, whole_levels=depth is None)
+    remarks = found.remarks
+    if found.rows:
+        lines = table(
+            _columns(found.rows, found.largest, LONG_BAR if width >= WIDE else BAR), width
+        )
+        parts += ["", *lines]
+        # Where there is no room for bars, there is nothing to say about them.
+        if any(mark in line.plain for line in lines for mark in (KEPT, MORE, LESS)):
+            remarks = [_legend(found.rows), *remarks]
+    if remarks:
+        parts += ["", Text(" · ".join(remarks), "dim", overflow="fold")]
+    return rendered(parts, width, color)
+
+
+def _columns(rows: Sequence[ChangeRow], largest: int, length: int) -> list[Column | Flexible]:
+    changed = ["red" if row.flops > 0 else "green" if row.flops < 0 else "" for row in rows]
+    guided = list(zip(rows, guides([row.level for row in rows]), strict=True))
+    columns: list[Column | Flexible] = [
+        Flexible(
+            "module",
+            [
+                named(_name(row), row.type, guide, row.kind in ("own", "more"))
+                for row, guide in guided
+            ],
+            [cells(f"{guide}{_name(row)} {row.type}") for row, guide in guided],
+            LEAST_WIDTH,
+        ),
+        Column("before", [row.before_text for row in rows], 2),
+        Column("after", [row.after_text for row in rows], 3),
+    ]
+    if largest:
+        bars = [change_bar(row, largest, length) for row in rows]
+        columns.append(Column("", bars, 1, right=False, styles=changed))
+    statuses = [_STYLES[row.status] for row in rows]
+    return [
+        *columns,
+        Column("difference", [row.difference_text for row in rows], 5, styles=changed),
+        Column("ratio", [row.ratio_text for row in rows], 4, styles=statuses),
+    ]
+
+
+def change_bar(row: ChangeRow, largest: int, length: int) -> str:
+    """A bar as long as the larger of before and after; its end is what came or went.
+
+    Whatever is not zero can be seen.
+    """
+    before, after = row.before.flops, row.after.flops
+    kept, longer = min(before, after), max(before, after)
+    whole = max(round(longer / largest * length), 1) if longer else 0
+    same = whole
+    if before != after:
+        same = min(round(kept / largest * length), whole - 1)
+        if kept and not same and whole > 1:
+            same = 1
+    end = MORE if after > before else LESS
+    return (KEPT * same + end * (whole - same)).ljust(length)
+
+
+def _legend(rows: Sequence[ChangeRow]) -> str:
+    said = [f"{KEPT} in both"]
+    if any(row.flops > 0 for row in rows):
+        said.append(f"{MORE} more")
+    if any(row.flops < 0 for row in rows):
+        said.append(f"{LESS} less")
+    return " ".join(said)
+
+
+def _name(row: ChangeRow) -> str:
+    return f"{row.name} ×{row.repeats:,}" if row.repeats > 1 else row.name

@@ -1,0 +1,4 @@
+"""How does a report look as a chart?
+
+Bars and rooflines by matplotlib, which is imported only when one is drawn.
+"""

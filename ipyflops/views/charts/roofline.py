@@ -1,0 +1,285 @@
+"""The roofline chart: how fast each part ran, against how many FLOPs it does per byte."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ipyflops.report.tables import Totals
+from ipyflops.units import scaled
+from ipyflops.views.charts.axis import unit
+from ipyflops.views.charts.bars import COLORS
+from ipyflops.views.charts.shown_axes import new_axes, root_figure
+from ipyflops.views.rows.tree import TreeRow, tree_rows
+from ipyflops.views.rows.visible import shortened, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
+
+    from ipyflops.report.report import Report
+
+#: So many points are drawn, those that took longest, and so many of them get a label.
+POINTS, LABELS = 200, 12
+LABEL_LENGTH = 30
+ROWS = 20_000
+#: In points: the area of the longest, and of the shortest.
+LARGEST, SMALLEST = 900.0, 12.0
+_CEILING = "#d55e00"
+# Where a label may stand, in points from its point's edge: the nearer the better.
+_DISTANCES = (2, 10, 22, 36, 52, 70)
+_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is drawn as one point."""
+
+    label: str
+    totals: Totals
+
+
+def roofline(
+    report: Report,
+    ax: Axes | None = None,
+    *,
+    by: Literal["modules", "operators"] = "modules",
+    peak_flops: float | None = None,
+    peak_bandwidth: float | None = None,
+) -> Axes:
+    """Draw FLOPS against arithmetic intensity, both logarithmic; a point's area is kernel time.
+
+    Parameters
+    ----------
+    report : Report
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure is made where it is left out.
+    by : {"modules", "operators"}
+        What a point is: what ran in one module, without its children, or one operator.
+    peak_flops : float, optional
+        What the device can compute per second, in FLOPS; as the report's peak has it for the dtype
+        with the most FLOPs where it is left out.
+    peak_bandwidth : float, optional
+        What the device can move per second, in bytes; likewise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `by` is something else, or a peak is not positive.
+    """
+    candidates = points_of(report, by)
+    for peak in (peak_flops, peak_bandwidth):
+        if peak is not None and not 0 < peak < math.inf:
+            raise ValueError(f"a peak has to be a positive number, not {peak}")
+    peak_flops, peak_bandwidth = _measured(report, peak_flops, peak_bandwidth)
+    if ax is None:
+        ax = new_axes(7.5, 5)
+    points = [one for one in candidates if one.totals.flops_per_second and one.totals.intensity]
+    points = sorted(points, key=lambda one: -one.totals.seconds)[:POINTS]
+    _frame(ax, points, peak_flops, peak_bandwidth)
+    ax.set_title(
+        f"{scaled(report.flops, 'FLOPs')} [{report.convention}] · area: kernel time",
+        loc="left",
+        fontsize="medium",
+    )
+    if points:
+        _draw(ax, points)
+    else:
+        text = "no operator with FLOPs, bytes and kernel time"
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
+    return ax
+
+
+def _measured(
+    report: Report, flops: float | None, bandwidth: float | None
+) -> tuple[float | None, float | None]:
+    """The ceilings that were given or, for those that were not, the report's."""
+    peak = report.peak
+    if peak is None:
+        return flops, bandwidth
+    rates = [rate for name in report.by_dtype if (rate := peak.rate(name)) is not None]
+    if flops is None:
+        flops = rates[0].flops_per_second if rates else peak.flops_per_second
+    return flops, bandwidth or peak.bytes_per_second or None
+
+
+def points_of(report: Report, by: str) -> list[Point]:
+    """What can be drawn of a report, each part of the work in one point.
+
+    Raises
+    ------
+    ValueError
+        If `by` is neither modules nor operators.
+    """
+    if by not in ("modules", "operators"):
+        raise ValueError(f"a roofline cannot be drawn by {by!r}; choose one of modules, operators")
+    return _modules(report) if by == "modules" else _operators(report)
+
+
+def _operators(report: Report) -> list[Point]:
+    return [
+        Point(shortened(visible(name), LABEL_LENGTH), totals)
+        for name, totals in report.by_operator.items()
+    ]
+
+
+def _modules(report: Report) -> list[Point]:
+    """Work is counted once: leaves, and what ran in a module beside its children."""
+    rows = tree_rows(report, most=ROWS)
+    # The name of the whole, or of the one outermost module, says nothing new.
+    outer = 1 + (
+        rows[0].kind == "root"
+        and sum(child.kind == "module" for child in report.tree.children) == 1
+    )
+    points = []
+    names: list[str] = []
+    levels = [*(row.level for row in rows[1:]), 0]
+    for row, next_level in zip(rows, levels, strict=True):
+        names[row.level :] = [_part(row)]
+        if next_level <= row.level:
+            path = names[:-1] if row.kind == "own" else names
+            label = ".".join(path[outer:]) or path[-1]
+            points.append(Point(shortened(label, LABEL_LENGTH), row.totals))
+    return points
+
+
+def _part(row: TreeRow) -> str:
+    return row.name.replace(" … ", "…") if row.repeats > 1 else row.name
+
+
+def _frame(
+    ax: Axes, points: Sequence[Point], peak_flops: float | None, peak_bandwidth: float | None
+) -> None:
+    """Whole decades around the points and, where they are known, the ceilings."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    intensities = [one.totals.intensity for one in points] or [1.0]
+    rates = [one.totals.flops_per_second for one in points] or [1e9]
+    if peak_flops:
+        rates.append(peak_flops)
+        if peak_bandwidth:
+            intensities.append(peak_flops / peak_bandwidth)
+    left, right = _decades(intensities)
+    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=_decades(rates))
+    ax.set(xlabel="FLOPs per byte", ylabel="FLOPS")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(_tick))
+        axis.set_minor_formatter(NullFormatter())
+    ax.grid(which="major", alpha=0.25)
+    ax.set_axisbelow(True)
+    _ceilings(ax, left, right, peak_flops, peak_bandwidth)
+
+
+def _ceilings(
+    ax: Axes, left: float, right: float, peak_flops: float | None, peak_bandwidth: float | None
+) -> None:
+    if peak_bandwidth:
+        end = min(right, peak_flops / peak_bandwidth) if peak_flops else right
+        label = f"bandwidth {scaled(peak_bandwidth, 'B')}/s"
+        ax.plot(
+            [left, end],
+            [left * peak_bandwidth, end * peak_bandwidth],
+            "--",
+            color=_CEILING,
+            label=label,
+        )
+    if peak_flops:
+        start = max(left, peak_flops / peak_bandwidth) if peak_bandwidth else left
+        label = f"peak {scaled(peak_flops, 'FLOPS')}"
+        ax.plot([start, right], [peak_flops, peak_flops], color=_CEILING, label=label)
+    if peak_flops or peak_bandwidth:
+        ax.legend(loc="lower right", fontsize="small")
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    low = math.floor(math.log10(min(values) * 0.9))
+    high = math.ceil(math.log10(max(values) * 1.1))
+    return 10.0**low, 10.0**high
+
+
+def _tick(value: float, _position: int | None) -> str:
+    if value < 1:
+        return f"{value:g}"
+    divisor, prefix = unit(value * 1.0001)
+    return f"{value / divisor:g} {prefix}".rstrip()
+
+
+def _draw(ax: Axes, points: Sequence[Point]) -> None:
+    longest = points[0].totals.seconds
+    areas = [max(LARGEST * one.totals.seconds / longest, SMALLEST) for one in points]
+    ax.scatter(
+        [one.totals.intensity for one in points],
+        [one.totals.flops_per_second for one in points],
+        s=areas,
+        color=COLORS["forward"],
+        alpha=0.6,
+        edgecolors="white",
+        linewidths=0.6,
+    )
+    figure = root_figure(ax)
+    if figure is not None:
+        # Where a label fits is known once everything else has its place.
+        figure.draw_without_rendering()
+    taken = [_around(ax, one, area) for one, area in zip(points, areas, strict=True)]
+    for one, area in list(zip(points, areas, strict=True))[:LABELS]:
+        _label(ax, one, math.sqrt(area / math.pi), taken)
+
+
+def _around(ax: Axes, point: Point, area: float) -> Bbox:
+    """The square inside a point's circle, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    x, y = ax.transData.transform((point.totals.intensity, point.totals.flops_per_second))
+    half = math.sqrt(area / math.pi / 2) * ax.figure.dpi / 72
+    return Bbox.from_extents(x - half, y - half, x + half, y + half)
+
+
+def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox]) -> None:
+    """Write the label near the point, or not at all where there is no room."""
+    from matplotlib.transforms import Bbox
+
+    anchor = (point.totals.intensity, point.totals.flops_per_second)
+    measured = ax.text(*anchor, point.label, fontsize="small", parse_math=False)
+    size = measured.get_window_extent()
+    measured.remove()
+    frame = ax.get_window_extent()
+    pixels = ax.figure.dpi / 72
+    x, y = ax.transData.transform(anchor)
+    for distance in _DISTANCES:
+        for right, up in _DIRECTIONS:
+            away = radius + distance
+            left = x + right * away * pixels + (right - 1) / 2 * size.width
+            bottom = y + up * away * pixels + (up - 1) / 2 * size.height
+            box = Bbox.from_bounds(left, bottom, size.width, size.height)
+            inside = Bbox.intersection(frame, box)
+            if inside is None or inside.width * inside.height < 0.999 * box.width * box.height:
+                continue
+            if not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                _write(ax, point.label, anchor, (right, up), away)
+                return
+
+
+def _write(
+    ax: Axes, label: str, anchor: tuple[float, float], direction: tuple[int, int], away: float
+) -> None:
+    right, up = direction
+    written = ax.annotate(
+        label,
+        anchor,
+        xytext=(right * away, up * away),
+        textcoords="offset points",
+        ha=("right", "center", "left")[right + 1],
+        va=("top", "center", "bottom")[up + 1],
+        fontsize="small",
+        parse_math=False,
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0, "shrinkB": 0},
+    )
+    # What the layout makes room for must not move the points again.
+    written.set_in_layout(False)

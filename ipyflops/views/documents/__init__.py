@@ -1,0 +1,4 @@
+"""How does a report go into other programs and papers?
+
+Markdown, LaTeX, data frames, flame graphs and traces.
+"""

@@ -1,0 +1,132 @@
+"""The headline's figures of clean repeats and of the peak, and what has to be said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipyflops.units import duration, percent, scaled
+from ipyflops.views.rows.headline_item import Figure
+from ipyflops.views.rows.visible import shortened, visible
+
+if TYPE_CHECKING:
+    from ipyflops.report.report import Report
+
+#: So much is repeated of why repeats say nothing.
+REASON_LENGTH = 300
+
+
+def clean_figures(report: Report) -> list[Figure]:
+    """Time and rate of the clean repeats."""
+    timing = report.timing
+    if timing is None or not timing.seconds:
+        return []
+    figures = [
+        Figure(
+            f"{duration(timing.median)} clean",
+            f"Wall time of one run with nothing intercepted: the median of {timing.repeats:,} "
+            f"repeats of {timing.loops:,} each, interquartile range {duration(timing.iqr)}, "
+            f"{timing.threads} threads.",
+        )
+    ]
+    rate = timing.flops_per_second(report.flops)
+    if rate:
+        figures.append(
+            Figure(
+                f"{scaled(rate, 'FLOPS')} clean",
+                "The counted FLOPs per second of a clean run's wall time.",
+            )
+        )
+    return figures
+
+
+def utilization(report: Report) -> float:
+    """Share of the peak: in clean time where the repeats tell it, else in kernel time."""
+    timing = report.timing
+    if timing is not None and timing.flops_per_second(report.flops):
+        return report.totals.peak_seconds / timing.median
+    return report.utilization
+
+
+def peak_figures(report: Report) -> list[Figure]:
+    """The rate as a share of what the device can do."""
+    share = utilization(report)
+    if report.peak is None or not share:
+        return []
+    # A dtype that does next to nothing needs no mention.
+    rates = {
+        name: rate
+        for name, totals in report.by_dtype.items()
+        if totals.flops * 100 > report.flops and (rate := report.peak.rate(name)) is not None
+    }
+    kind = visible(report.peak.kind)
+    if len(rates) == 1:
+        (rate,) = rates.values()
+        whole = f"this {kind}'s {scaled(rate.flops_per_second, 'FLOPS')}"
+        if rate.mode:
+            whole += f" ({visible(rate.mode)})"
+    else:
+        listed = ", ".join(
+            f"{name} {scaled(rate.flops_per_second, 'FLOPS')}" for name, rate in rates.items()
+        )
+        whole = f"this {kind}'s peak ({visible(listed)})"
+    clean = report.timing is not None and report.timing.flops_per_second(report.flops)
+    definition = (
+        "Utilisation (MFU): the time that the FLOPs would take at the rate of large matrix "
+        "products, each dtype at its own, as a share of "
+        f"{'a clean run' if clean else 'the kernel time'}. "
+        f"Measured: {visible(str(report.peak))}."
+    )
+    if share > 1:
+        definition += " More than all means that the peak was measured on a busy machine."
+        definition += " ipyflops.peak(fresh=True) measures it again."
+    return [Figure(f"{percent(share)} of {whole}", definition)]
+
+
+def timing_warnings(report: Report) -> list[Figure]:
+    """What speaks against the clean time."""
+    timing = report.timing
+    if timing is None:
+        return []
+    figures = []
+    if timing.refusal:
+        reason = shortened(visible(timing.refusal), REASON_LENGTH)
+        figures.append(
+            Figure(
+                f"no clean FLOPS: {reason}",
+                "Repeats tell the rate of the counted FLOPs only if they do the same FLOPs.",
+                "warning",
+            )
+        )
+    if not timing.steady:
+        figures.append(
+            Figure(
+                f"the clean times vary: interquartile range {percent(timing.spread)} "
+                "of their median",
+                "Something else may have kept the machine busy.",
+                "warning",
+            )
+        )
+    return figures
+
+
+def timing_notes(report: Report) -> tuple[str, ...]:
+    """How often the code ran, and what that left behind."""
+    timing = report.timing
+    if timing is None:
+        return ()
+    times = "twice" if timing.runs == 2 else f"{timing.runs:,} times"
+    said = f"the code ran {times} in all, counted once"
+    if timing.seconds:
+        each = f" of {timing.loops:,} runs each" if timing.loops > 1 else ""
+        said += f"; clean time is the median of {timing.repeats:,} repeats{each}"
+        said += f", IQR {duration(timing.iqr)}"
+    notes = [said]
+    if timing.restored:
+        notes.append(
+            "modules, optimizers, tensors, variables and random numbers that it names were put back"
+        )
+    elif timing.moved:
+        notes.append(f"the repeats moved {', '.join(timing.moved)} on; --restore puts them back")
+    if timing.remark:
+        notes.append(timing.remark)
+    return tuple(notes)

@@ -1,0 +1,197 @@
+"""A report as the one message that the widget gets: columns of its tables as binary buffers.
+
+Sums are left to the browser. It gets the numbers of all three conventions for each distinct call,
+and so switches between them, folds, sorts and explains without asking again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, get_args
+
+from ipyflops.costs import conventions
+from ipyflops.report.tables import PHASES, ScopeKind, Signature
+from ipyflops.views.rows.headline import Headline, headline
+from ipyflops.views.rows.visible import source_line, visible
+
+if TYPE_CHECKING:
+    from ipyflops.report.excerpts import Excerpt
+    from ipyflops.report.report import Report
+
+KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
+#: The largest whole number up to which JavaScript has all.
+LARGEST_SAFE = 2**53 - 1
+#: Longer texts are cut: nobody reads them, and a table row has no room.
+TEXT_LENGTH = 2000
+
+
+def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any]:
+    """Give a report as JSON with binary columns; every text in it is visible on a screen.
+
+    Parameters
+    ----------
+    report : Report
+    per : (int, str), optional
+        As for `ipyflops.views.rows.headline.headline`.
+
+    Returns
+    -------
+    dict
+        What ``static/run.js`` reads.
+    """
+    texts = _Texts()
+    return {
+        "scopes": _scopes(report, texts),
+        "names": texts.all,
+        "lines": [
+            [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]
+            for line in report.lines
+        ],
+        "excerpts": [_excerpt(one) for one in report.excerpts],
+        "signatures": _signatures(report),
+        "rows": _rows(report),
+        "headlines": {
+            name: _headline(headline(report.under(name), per=per))
+            for name in conventions.CONVENTIONS
+        },
+    }
+
+
+class _Texts:
+    """Texts, each kept once and known by its number."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._index: dict[str, int] = {}
+
+    def index(self, text: str) -> int:
+        found = self._index.get(text)
+        if found is None:
+            found = self._index[text] = len(self.all)
+            self.all.append(_text(text))
+        return found
+
+
+def _text(text: str) -> str:
+    return visible(text)[:TEXT_LENGTH]
+
+
+def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
+    scopes = report.scopes
+    return {
+        "parent": _ints(scope.parent for scope in scopes),
+        "name": _ints(texts.index(scope.name) for scope in scopes),
+        "type": _ints(texts.index(scope.type) for scope in scopes),
+        "kind": bytes(KINDS.index(scope.kind) for scope in scopes),
+        "calls": _floats(scope.calls for scope in scopes),
+        "parameters": _floats(scope.parameters for scope in scopes),
+    }
+
+
+def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
+    phases = {phase: index for index, phase in enumerate(PHASES)}
+    counts = excerpt.counts
+    return {
+        "file": _text(excerpt.file),
+        "name": _text(excerpt.name),
+        "first": excerpt.first,
+        "lines": [source_line(line)[:TEXT_LENGTH] for line in excerpt.lines],
+        "number": _ints(one.number for one in counts),
+        "phase": bytes(phases[one.phase] for one in counts),
+        "signature": _ints(one.signature for one in counts),
+        "calls": _floats(one.calls for one in counts),
+        "nanoseconds": _floats(one.nanoseconds for one in counts),
+    }
+
+
+def _rows(report: Report) -> dict[str, bytes]:
+    phases = {phase: index for index, phase in enumerate(PHASES)}
+    rows = report.rows
+    packed = {
+        "scope": _ints(row.scope for row in rows),
+        "line": _ints(row.line for row in rows),
+        "phase": bytes(phases[row.phase] for row in rows),
+        "signature": _ints(row.signature for row in rows),
+        "calls": _floats(row.calls for row in rows),
+        "nanoseconds": _floats(row.nanoseconds for row in rows),
+    }
+    if report.replicated_flops:
+        packed["replicated"] = _floats(row.replicated for row in rows)
+    return packed
+
+
+def _signatures(report: Report) -> dict[str, Any]:
+    signatures = report.signatures
+    packed: dict[str, Any] = {
+        "text": [_signature(signature) for signature in signatures],
+        "summed": bytes(signature.summed for signature in signatures),
+        "macs": _floats(signature.cost.macs for signature in signatures),
+        "integer": _floats(signature.cost.integer.value for signature in signatures),
+        "bytes": _floats(signature.bytes for signature in signatures),
+    }
+    if report.communicated:
+        packed["communicated"] = _floats(signature.communicated for signature in signatures)
+    if report.peak is not None:
+        rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
+        found = (rates[signature.dtype] for signature in signatures)
+        packed["peak"] = _floats(rate.flops_per_second if rate else 0.0 for rate in found)
+    exact: dict[str, dict[int, str]] = {}
+    standard: list[int] = []
+    for name in conventions.CONVENTIONS:
+        values = [conventions.flops(signature.cost, name) for signature in signatures]
+        # A convention that says what standard says is left out.
+        if name == "standard" or values != standard:
+            packed[name] = _floats(values)
+            exact[name] = {
+                index: str(value) for index, value in enumerate(values) if value > LARGEST_SAFE
+            }
+        if name == "standard":
+            standard = values
+    packed["exact"] = exact
+    return packed
+
+
+def _signature(signature: Signature) -> list[Any]:
+    """Operator, dtype, shapes, verdict, formula by convention, symbols, note."""
+    cost = signature.cost
+    standard, *others = (
+        _text(conventions.expression(cost, name)) for name in conventions.CONVENTIONS
+    )
+    return [
+        _text(signature.operator),
+        _text(signature.dtype),
+        _text(signature.shapes),
+        signature.verdict,
+        [standard, *(None if other == standard else other for other in others)],
+        [
+            [_text(name), value if abs(value) <= LARGEST_SAFE else str(value)]
+            for name, value in cost.symbols
+        ],
+        _text(cost.note),
+    ]
+
+
+def _headline(said: Headline) -> dict[str, Any]:
+    return {
+        "figures": [
+            {"text": figure.text, "definition": figure.definition, "tone": figure.tone}
+            for figure in said.figures
+        ],
+        "convention": {"text": said.convention.text, "definition": said.convention.definition},
+        "notes": [note[:TEXT_LENGTH] for note in said.notes],
+    }
+
+
+def _ints(values: Iterable[int]) -> bytes:
+    return array("i", values).tobytes()
+
+
+def _floats(values: Iterable[float]) -> bytes:
+    column = array("d")
+    for value in values:
+        try:
+            column.append(value)
+        except OverflowError:
+            column.append(float("inf"))
+    return column.tobytes()

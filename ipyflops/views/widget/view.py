@@ -1,0 +1,218 @@
+"""The report as a widget: a tree table with the bar chart beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from ipyflops.costs.conventions import CONVENTIONS
+from ipyflops.report.tree import walk
+from ipyflops.views.charts.roofline_words import roofline_words
+from ipyflops.views.rows.choices import BY
+from ipyflops.views.rows.visible import visible
+from ipyflops.views.widget import static_files
+from ipyflops.views.widget.chart_image import chart_svg, roofline_svg
+from ipyflops.views.widget.packing import pack
+from ipyflops.views.widget.rank_packing import pack_ranks
+
+if TYPE_CHECKING:
+    from ipyflops.report.report import Report
+    from ipyflops.report.tree import Node
+
+METRICS = ("flops", "macs", "seconds", "bytes", "int_ops")
+#: What the table of modules can be sorted by.
+COLUMNS = (
+    "name",
+    "flops",
+    "share",
+    "macs",
+    "calls",
+    "parameters",
+    "seconds",
+    "rate",
+    "utilization",
+    "bytes",
+    "intensity",
+    "integer",
+    "replicated",
+    "communicated",
+)
+
+
+class FlopsView(anywidget.AnyWidget):
+    """A report in a notebook: modules, operators and source lines, explained on demand.
+
+    Every trait can be set and observed; two views of one report do not know of each other.
+
+    Parameters
+    ----------
+    report : Report
+    per : (int, str), optional
+        As for `ipyflops.views.rows.headline.headline`.
+    depth : int, optional
+        How many levels of modules are open at first; as many as fit where it is left out.
+    **traits
+        Values of the traits.
+
+    Attributes
+    ----------
+    report : Report
+    selected : str
+        Path of the selected place; empty for the whole run.
+    convention : {"standard", "contractions", "article"}
+    metric : {"flops", "macs", "seconds", "bytes", "int_ops"}
+        What bars and chart show.
+    sort : str
+        The column that the modules are sorted by, with ``-`` in front for the largest first, as
+        ``-flops``; empty for the order of the tree.
+    expanded : list of str or None
+        Paths of the open places; None for as many levels as fit.
+    by : {"modules", "operators", "lines", "roofline"}
+        The tab that is open.
+    rank : int or None
+        Of a report of several ranks, the number of the one that is shown; None for all together.
+
+    Examples
+    --------
+    >>> view = FlopsView(report)                                       # doctest: +SKIP
+    >>> view.selected = "model.layer1"                                 # doctest: +SKIP
+    >>> view.observe(lambda change: print(change.new), "selected")     # doctest: +SKIP
+    """
+
+    _esm = static_files.program()
+    _css = static_files.style()
+
+    selected = traitlets.Unicode("").tag(sync=True)
+    convention = traitlets.Enum(CONVENTIONS, "standard").tag(sync=True)
+    metric = traitlets.Enum(METRICS, "flops").tag(sync=True)
+    sort = traitlets.Unicode("").tag(sync=True)
+    expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
+    by = traitlets.Enum((*BY, "roofline"), "modules").tag(sync=True)
+
+    rank = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    _data = traitlets.Dict().tag(sync=True)
+    #: What the HTML that stands in for this view is known by.
+    _key = traitlets.Unicode("").tag(sync=True)
+    _depth = traitlets.Int(None, allow_none=True).tag(sync=True)
+    #: The chart last drawn, with the request that it answers.
+    _chart = traitlets.Dict().tag(sync=True)
+    _roofline = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        report: Report,
+        *,
+        per: tuple[int, str] | None = None,
+        depth: int | None = None,
+        **traits: Any,
+    ) -> None:
+        self.report = report
+        self._under: dict[str, Report] = {report.convention: report}
+        self._paths: dict[str, str] | None = None
+        self._nodes: dict[str, dict[int, Node]] = {}
+        traits.setdefault("convention", report.convention)
+        self._whole, self._per = report, per
+        super().__init__(
+            _data={**pack(report, per=per), "ranks": pack_ranks(report, None)},
+            _depth=depth,
+            **traits,
+        )
+        self._key = self.model_id or ""
+        self.on_msg(self._received)
+
+    # --- what is set ---------------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _valid_selected(self, proposal: Any) -> str:
+        """Any way to write a path, as `Report.find` takes it, becomes the whole path."""
+        return visible(self._node_path(proposal["value"]))
+
+    @traitlets.validate("expanded")
+    def _valid_expanded(self, proposal: Any) -> list[str] | None:
+        paths: list[str] | None = proposal["value"]
+        if paths is None or len(paths) > 100:
+            return paths  # those of the browser; what is not there is not opened
+        return [visible(self._node_path(path)) for path in paths]
+
+    @traitlets.validate("sort")
+    def _valid_sort(self, proposal: Any) -> str:
+        value = str(proposal["value"])
+        if value and value.removeprefix("-") not in COLUMNS:
+            raise traitlets.TraitError(
+                f"the modules cannot be sorted by {value!r}; "
+                f"choose one of {', '.join(COLUMNS)}, with - in front for the largest first"
+            )
+        return value
+
+    def _node_path(self, path: str) -> str:
+        """The path as the report has it, of one that was typed or that the browser shows."""
+        if self._paths is None:
+            self._paths = {visible(node.path): node.path for node in walk(self.report.tree)}
+        if path in self._paths:
+            return self._paths[path]
+        try:
+            return self.report.find(path).path
+        except KeyError as error:
+            raise traitlets.TraitError(str(error.args[0])) from None
+
+    @traitlets.validate("rank")
+    def _valid_rank(self, proposal: Any) -> int | None:
+        number: int | None = proposal["value"]
+        numbers = [rank.number for rank in self._whole.ranks if rank.report is not None]
+        if number is not None and number not in numbers:
+            raise traitlets.TraitError(
+                f"there is no report of a rank {number}; there are {numbers}"
+            )
+        return number
+
+    @traitlets.observe("rank")
+    def _show_rank(self, change: Any) -> None:
+        """Show another rank's report, or that of all of them."""
+        found = [rank.report for rank in self._whole.ranks if rank.number == change["new"]]
+        self.report = (found and found[0]) or self._whole
+        self._under, self._nodes, self._paths = {self.report.convention: self.report}, {}, None
+        self._data = {
+            **pack(self.report, per=self._per),
+            "ranks": pack_ranks(self._whole, self.rank),
+        }
+
+    # --- what is asked for -----------------------------------------------------------------------
+
+    def _received(self, _: object, content: Any, buffers: object) -> None:
+        """Answer a request for a chart; the browser may send anything."""
+        draw = {"chart": self._draw_bars, "roofline": self._draw_roofline}
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind not in draw:
+            return
+        try:
+            answer = draw[kind](content)
+        except Exception as error:
+            # Without its chart the table still works.
+            answer = {"error": f"The chart could not be drawn: {type(error).__name__}: {error}"}
+        self.set_trait(f"_{kind}", {"key": str(content.get("key")), **answer})
+
+    def _draw_bars(self, wish: dict[str, Any]) -> dict[str, Any]:
+        report = self._report_under(wish["convention"])
+        nodes = [self._node(report, int(scope)) for scope in wish["nodes"]]
+        dark, width = bool(wish["dark"]), int(wish["width"])
+        return {"svg": chart_svg(report, nodes, str(wish["metric"]), dark=dark, width=width)}
+
+    def _draw_roofline(self, wish: dict[str, Any]) -> dict[str, Any]:
+        report = self._report_under(wish["convention"])
+        by, dark, width = wish["points"], bool(wish["dark"]), int(wish["width"])
+        words = [visible(text) for text in roofline_words(report, by)]
+        return {"svg": roofline_svg(report, by, dark=dark, width=width), "words": words}
+
+    def _report_under(self, convention: str) -> Report:
+        if convention not in self._under:
+            self._under[convention] = self.report.under(convention)
+        return self._under[convention]
+
+    def _node(self, report: Report, scope: int) -> Node:
+        """The node of a scope: the browser knows places by their number."""
+        if report.convention not in self._nodes:
+            self._nodes[report.convention] = {node.scope: node for node in walk(report.tree)}
+        return self._nodes[report.convention][scope]

@@ -1,0 +1,188 @@
+"""`-t` and `--peak` in a shell: clean repeats and ceilings of cells, with no measuring at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipyflops.measuring import ceiling_cache, peaks
+from ipyflops.report import last_report
+from tests.counted import FLOPS, last, model_shell
+from tests.shells import run
+
+TRAINING = "loss = model(x).sum()\nloss.backward()\noptimizer.step()\nruns.append(1)"
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    with model_shell(monkeypatch) as shell:
+        run(shell, "runs = []\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)")
+        yield shell
+
+
+@pytest.fixture
+def ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device whose products have a known rate; float64 has none."""
+
+    def products(device: torch.device, dtype: torch.dtype) -> float:
+        if dtype is torch.float64:
+            raise RuntimeError("no such kernel")
+        return 1e9
+
+    monkeypatch.setattr(peaks, "_product_rate", products)
+    monkeypatch.setattr(peaks, "_bandwidth", lambda device: 1e8)
+    monkeypatch.setattr(ceiling_cache, "recall", lambda key: None)
+    monkeypatch.setattr(ceiling_cache, "remember", lambda key, value: None)
+
+
+def runs(shell: InteractiveShell) -> int:
+    return len(shell.user_ns["runs"])
+
+
+# --- clean repeats -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["%flops -t -n2 -r3 {}", "%%flops -t -n2 -r3\n{}"])
+def test_a_cell_is_repeated(shell: InteractiveShell, cell: str) -> None:
+    done = run(shell, cell.format("runs.append(1); model(x)"))
+    assert done.error is None
+    timing = last().timing
+    assert timing is not None
+    assert (timing.loops, timing.repeats) == (2, 3)
+    assert timing.runs == runs(shell) == 1 + 2 + 6
+    assert timing.refusal == ""
+    assert last().flops == FLOPS
+    assert "clean" in done.out
+    assert "the code ran 9 times in all" in " ".join(done.out.split())
+
+
+def test_without_it_the_cell_runs_once(shell: InteractiveShell) -> None:
+    run(shell, f"%%flops\n{TRAINING}")
+    assert runs(shell) == 1
+    assert last().timing is None
+
+
+def test_the_result_and_what_is_printed_are_of_the_counted_run(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops -tn1 -r2\nprint('once')\nruns.append(1)\nlen(runs)")
+    assert done.result == 1
+    assert done.out.count("once\n") == 1
+
+
+def test_the_user_is_told_that_training_went_on(shell: InteractiveShell) -> None:
+    done = run(shell, f"%%flops -tn1 -r2\n{TRAINING}")
+    timing = last().timing
+    assert timing is not None
+    assert "model" in timing.moved
+    assert "the repeats moved" in done.out
+
+
+def test_what_training_changed_is_put_back(shell: InteractiveShell) -> None:
+    torch.manual_seed(3)
+    run(shell, "before = {k: v.clone() for k, v in model.state_dict().items()}")
+    run(shell, f"%%flops -t -n3 -r2 --restore\n{TRAINING}")
+    timing = last().timing
+    assert timing is not None
+    assert timing.restored
+    assert timing.runs == runs(shell) == 9
+    model, before = shell.user_ns["model"], shell.user_ns["before"]
+    after = {name: value.clone() for name, value in model.state_dict().items()}
+    # Once is what the counted run did.
+    model.load_state_dict(before)
+    model.zero_grad()
+    run(shell, TRAINING)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, after[name])
+
+
+def test_a_cell_that_runs_only_once_keeps_its_report(shell: InteractiveShell) -> None:
+    run(shell, "loss = model(x).tanh().sum()")
+    done = run(shell, "%%flops -t\nloss.backward()")
+    assert done.error is None
+    timing = last().timing
+    assert timing is not None
+    assert "Trying to backward" in timing.refusal
+    assert "no clean FLOPS" in done.out
+    assert last().complete
+
+
+def test_a_cell_that_fails_is_not_repeated(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops -t\nruns.append(1)\n1 / 0")
+    assert type(done.error) is ZeroDivisionError
+    assert runs(shell) == 1
+    assert last().timing is None
+
+
+def test_an_interrupt_of_the_repeats_leaves_the_report(shell: InteractiveShell) -> None:
+    cell = "%%flops -t\nmodel(x)\nruns.append(1)\nif len(runs) == 3: raise KeyboardInterrupt"
+    done = run(shell, cell)
+    assert type(done.error) is KeyboardInterrupt
+    assert last().flops == FLOPS
+    assert f"{FLOPS} FLOPs" in done.out
+
+
+def test_there_has_to_be_code(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q model(x)")
+    done = run(shell, "%flops -t")
+    assert type(done.error) is UsageError
+    assert "-t times code, and there is none" in str(done.error)
+
+
+def test_a_line_in_a_function_is_repeated_with_its_variables(shell: InteractiveShell) -> None:
+    run(shell, "def f(y):\n    get_ipython().run_line_magic('flops', '-t -n1 -r2 model(y)')")
+    done = run(shell, "f(x)")
+    assert done.error is None
+    assert last().timing is not None
+
+
+# --- the peak ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_the_rate_is_set_against_the_peak(shell: InteractiveShell) -> None:
+    done = run(shell, "%flops --peak model(x)")
+    peak = last().peak
+    assert peak is not None
+    assert peak.flops_per_second == 1e9
+    assert peak.bytes_per_second == 1e8
+    assert "1.00 GFLOPS" in done.out
+    assert "measuring float32 products" in done.err
+    assert last().find("0").utilization > 0
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_the_last_report_can_be_set_against_it_too(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q model(x)")
+    assert last().peak is None
+    done = run(shell, "%flops --peak -c article")
+    assert last().peak is not None
+    assert last().convention == "standard"
+    assert "of this" in done.out
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_quiet_is_quiet(shell: InteractiveShell) -> None:
+    done = run(shell, "%flops -qo --peak model(x)")
+    assert done.err == ""
+    assert done.result.peak is not None
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_a_dtype_without_a_peak_is_named(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q --peak (model(x), x.double() @ x.double().T, x.to(torch.cfloat) * 2)")
+    report = last()
+    assert report.peak is not None
+    assert {rate.dtype for rate in report.peak.rates} == {"float32"}
+    (note,) = report.notes
+    assert note.startswith("no peak for float64, whose FLOPs are left out")
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_all_that_is_measured_is_saved(shell: InteractiveShell, tmp_path: Any) -> None:
+    path = tmp_path / "run.json"
+    run(shell, f"%flops -tn1 -r1 --peak --save {path} model(x)")
+    assert last_report.last() == type(last()).load(path)

@@ -1,0 +1,153 @@
+"""What repeats move on, and how it is put back."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ipyflops.measuring.restoring import RANDOM, Snapshot, Watch, variables_of
+
+
+def compiled(source: str) -> list[Any]:
+    return [compile(source, "cell", "exec")]
+
+
+def training() -> dict[str, Any]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout())
+    optimizer = torch.optim.Adam(model.parameters())
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    return {
+        "model": model,
+        "optimizer": optimizer,
+        "scheduler": scheduler,
+        "x": torch.ones(2, 3),
+        "w": torch.zeros(3, requires_grad=True),
+        "generator": torch.Generator(),
+    }
+
+
+def step(found: dict[str, Any]) -> None:
+    loss = found["model"](found["x"]).sum()
+    loss.backward()
+    found["optimizer"].step()
+    found["scheduler"].step()
+    torch.randn(2, generator=found["generator"])
+
+
+def state(found: dict[str, Any]) -> list[Any]:
+    """Everything, as something that can be compared."""
+    model, optimizer = found["model"], found["optimizer"]
+    values: list[Any] = [value.tolist() for value in model.state_dict().values()]
+    values += [None if one.grad is None else one.grad.tolist() for one in model.parameters()]
+    values += [
+        {name: float(torch.as_tensor(value).sum()) for name, value in kept.items()}
+        for kept in optimizer.state.values()
+    ]
+    values += [optimizer.param_groups[0]["lr"], found["scheduler"].last_epoch]
+    values += [found["x"].tolist(), found["w"].tolist(), model.training]
+    values += [found["generator"].get_state().tolist(), torch.get_rng_state().tolist()]
+    return values
+
+
+def test_the_variables_are_those_that_the_code_names() -> None:
+    found = training()
+    found |= {"helper": eval("lambda: optimizer.step()", found), "other": 3, "unused": found["w"]}
+    code = compiled("def f():\n    return model(x)\nother, f(), helper()")
+    assert set(variables_of(code, found)) == {"model", "x", "optimizer"}
+
+
+def test_functions_that_call_each_other_end() -> None:
+    found: dict[str, Any] = {"x": torch.ones(1)}
+    exec("def f(): return g()\ndef g(): return f() + x", found)
+    assert set(variables_of(compiled("f()"), found)) == {"x"}
+
+
+def test_what_was_not_touched_did_not_move() -> None:
+    found = training()
+    watch = Watch(found)
+    with torch.no_grad():
+        found["model"].eval()
+        found["model"](found["x"])
+        found["model"].train()
+    assert watch.moved() == ()
+
+
+def test_a_training_step_moves_what_it_trains() -> None:
+    found = training()
+    watch = Watch(found)
+    step(found)
+    assert set(watch.moved()) == {"model", "optimizer", "scheduler", "generator", RANDOM}
+    watch = Watch(found)
+    found["w"].data.add_(1)
+    found["x"] += 1
+    assert "x" in watch.moved()
+
+
+@pytest.mark.parametrize("draw", [lambda: random.random(), lambda: np.random.rand()])
+def test_random_numbers_of_others_are_watched(draw: Any) -> None:
+    watch = Watch({})
+    draw()
+    assert watch.moved() == (RANDOM,)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_snapshot_puts_everything_back(steps: int) -> None:
+    found = training()
+    for _ in range(steps):
+        step(found)
+    before = state(found)
+    snapshot = Snapshot(found)
+    for _ in range(3):
+        step(found)
+    found["model"].eval()
+    with torch.no_grad():
+        found["x"].add_(1)
+        found["w"].add_(1)
+    assert state(found) != before
+    snapshot.restore()
+    assert state(found) == before
+    step(found)
+
+
+def test_random_numbers_repeat_after_a_snapshot() -> None:
+    snapshot = Snapshot({})
+    first = torch.rand(1), random.random(), np.random.rand()
+    snapshot.restore()
+    assert (torch.rand(1), random.random(), np.random.rand()) == first
+
+
+def test_names_are_bound_again() -> None:
+    namespace = {"x": 1, "y": 2}
+    snapshot = Snapshot({}, namespace)
+    namespace |= {"x": 5, "new": 1}
+    del namespace["y"]
+    snapshot.restore()
+    assert namespace == {"x": 1, "y": 2}
+
+
+def test_what_is_not_written_to_stays_fit_for_a_backward_pass() -> None:
+    w = torch.ones(3, requires_grad=True)
+    loss = (w * w).sum()
+    snapshot = Snapshot({"w": w, "loss": loss})
+    snapshot.restore()
+    loss.backward()
+    assert w.grad is not None
+
+
+def test_odd_tensors_do_no_harm() -> None:
+    with torch.inference_mode():
+        frozen = torch.ones(2)
+    lazy = nn.LazyLinear(3)
+    found = {"frozen": frozen, "lazy": lazy}
+    watch, snapshot = Watch(found), Snapshot(found)
+    with torch.inference_mode():
+        frozen.add_(1)
+    snapshot.restore()
+    assert frozen.tolist() == [1, 1]
+    assert watch.moved() == ()

@@ -1,0 +1,136 @@
+"""All of PyTorch's modules, in training and in evaluation, run as they run without the counter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.testing._internal.common_modules import module_db
+
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.report.report import Report
+from ipyflops.report.tree import Node
+from tests.pytorch_databases.running import (
+    WARNINGS,
+    NoOpMode,
+    Outcome,
+    difference,
+    one_thread,
+    run_backward,
+    seed,
+    take_gradients,
+)
+
+pytestmark = pytest.mark.filterwarnings(*WARNINGS)
+
+#: Modules whose samples bring random numbers in this precision along.
+IN_DOUBLE = {"nn.FractionalMaxPool2d", "nn.FractionalMaxPool3d"}
+
+#: Modules for which torch takes another path under any dispatch mode: see test_op_db.py.
+OTHER_PATH = {"nn.LinearCrossEntropyLoss"}
+
+ENTRIES = {info.name: info for info in module_db}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_threads() -> Iterator[None]:
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        yield
+
+
+def dtype_of(info: Any) -> torch.dtype:
+    return torch.float64 if info.name in IN_DOUBLE else torch.float32
+
+
+def make_inputs(info: Any, *, training: bool) -> list[Any]:
+    seed()
+    inputs = info.module_inputs_func(
+        info, device="cpu", dtype=dtype_of(info), requires_grad=True, training=training
+    )
+    return list(inputs)
+
+
+def make_module(info: Any, given: Any, *, training: bool) -> nn.Module:
+    seed()
+    made = given.constructor_input
+    module: nn.Module = info.module_cls(*made.args, **made.kwargs)
+    return module.to(dtype_of(info)).train(training)
+
+
+def run(module: nn.Module, given: Any, mode: AbstractContextManager[object]) -> Outcome:
+    """Forward and backward, the way the database's own tests do it."""
+    seed()
+    forward = given.forward_input
+    inputs = [
+        value
+        for value in (*forward.args, *forward.kwargs.values())
+        if isinstance(value, torch.Tensor) and value.requires_grad
+    ]
+    with mode:
+        try:
+            output = module(*forward.args, **forward.kwargs)
+            run_backward(output)
+        except Exception as error:
+            return Outcome(
+                error=f"{type(error).__name__}: {error}", random_state=torch.get_rng_state()
+            )
+    state = torch.get_rng_state()
+    kept = [buffer for buffer in module.buffers() if buffer is not None]
+    gradients = take_gradients([*inputs, *module.parameters()])
+    return Outcome((output, kept), gradients, "", state)
+
+
+def check_tree(report: Report, kind: str) -> None:
+    """The parts of the tree add up to the whole, and the module is in it."""
+    assert report.tree.totals == report.totals
+
+    def walk(node: Node) -> Iterator[Node]:
+        yield node
+        for child in node.children:
+            yield from walk(child)
+
+    nodes = list(walk(report.tree))
+    for node in nodes:
+        assert node.flops == node.own.flops + sum(child.flops for child in node.children)
+        assert node.flops == sum(phase.flops for phase in node.phases.values())
+    assert sum(node.own.calls for node in nodes) == report.totals.calls
+    if report.totals.calls:
+        assert kind in {node.type for node in nodes}
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_a_module_runs_as_without_the_counter(name: str, training: bool) -> None:
+    info = ENTRIES[name]
+    plain = [
+        run(make_module(info, given, training=training), given, nullcontext())
+        for given in make_inputs(info, training=training)
+    ]
+    inputs = make_inputs(info, training=training)
+    other_path = False
+    for number, (given, expected) in enumerate(zip(inputs, plain, strict=True)):
+        module = make_module(info, given, training=training)
+        # A lazy module becomes another one when it is called; the tree has what was called.
+        kind = type(module).__name__
+        counter = FlopCounter(device_time=False)
+        counted = run(module, given, counter)
+        found = difference(expected, counted)
+        if found and name in OTHER_PATH:
+            other_path = True
+            expected = run(make_module(info, given, training=training), given, NoOpMode())
+            found = difference(expected, counted)
+        assert found == "", f"sample {number}"
+        assert not counted.error, f"sample {number}: {counted.error}"
+        assert counter.report.unknown == {}
+        assert counter.report.notes == ()
+        check_tree(counter.report, kind)
+    assert inputs
+    assert other_path == (name in OTHER_PATH), "the table of other paths is out of date"
+
+
+def test_the_database_is_all_there() -> None:
+    assert len(ENTRIES) >= 110

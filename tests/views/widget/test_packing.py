@@ -1,0 +1,103 @@
+"""What the widget is sent, and its Python side, without a browser."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import Any
+
+import pytest
+import traitlets
+
+from ipyflops.views import WIDGET_VIEW, displays, frontend, mime_bundle
+from ipyflops.views.widget import static_files
+from ipyflops.views.widget.packing import pack
+from ipyflops.views.widget.view import FlopsView
+from tests.views import reports
+
+# ipywidgets before 8.1.4 asks newer traitlets as it asked the older ones.
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets 4.1:DeprecationWarning")
+
+
+def test_sums_of_what_is_sent_are_those_of_the_report() -> None:
+    report = reports.resnet(True)
+    packed = pack(report)
+    rows, signatures = packed["rows"], packed["signatures"]
+    calls = array("d", rows["calls"])
+    used = array("i", rows["signature"])
+    for convention in ("standard", "contractions", "article"):
+        flops = array("d", signatures.get(convention, signatures["standard"]))
+        total = sum(flops[index] * times for index, times in zip(used, calls, strict=True))
+        assert total == report.under(convention).flops
+
+
+def test_every_text_that_is_sent_can_be_encoded() -> None:
+    def texts(value: Any) -> Any:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for one in value.values():
+                yield from texts(one)
+        elif isinstance(value, list):
+            for one in value:
+                yield from texts(one)
+
+    for text in texts(pack(reports.hostile())):
+        assert text.isprintable()
+        text.encode()
+
+
+def test_paths_of_every_form_become_the_whole_path() -> None:
+    view = FlopsView(reports.resnet())
+    view.selected = "layer1.0"
+    assert view.selected == "model.layer1.0"
+    with pytest.raises(traitlets.TraitError, match="no module has the path"):
+        view.selected = "nothing"
+    with pytest.raises(traitlets.TraitError, match="cannot be sorted"):
+        view.sort = "beauty"
+    view.expanded = ["layer2"]
+    assert view.expanded == ["model.layer2"]
+
+
+def test_a_chart_that_cannot_be_drawn_is_an_answer_too() -> None:
+    view = FlopsView(reports.resnet())
+    wish = {"kind": "chart", "key": "k", "nodes": [0], "convention": "article", "metric": "flops"}
+    view._received(None, {**wish, "dark": True, "width": 400}, [])
+    assert view._chart["svg"].startswith("<?xml")
+    view._received(None, {**wish, "nodes": [10**6], "dark": True, "width": 400}, [])
+    assert "could not be drawn" in view._chart["error"]
+    view._received(None, "anything", [])
+
+
+def test_the_program_is_one_module_without_imports() -> None:
+    program = static_files.program()
+    assert "\nimport " not in program
+    assert program.count("export default") == 1
+    assert "innerHTML" not in program
+    assert "http" not in program.replace("http://www.w3.org", "")
+
+
+def test_the_widget_is_offered_only_to_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = reports.resnet()
+    assert WIDGET_VIEW not in mime_bundle(report)
+    assert WIDGET_VIEW in mime_bundle(report, view="widget")
+    assert len(displays.displays(report, view="html")) == 1
+    widget, stand_in = displays.displays(report, view="widget")
+    assert list(widget) == [WIDGET_VIEW, "text/html"]
+    assert re.sub("<[^>]*>", "", widget["text/html"]) == ""
+    assert widget[WIDGET_VIEW]["model_id"] in stand_in["text/html"]
+
+    class Kernel:
+        def __init__(self, metadata: object) -> None:
+            self.metadata = metadata
+
+        def get_parent(self, channel: str) -> dict[str, object]:
+            return {"metadata": self.metadata}
+
+    class Shell:
+        def __init__(self, metadata: object) -> None:
+            self.kernel = Kernel(metadata)
+
+    assert frontend.shows_widgets(Shell({"cellId": "1"}))
+    assert not frontend.shows_widgets(Shell({}))
+    assert not frontend.shows_widgets(object())
