@@ -3,6 +3,8 @@
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone
+#   make coverage  the tests, and which lines of the package they ran
+#   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
@@ -27,7 +29,7 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-oldest test-newest lint rehearse docs dist bench lab clean distclean
+.PHONY: demo test coverage hooks test-oldest test-newest lint rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -39,6 +41,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/yamllint --strict .
+
+# On its own, because a tracer takes the place where the counter marks frames, and its time.
+coverage: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) --cov --cov-report=term-missing:skip-covered \
+	    --ignore tests/browser $(ARGS)
+
+hooks: $(READY)
+	$(BIN)/python -m pip install --quiet pre-commit
+	$(BIN)/pre-commit install
 
 rehearse: $(READY)
 	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) tests/rehearsal
