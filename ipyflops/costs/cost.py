@@ -27,7 +27,7 @@ class Count:
         return self.value != 0
 
 
-NOTHING = Count()
+ZERO_COUNT = Count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Cost:
         What a reader has to know to understand the number; often empty.
     """
 
-    contraction: Count = NOTHING
-    other: Count = NOTHING
+    contraction: Count = ZERO_COUNT
+    other: Count = ZERO_COUNT
     article: Count | None = None
-    integer: Count = NOTHING
+    integer: Count = ZERO_COUNT
     symbols: tuple[tuple[str, int], ...] = ()
     note: str = ""
 
@@ -109,12 +109,12 @@ class Cost:
         return self.contraction.value // 2
 
 
-FREE = Cost()
+ZERO_COST = Cost()
 
 
 def _count(expression: str, symbols: Mapping[str, int]) -> Count:
     if expression == "0":
-        return NOTHING
+        return ZERO_COUNT
     value = evaluate(expression, symbols)
     if value < 0:
         raise ValueError(f"{substitute(expression, symbols)} is negative")

@@ -25,7 +25,7 @@ from ipyflops.counting.building import build_report
 from ipyflops.counting.decomposition import Watch, python_kernel, unfolded
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import KeyFunction, Recorder, key_function
-from ipyflops.formulas import UNKNOWN, Call, FormulaError, Free, Verdict, lookup
+from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
 from ipyflops.report.report import Report
 from ipyflops.report.source import Source
 
@@ -335,7 +335,7 @@ def _bind(func: Any) -> Bound:
         verdict,
         # An overload's own `__call__` does nothing but call what it wraps.
         func._op if type(func) is OpOverload else func,
-        type(verdict) is Free and not verdict.moves_data,
+        type(verdict) is FreeOperator and not verdict.moves_data,
         key_function(verdict),
         func,
     )

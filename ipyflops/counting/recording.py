@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ipyflops.attribution.marks import Location
-from ipyflops.costs.cost import FREE, Cost, CostSum
+from ipyflops.costs.cost import ZERO_COST, Cost, CostSum
 from ipyflops.counting import sampling
 from ipyflops.counting.communication import payload
 from ipyflops.counting.symbolic import without_guards
 from ipyflops.formulas import Call, Formula, FormulaError, NoFormulaError, Unknown, Verdict
-from ipyflops.formulas.layouts import values_missed
-from ipyflops.formulas.registry import registered
+from ipyflops.formulas.registry import user_formula
+from ipyflops.formulas.special_tensors import values_missed
 from ipyflops.report.tables import Signature, VerdictName
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
@@ -236,7 +236,7 @@ class Recorder:
 
     def _signature(self, call: Call, verdict: Verdict, location: Location) -> Signature:
         name: VerdictName = "free"
-        cost = FREE
+        cost = ZERO_COST
         with without_guards(call):
             if type(verdict) is Formula:
                 name, cost = self._apply(verdict, call, location)
@@ -257,20 +257,20 @@ class Recorder:
         try:
             cost = formula(call)
         except NoFormulaError:
-            return "unknown", FREE
+            return "unknown", ZERO_COST
         except Exception as error:
             # The user's program must not fail because a formula does: not here, half-way.
             if call.operator not in self.failures:
                 self.failures[call.operator] = f"{type(error).__name__}: {error}"
                 self._tell(formula, call.operator, error, location)
-            return "unknown", FREE
+            return "unknown", ZERO_COST
         if values_missed() != missed:
             self.without_values[call.operator] = None
         return "formula", cost
 
     def _tell(self, formula: Formula, operator: str, error: Exception, location: Location) -> None:
         """Say that a formula failed: the user's own as an error later, one of ours in a warning."""
-        if formula.is_ours and registered(operator) is None:
+        if formula.is_ours and user_formula(operator) is None:
             filename, number = location.line or (__file__, 0)
             reason = self.failures[operator]
             message = (

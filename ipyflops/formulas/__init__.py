@@ -1,83 +1,42 @@
-"""What each operator costs: one file per family, each formula with its derivation."""
+"""What does each operator cost?
 
-from ipyflops.formulas.call import Call
-from ipyflops.formulas.families import (
-    activations,
-    attention,
-    convolution_backends,
-    convolutions,
-    ctc_loss,
-    distances,
-    dropout,
-    embedding,
-    fourier,
-    free,
-    free_structures,
-    fused_communication,
-    grid_sampling,
-    higher_order,
-    interpolation,
-    linear_algebra,
-    linear_cross_entropy,
-    linear_layers,
-    linear_solvers,
-    losses,
-    low_precision_products,
-    margin_losses,
-    nested,
-    norm_gradients,
-    norms,
-    optimizer_steps,
-    ordering,
-    pointwise,
-    pooling,
-    primitives,
-    products,
-    quantization,
-    quantized_elements,
-    quantized_layers,
-    quantized_recurrent,
-    recurrent,
-    recurrent_cells,
-    reductions,
-    regions,
-    scatter,
-    semi_structured,
-    sequences,
-    softmax,
-    sparse,
-    special_functions,
-    tensor_lists,
-    transformer_fastpath,
-    trilinear,
-    triton_kernels,
-    varlen_attention,
-    vector_norms,
-)
+`lookup` gives the verdict on an operator: a `Formula`, a `FreeOperator`, or `Unknown`. A formula
+takes a `Call` and gives a `Cost`. The formulas are in `families`, one file for each family. Other
+folders import only from here.
+"""
+
+from __future__ import annotations
+
+from ipyflops.formulas import families as _families  # fills the registry
+from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.registry import (
     UNKNOWN,
     Formula,
     FormulaError,
-    Free,
+    FreeOperator,
     NoFormulaError,
     Unknown,
     Verdict,
     lookup,
     register_formula,
     temporary_formula,
+    user_formula,
 )
+from ipyflops.formulas.special_tensors import values_missed
 
 __all__ = [
     "UNKNOWN",
     "Call",
     "Formula",
     "FormulaError",
-    "Free",
+    "FreeOperator",
     "NoFormulaError",
     "Unknown",
     "Verdict",
     "lookup",
-    "products",
     "register_formula",
     "temporary_formula",
+    "tensors",
+    "user_formula",
+    "values_missed",
 ]

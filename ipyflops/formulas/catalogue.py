@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from ipyflops.formulas.registry import Formula, Free, lookup
+from ipyflops.formulas.registry import Formula, FreeOperator, lookup
 
 #: Namespaces whose operators can reach a dispatch mode.
 NAMESPACES = (
@@ -85,7 +85,7 @@ def _entry(name: str, func: Any) -> Entry:
     if isinstance(verdict, Formula):
         words = (verdict.function.__doc__ or "").strip().splitlines()
         return Entry(name, "formula", verdict.family, words[0] if words else "")
-    if isinstance(verdict, Free):
+    if isinstance(verdict, FreeOperator):
         return Entry(name, "free", "", verdict.reason)
     if not isinstance(func, torch._ops.OpOverload):
         return Entry(name, "composite", "", "counted as the functions that it calls")

@@ -6,8 +6,8 @@ An operator is in one of three sets:
 - it is **free**: it does no arithmetic, and a reason says why; some free operators move data;
 - it is **unknown**, and then every report names it.
 
-The families (`ipyflops.formulas.families.products` and its siblings) fill the tables when
-`ipyflops.formulas` is imported.
+The families (`ipyflops.formulas.families.products` and its siblings) fill the registry when
+`ipyflops.formulas` is imported; users add formulas of their own by `register_formula`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 
-from ipyflops.costs.cost import Cost, Count
-from ipyflops.formulas.call import Call, Structure, operator_name
-from ipyflops.formulas.triton_names import is_kernel, kernel_name
+from ipyflops.costs.cost import ZERO_COST, Cost, Count
+from ipyflops.formulas.call import Call, Structure
+from ipyflops.formulas.operator_names import is_triton_kernel, operator_name, triton_kernel_name
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
 Function = TypeVar("Function", bound=FormulaFunction)
@@ -61,30 +61,25 @@ class Formula:
         FormulaError
             If the function gives anything but a cost or a whole number of FLOPs, or a negative one.
         """
-        formula = self._structured(call) or self
-        result = formula.function(call)
-        cost = result if isinstance(result, Cost) else _cost_from_number(result, call)
+        formula = self
+        if self.is_ours:
+            formula = REGISTRY.formula_for_structure(self, call) or self
+        cost = formula.unchecked(call)
         return cost if formula.mixed or call.is_floating else _as_integer(cost)
+
+    def unchecked(self, call: Call) -> Cost:
+        """Give what the function says, whatever kind of tensors and numbers the call is on."""
+        result = self.function(call)
+        return result if isinstance(result, Cost) else _cost_from_number(result, call)
 
     @property
     def is_ours(self) -> bool:
         """Whether it is one of this package."""
         return self.family not in ("user", "torch.utils.flop_counter")
 
-    def _structured(self, call: Call) -> Formula | None:
-        """The formula that takes the place of this one on sparse, nested or quantized tensors."""
-        structure = call.structure if self.is_ours else None
-        if structure is None:
-            return None
-        name = call.operator.removesuffix("_")
-        found = _structured.get((structure, name))
-        if found is None and not self.by_value:
-            found = _structured.get((structure, "*"))
-        return found
-
 
 @dataclass(frozen=True, slots=True)
-class Free:
+class FreeOperator:
     """The verdict on an operator that does no arithmetic.
 
     Attributes
@@ -105,7 +100,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
-Verdict: TypeAlias = Formula | Free | Unknown
+Verdict: TypeAlias = Formula | FreeOperator | Unknown
 
 
 class FormulaError(ValueError):
@@ -113,24 +108,139 @@ class FormulaError(ValueError):
 
 
 class NoFormulaError(LookupError):
-    """Nobody has said what this call costs: it is unknown."""
+    """Nobody has said what this call costs, so it is unknown."""
 
 
-_formulas: dict[str, Formula] = {}
-_free: dict[str, Free] = {}
-#: Formulas for calls on sparse, nested or quantized tensors, by structure and operator.
-_structured: dict[tuple[str, str], Formula] = {}
-#: Formulas of users, by ``ns::op`` or ``ns::op.overload``; they come first.
-_registered: dict[str, Formula] = {}
+_VIEW = FreeOperator("a view: the same elements under another shape", moves_data=False)
+_VIEW_COPY = FreeOperator(
+    "a view that is copied: moves elements, does no arithmetic", moves_data=True
+)
+
+
+class Registry:
+    """What is known of every operator.
+
+    Attributes
+    ----------
+    formulas : dict of str to Formula
+        The formulas of this package, by names as ``aten::mm``.
+    free_operators : dict of str to FreeOperator
+        The operators that do no arithmetic, by name.
+    structured_formulas : dict of (str, str) to Formula
+        Formulas of this package for calls on sparse, nested or quantized tensors, by the structure
+        and the name of the operator.
+    user_formulas : dict of str to Formula
+        Formulas of users, by ``ns::op`` or ``ns::op.overload``. They come before all others.
+    """
+
+    def __init__(self) -> None:
+        self.formulas: dict[str, Formula] = {}
+        self.free_operators: dict[str, FreeOperator] = {}
+        self.structured_formulas: dict[tuple[str, str], Formula] = {}
+        self.user_formulas: dict[str, Formula] = {}
+
+    def add_formula(self, operator: str, formula: Formula) -> None:
+        """Add a formula of this package.
+
+        Raises
+        ------
+        ValueError
+            If the operator has a verdict already.
+        """
+        self._check_is_new(operator)
+        self.formulas[operator] = formula
+
+    def add_free_operator(self, operator: str, verdict: FreeOperator) -> None:
+        """Add an operator that does no arithmetic.
+
+        Raises
+        ------
+        ValueError
+            If the operator has a verdict already.
+        """
+        self._check_is_new(operator)
+        self.free_operators[operator] = verdict
+
+    def add_structured_formula(self, structure: Structure, operator: str, formula: Formula) -> None:
+        """Add a formula of this package for tensors of one structure.
+
+        Raises
+        ------
+        ValueError
+            If the operator has a formula for this structure already.
+        """
+        if (structure, operator) in self.structured_formulas:
+            raise ValueError(f"{operator} of {structure} tensors is described twice")
+        self.structured_formulas[structure, operator] = formula
+
+    def _check_is_new(self, operator: str) -> None:
+        if operator in self.formulas or operator in self.free_operators:
+            raise ValueError(f"{operator} is described twice")
+
+    def set_user_formula(self, name: str, formula: Formula | None) -> Formula | None:
+        """Set the formula of a user, or remove it with None; give the one that was there before."""
+        before = self.user_formulas.get(name)
+        if formula is None:
+            self.user_formulas.pop(name, None)
+        else:
+            self.user_formulas[name] = formula
+        return before
+
+    def user_formula(self, name: str) -> Formula | None:
+        """Give the formula that a user has registered under a name; None if there is none."""
+        return self.user_formulas.get(name)
+
+    def formula_for_structure(self, plain: Formula, call: Call) -> Formula | None:
+        """Give the formula that replaces the plain one on sparse, nested or quantized tensors."""
+        structure = call.structure
+        if structure is None:
+            return None
+        formula = self.structured_formulas.get((structure, call.operator.removesuffix("_")))
+        if formula is None and not plain.by_value:
+            formula = self.structured_formulas.get((structure, "*"))
+        return formula
+
+    def lookup(self, func: Any) -> Verdict:
+        """Give the verdict on an operator.
+
+        Parameters
+        ----------
+        func : torch._ops.OpOverload or torch._ops.HigherOrderOperator
+            What reached the dispatcher.
+
+        Returns
+        -------
+        Formula, FreeOperator or Unknown
+        """
+        name = operator_name(func)
+        overload = getattr(func, "_overloadname", "default")
+        users = self.user_formulas.get(f"{name}.{overload}") or self.user_formulas.get(name)
+        if users is not None:
+            return users
+        functional = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+        for candidate in (f"{name}.{overload}", name, functional):
+            verdict = self.formulas.get(candidate) or self.free_operators.get(candidate)
+            if verdict is not None:
+                return verdict
+        if getattr(func, "is_view", False):
+            return _VIEW
+        if name.endswith("_copy") and _has_operator(name.removesuffix("_copy")):
+            return _VIEW_COPY
+        return _from_torch(func) or UNKNOWN
+
+
+REGISTRY = Registry()
+lookup = REGISTRY.lookup
+user_formula = REGISTRY.user_formula
 
 
 def formula(
     *operators: str, by_value: bool = False, mixed: bool = False, by_device: bool = False
 ) -> Callable[[Function], Function]:
-    """Enter a function of this package as the formula of operators, by names as ``aten::mm``.
+    """Make a function of this package the formula of operators, by names as ``aten::mm``.
 
     An in-place form (``aten::mul_``), an ``out=`` overload and the other overloads share the
-    formula of their operator, unless they are entered by themselves.
+    formula of their operator, unless they have one of their own.
 
     Parameters
     ----------
@@ -138,83 +248,54 @@ def formula(
         Names without overloads.
     by_value, mixed, by_device : bool
         See `Formula`.
+
+    Raises
+    ------
+    ValueError
+        If an operator has a verdict already.
     """
 
-    def enter(function: Function) -> Function:
-        family = function.__module__.rpartition(".")[2]
+    def add(function: Function) -> Function:
+        entry = Formula(function, _family_of(function), by_value, mixed, by_device)
         for operator in operators:
-            if operator in _formulas or operator in _free:
-                raise ValueError(f"{operator} is described twice")
-            _formulas[operator] = Formula(function, family, by_value, mixed, by_device)
+            REGISTRY.add_formula(operator, entry)
         return function
 
-    return enter
+    return add
 
 
 def structured_formula(
     structure: Structure, *operators: str, mixed: bool = False
 ) -> Callable[[Function], Function]:
-    """Enter what operators cost on sparse, nested or quantized tensors, where it is something else.
+    """Make a function the formula of operators on sparse, nested or quantized tensors.
 
     The operators also need a formula of the plain kind. The name ``*`` stands for all others whose
-    formula is not asked by value: such a one knows what it looks at.
+    plain formula is not ``by_value``: a formula that is ``by_value`` looks at the tensors itself.
     """
 
-    def enter(function: Function) -> Function:
-        family = function.__module__.rpartition(".")[2]
+    def add(function: Function) -> Function:
+        entry = Formula(function, _family_of(function), by_value=True, mixed=mixed)
         for operator in operators:
-            if (structure, operator) in _structured:
-                raise ValueError(f"{operator} of {structure} tensors is described twice")
-            _structured[structure, operator] = Formula(function, family, True, mixed)
+            REGISTRY.add_structured_formula(structure, operator, entry)
         return function
 
-    return enter
+    return add
 
 
-def free(reason: str, *operators: str, moves_data: bool = True) -> None:
-    """Enter operators as free, with the reason."""
+def _family_of(function: Callable[..., Any]) -> str:
+    return function.__module__.rpartition(".")[2]
+
+
+def mark_free(reason: str, *operators: str, moves_data: bool = True) -> None:
+    """Say that operators do no arithmetic, with the reason; see `FreeOperator`."""
     for operator in operators:
-        if operator in _formulas or operator in _free:
-            raise ValueError(f"{operator} is described twice")
-        _free[operator] = Free(reason, moves_data)
+        REGISTRY.add_free_operator(operator, FreeOperator(reason, moves_data))
 
 
-_VIEW = Free("a view: the same elements under another shape", moves_data=False)
-_VIEW_COPY = Free("a view that is copied: moves elements, does no arithmetic", moves_data=True)
-
-
-def lookup(func: Any) -> Verdict:
-    """Give the verdict on an operator.
-
-    Parameters
-    ----------
-    func : torch._ops.OpOverload or torch._ops.HigherOrderOperator
-        What reached the dispatcher.
-
-    Returns
-    -------
-    Formula, Free or Unknown
-    """
-    name = operator_name(func)
-    overload = getattr(func, "_overloadname", "default")
-    registered = _registered.get(f"{name}.{overload}") or _registered.get(name)
-    if registered is not None:
-        return registered
-    functional = name[:-1] if name.endswith("_") and not name.endswith("__") else name
-    for candidate in (f"{name}.{overload}", name, functional):
-        verdict = _formulas.get(candidate) or _free.get(candidate)
-        if verdict is not None:
-            return verdict
-    if getattr(func, "is_view", False):
-        return _VIEW
-    if name.endswith("_copy") and _has_operator(name.removesuffix("_copy")):
-        return _VIEW_COPY
-    return _from_torch(func) or UNKNOWN
-
-
-def registered(name: str) -> Formula | None:
-    """The formula that a user has registered under a name; None if there is none."""
-    return _registered.get(name)
+def plain_cost(call: Call) -> Cost:
+    """Give what an operator costs by its plain formula, whatever kind of tensors the call is on."""
+    verdict = lookup(call.func)
+    return verdict.unchecked(call) if isinstance(verdict, Formula) else ZERO_COST
 
 
 def _has_operator(name: str) -> bool:
@@ -290,13 +371,13 @@ def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Func
     ...     m, k = call["a"].shape
     ...     return Cost.of(contraction="2·m·n·k", m=m, n=call["b"].shape[1], k=k)
     """
-    name = _registered_name(operator)
+    name = _user_name(operator)
 
-    def enter(function: Function) -> Function:
-        _registered[name] = Formula(function, "user", by_value)
+    def add(function: Function) -> Function:
+        REGISTRY.set_user_formula(name, Formula(function, "user", by_value))
         return function
 
-    return enter
+    return add
 
 
 @contextlib.contextmanager
@@ -304,19 +385,15 @@ def temporary_formula(
     operator: Any, function: FormulaFunction, *, by_value: bool = False
 ) -> Iterator[None]:
     """Give an operator a formula for the length of a ``with`` block."""
-    name = _registered_name(operator)
-    before = _registered.get(name)
-    _registered[name] = Formula(function, "user", by_value)
+    name = _user_name(operator)
+    before = REGISTRY.set_user_formula(name, Formula(function, "user", by_value))
     try:
         yield
     finally:
-        if before is None:
-            del _registered[name]
-        else:
-            _registered[name] = before
+        REGISTRY.set_user_formula(name, before)
 
 
-def _registered_name(operator: Any) -> str:
+def _user_name(operator: Any) -> str:
     if isinstance(operator, str):
         if "::" not in operator:
             raise ValueError(f"{operator!r} names no operator; write it as 'namespace::name'")
@@ -327,8 +404,8 @@ def _registered_name(operator: Any) -> str:
         return str(operator._qualified_op_name)
     if isinstance(operator, torch._ops.HigherOrderOperator):
         return operator_name(operator)
-    if is_kernel(operator):
-        return kernel_name(operator)
+    if is_triton_kernel(operator):
+        return triton_kernel_name(operator)
     raise TypeError(
         f"{operator!r} is not an operator; give torch.ops.namespace.name, one of its overloads, "
         "a Triton kernel, or 'namespace::name'"

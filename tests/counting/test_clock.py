@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops import FlopCounter
-from ipyflops.costs.cost import FREE
+from ipyflops.costs.cost import ZERO_COST
 from ipyflops.counting import clock
 from ipyflops.counting.recording import Entry
 from ipyflops.report.tables import Signature
@@ -181,7 +181,7 @@ def tensor() -> Tensor:
 
 
 def entry() -> Entry:
-    return Entry(Signature("aten::mm", "float32", "", "formula", FREE, 0))
+    return Entry(Signature("aten::mm", "float32", "", "formula", ZERO_COST, 0))
 
 
 def call(cuda: clock.CudaClock, gpu: Gpu, into: Entry, milliseconds: float = 2.0) -> None:

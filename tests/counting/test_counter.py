@@ -20,8 +20,8 @@ from torch.utils._python_dispatch import (
 
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.counting.recording import MOST_ENTRIES, FormulaWarning
-from ipyflops.formulas import FormulaError, registry, temporary_formula
-from ipyflops.formulas.registry import Formula
+from ipyflops.formulas import FormulaError, temporary_formula
+from ipyflops.formulas.registry import REGISTRY, Formula
 from ipyflops.report.source import Source
 from tests.formulas.dispatch import total
 
@@ -474,7 +474,7 @@ def test_one_of_our_own_formulas_that_fails_is_a_warning(monkeypatch: pytest.Mon
     def broken(call: Any) -> int:
         raise IndexError("no dimension 7")
 
-    monkeypatch.setitem(registry._formulas, "aten::trace", Formula(broken, "linear_algebra"))
+    monkeypatch.setitem(REGISTRY.formulas, "aten::trace", Formula(broken, "linear_algebra"))
     warned = pytest.warns(FormulaWarning, match="aten::trace failed .IndexError")
     with warned as caught, FlopCounter() as counter:
         result = torch.eye(3).trace()

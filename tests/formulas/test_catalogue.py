@@ -13,6 +13,7 @@ import torch.nn.functional as F
 import ipyflops.formulas
 from ipyflops.formulas.__main__ import main
 from ipyflops.formulas.catalogue import catalogue
+from ipyflops.formulas.registry import REGISTRY
 from tests.formulas.dispatch import total
 
 X = torch.randn(2, 3, 12, 12)
@@ -72,9 +73,7 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_command_fails_when_a_verdict_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ipyflops.formulas import registry
-
-    monkeypatch.delitem(registry._formulas, "aten::erf")
+    monkeypatch.delitem(REGISTRY.formulas, "aten::erf")
     assert main(["--unknown"]) == 1
     assert "aten::erf" in capsys.readouterr().out
 

@@ -10,17 +10,14 @@ from torch import nn
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
-from ipyflops.formulas import registry
+from ipyflops.formulas.registry import REGISTRY
 
 A, B = torch.randn(3, 4), torch.randn(4, 5)
 
 
 @pytest.fixture(autouse=True)
-def _no_formula_stays() -> Iterator[None]:
-    before = dict(registry._registered)
-    yield
-    registry._registered.clear()
-    registry._registered.update(before)
+def _no_formula_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY, "user_formulas", dict(REGISTRY.user_formulas))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch._ops import _higher_order_ops
 
-from ipyflops.formulas import Formula, Free, Unknown, lookup
+from ipyflops.formulas import Formula, FreeOperator, Unknown, lookup
 from ipyflops.formulas.catalogue import NAMESPACES
 from tests.pytorch_databases.running import WARNINGS
 
@@ -164,7 +164,7 @@ def test_formulas_of_higher_order_operators_are_those_of_the_table() -> None:
     have = {
         name
         for name, func in _higher_order_ops.items()
-        if isinstance(lookup(func), (Formula, Free))
+        if isinstance(lookup(func), (Formula, FreeOperator))
     }
     assert have == said & _higher_order_ops.keys()
     assert said

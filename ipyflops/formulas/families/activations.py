@@ -3,7 +3,7 @@
 A fused activation costs what it costs written out with plain operators: a sigmoid in it is 4 and a
 tanh 5, a rectifier is one comparison, a choice between two values is free once the comparison is
 made, and where a kernel blends two branches both are computed. See
-`families.elementwise` for what counts as one operation; tanh and sigmoid themselves are in
+`formulas.per_element` for what counts as one operation; tanh and sigmoid themselves are in
 `families.special_functions`.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import PerElement, enter_table, per_element, times
+from ipyflops.formulas.cost_expressions import times
+from ipyflops.formulas.per_element import PerElement, enter_table, per_element
 from ipyflops.formulas.registry import formula
 
 _FORWARD = {

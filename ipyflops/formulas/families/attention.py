@@ -30,6 +30,7 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.attention_pairs import (
     Band,
     Pairs,
@@ -38,10 +39,8 @@ from ipyflops.formulas.families.attention_pairs import (
     cpu_blocks,
     sequences,
 )
-from ipyflops.formulas.families.elementwise import times
-from ipyflops.formulas.layouts import component_shapes, is_nested, last_size
-from ipyflops.formulas.registry import formula, free, structured_formula
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.registry import formula, mark_free, structured_formula
+from ipyflops.formulas.special_tensors import component_shapes, is_nested, last_size
 
 
 def attention_forward(
@@ -220,7 +219,7 @@ def triton_scaled_dot_attention(call: Call) -> Cost:
     )
 
 
-free(
+mark_free(
     "chooses a kernel by the shapes and dtypes; computes nothing",
     "aten::_fused_sdp_choice",
     moves_data=False,

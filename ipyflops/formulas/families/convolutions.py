@@ -24,9 +24,8 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import times
+from ipyflops.formulas.cost_expressions import cost, times
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost
 
 #: Names of the spatial dims by their number.
 _AXES = {0: "", 1: "L", 2: "HW", 3: "DHW"}

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.layouts import has_values
 from ipyflops.formulas.registry import formula
+from ipyflops.formulas.special_tensors import has_values
 
 
 def _lengths(value: Tensor | Sequence[int], longest: int, batch: int) -> list[int]:
@@ -40,7 +40,7 @@ def _ctc(call: Call, expression: str) -> Cost:
     log_probs, targets = call["log_probs"], call["targets"]
     batch = log_probs.shape[1] if log_probs.dim() == 3 else 1
     if batch == 0:
-        return FREE
+        return ZERO_COST
     # Targets are padded (one row for each sample) or put one behind the other.
     longest = targets.shape[-1] if targets.dim() == 2 else targets.numel() // batch
     inputs = _lengths(call["input_lengths"], log_probs.shape[0], batch)

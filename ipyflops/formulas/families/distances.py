@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 
 from ipyflops.costs.cost import Cost
-from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.layouts import broadcast
+from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.registry import formula
 
 #: `cdist` goes by way of a matrix product if one side has more rows than this.
@@ -80,7 +79,7 @@ def pdist_backward(call: Call) -> Cost:
 def _sizes(call: Call) -> tuple[int, int, int, int]:
     """Batch, rows of x1, rows of x2, length of a row."""
     first, second = call["x1"].shape, call["x2"].shape
-    b = numel(broadcast(first[:-2], second[:-2]))
+    b = broadcast_numel(first[:-2], second[:-2])
     return b, first[-2], second[-2], first[-1]
 
 

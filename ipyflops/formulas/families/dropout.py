@@ -8,16 +8,16 @@ is a bernoulli_, a div_ and a mul; its scope tells that they belong to one (see
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.registry import formula
+from ipyflops.formulas.registry import formula, mark_free
 
 
 @formula("aten::native_dropout")
 def native_dropout(call: Call) -> Cost:
     """x·mask·scale in training, which is also what None means; in evaluation a copy."""
     if call["train"] is False:
-        return FREE
+        return ZERO_COST
     return Cost.of(other="2·n", article="0", n=first_output(call).numel())
 
 
@@ -25,3 +25,12 @@ def native_dropout(call: Call) -> Cost:
 def masked_scale(call: Call) -> Cost:
     """Two products, x·mask·scale."""
     return Cost.of(other="2·n", article="0", n=first_output(call).numel())
+
+
+mark_free("random numbers are drawn", "aten::_fill_mem_eff_dropout_mask")
+mark_free(
+    "the state of a random number generator",
+    "aten::_cudnn_init_dropout_state",
+    moves_data=False,
+)
+mark_free("copies: dropout does nothing to quantized tensors", "quantized::dropout")

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.families.elementwise import times
-from ipyflops.formulas.layouts import has_values
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.cost_expressions import times
+from ipyflops.formulas.registry import formula, mark_free
+from ipyflops.formulas.special_tensors import has_values
 
 #: The values of ATen's ``mode`` argument; 0 is a sum.
 MEAN, MAX = 1, 2
 
-free("rows are looked up: data is moved", "aten::embedding")
+mark_free("rows are looked up: data is moved", "aten::embedding")
 
 
 def _real_indices(indices: Tensor, padding: int) -> int:
@@ -68,7 +68,7 @@ def embedding_bag(call: Call) -> Cost:
     """
     indices, bags = _bags(call)
     if indices == 0:
-        return FREE
+        return ZERO_COST
     if call["mode"] == MEAN:
         each = "indices"
     elif call["per_sample_weights"] is not None:
@@ -106,4 +106,4 @@ def embedding_bag_per_sample_weights_backward(call: Call) -> Cost:
     """For each index the dot product of its row and its bag's gradient: 2·d − 1."""
     indices = _real_indices(call["indices"], call["padding_idx"])
     d = call["weight"].shape[1]
-    return Cost.of(other="indices·(2·d − 1)", indices=indices, d=d) if d else FREE
+    return Cost.of(other="indices·(2·d − 1)", indices=indices, d=d) if d else ZERO_COST

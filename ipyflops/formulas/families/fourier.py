@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import cost
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost
 
 _NOTE = "5·N·log2(N), the customary count of a fast transform; N points in each of L transforms"
 

@@ -17,12 +17,14 @@ at x and 1 − x, and ((A·x − 5·A)·x + 8·A)·x − 4·A (6) one step furth
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from ipyflops.costs.cost import Cost
-from ipyflops.formulas.call import Call, first_output, numel
+from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import cost
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost
 
 _ZEROS, _BORDER, _REFLECTION = 0, 1, 2
 _LINEAR, _NEAREST, _CUBIC = 0, 1, 2
@@ -49,7 +51,7 @@ def _sizes(call: Call) -> tuple[int, dict[str, int]]:
     """How many dims are sampled; points of the grid and channels as symbols."""
     grid: Tensor = call["grid"]
     values: Tensor = call["input"] if "input" in call else call["self"]
-    return grid.shape[-1], {"P": numel(grid.shape[:-1]), "C": values.shape[1]}
+    return grid.shape[-1], {"P": math.prod(grid.shape[:-1]), "C": values.shape[1]}
 
 
 @formula(
@@ -130,7 +132,7 @@ def affine_grid(call: Call) -> Cost:
         contraction="2·P·d·(d + 1)",
         other="2·s" if shrunk else "0",
         note="P points of d coordinates; s: the sizes of the axes together",
-        P=numel(grid.shape[:-1]),
+        P=math.prod(grid.shape[:-1]),
         d=d,
         s=axes,
     )
@@ -141,4 +143,4 @@ def affine_grid_backward(call: Call) -> Cost:
     """Theta's gradient: for each of d·(d + 1) numbers the sum over all points of a product."""
     gradient: Tensor = call["grad"]
     d = gradient.shape[-1]
-    return Cost.of(contraction="2·P·d·(d + 1)", P=numel(gradient.shape[:-1]), d=d)
+    return Cost.of(contraction="2·P·d·(d + 1)", P=math.prod(gradient.shape[:-1]), d=d)

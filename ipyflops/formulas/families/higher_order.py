@@ -1,7 +1,12 @@
-"""Higher-order operators that are kernels of their own: flexible attention.
+"""Higher-order operators that are kernels of their own: flexible attention, Triton kernels.
 
 All other higher-order operators (``cond``, ``scan``, ``map``, …) only call the functions that they
 are given, which are counted as they run.
+
+Only the author of a Triton kernel can say what it costs. So each kernel that PyTorch launches
+(``torch.library.wrap_triton``) counts as an operator of its own, ``triton::`` and its name. It is
+unknown until a formula is registered for it. A kernel that is launched by hand passes no dispatcher
+and is not seen.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ipyflops.costs.conventions import flops
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.registry import Formula, formula, lookup
+from ipyflops.formulas.operator_names import TRITON_LAUNCHES
+from ipyflops.formulas.registry import Formula, NoFormulaError, formula, lookup, user_formula
 
 # Positions in the flat form of a BlockMask.
 _BLOCKS, _INDICES, _FULL_BLOCKS, _FULL_INDICES = 2, 3, 4, 5
@@ -130,3 +136,20 @@ def _cost_of_one(function: Callable[..., Any], query: torch.Tensor) -> int:
         score = torch.zeros((), dtype=torch.float32, device=query.device)
         function(score, index, index, index, index)
     return int(total.flops)
+
+
+@formula(*TRITON_LAUNCHES, by_value=True)
+def triton_kernel(call: Call) -> Cost:
+    """What a user has registered for the kernel, called with the kernel's own arguments.
+
+    The formula reads these by their names, and the grid of the launch as ``grid``.
+    """
+    registered = user_formula(call.operator)
+    if registered is None:
+        raise NoFormulaError(call.operator)
+    # Not at the top: this loads a part of PyTorch's compiler, which only launches need.
+    from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
+
+    constants = kernel_side_table.get_constant_args(call.kwargs["constant_args_idx"])
+    arguments = {"grid": call.kwargs["grid"], **constants, **call.kwargs["kwargs"]}
+    return registered(Call(call.func, (), arguments, call.out, name=call.operator))

@@ -6,16 +6,17 @@ are left out, being of lower order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
 
 from ipyflops.costs.cost import Cost
-from ipyflops.formulas.call import Call, first_output, numel
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.registry import formula, mark_free
 
 _NEAREST = ("upsample_nearest{}d", "_upsample_nearest_exact{}d")
-free(
+mark_free(
     "copies the nearest element",
     *(f"aten::{name.format(dims)}" for name in _NEAREST for dims in (1, 2, 3)),
 )
@@ -112,7 +113,7 @@ def antialiased(call: Call) -> Cost:
         other="N·(h·(2·row − W) + W·(2·column − H))",
         note="N images and channels, h input rows; row, column: the elements that go into all "
         "outputs of a row, and of a column",
-        N=numel(out.shape[:-2]),
+        N=math.prod(out.shape[:-2]),
         h=image.shape[-2],
         H=height,
         W=width,
@@ -134,13 +135,13 @@ def antialiased_backward(call: Call) -> Cost:
         other="3·N·row·column",
         note="N images and channels; row, column: the elements that went into all outputs of a "
         "row, and of a column",
-        N=numel(gradient.shape[:-2]),
+        N=math.prod(gradient.shape[:-2]),
         row=row,
         column=column,
     )
 
 
-free("copies patches of an image into columns", "aten::im2col")
+mark_free("copies patches of an image into columns", "aten::im2col")
 
 
 @formula("aten::col2im")

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from ipyflops.costs.cost import Cost
-from ipyflops.formulas.call import Call, first_output, numel
-from ipyflops.formulas.layouts import has_values
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.registry import formula, mark_free
+from ipyflops.formulas.special_tensors import has_values
 
 
 def leading(call: Call, each: str, *, b: int = 1, note: str = "", **symbols: Any) -> Cost:
@@ -59,7 +59,7 @@ def leading(call: Call, each: str, *, b: int = 1, note: str = "", **symbols: Any
 
 def matrices(tensor: Tensor) -> int:
     """The number of matrices in a batch of them."""
-    return numel(tensor.shape[:-2])
+    return math.prod(tensor.shape[:-2])
 
 
 def lu_term(m: int, n: int) -> str:
@@ -358,5 +358,5 @@ def cross(call: Call) -> Cost:
     return Cost.of(other="14·n" if call.is_complex else "3·n", n=first_output(call).numel())
 
 
-free("takes the triangles and the permutation apart", "aten::lu_unpack")
-free("looks whether the factorization failed", "aten::_linalg_check_errors", moves_data=False)
+mark_free("takes the triangles and the permutation apart", "aten::lu_unpack")
+mark_free("looks whether the factorization failed", "aten::_linalg_check_errors", moves_data=False)

@@ -14,13 +14,12 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import cost, times
 from ipyflops.formulas.families.activation_costs import fused
-from ipyflops.formulas.families.elementwise import times
 from ipyflops.formulas.families.products import product
 from ipyflops.formulas.families.sparse_products import sparse_product
-from ipyflops.formulas.layouts import component_shapes, is_sparse, last_size
-from ipyflops.formulas.registry import formula, free, structured_formula
-from ipyflops.formulas.writing import cost
+from ipyflops.formulas.registry import formula, mark_free, structured_formula
+from ipyflops.formulas.special_tensors import component_shapes, is_sparse, last_size
 
 
 def rows(tensor: Tensor) -> int:
@@ -123,7 +122,7 @@ def _backward(call: Call, input: Tensor, outputs: int, products: int, bias: bool
     )
 
 
-free(
+mark_free(
     "puts weights into the order that a library wants; computes nothing",
     "mkl::_mkl_reorder_linear_weight",
     "mkldnn::_reorder_linear_weight",
@@ -132,7 +131,7 @@ free(
     "mkldnn::_reorder_mkldnn_rnn_layer_weight",
     "mkldnn_prepacked::conv2d_prepack",
 )
-free(
+mark_free(
     "asks how a tensor lies in memory",
     "mkldnn::_get_mkldnn_serialized_md",
     "mkldnn::_nbytes",

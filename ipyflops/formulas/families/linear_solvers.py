@@ -6,10 +6,12 @@ right-hand side: row i takes i products, i sums and a division.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from ipyflops.costs.cost import Cost
-from ipyflops.formulas.call import Call, first_output, numel
+from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.families.linear_algebra import leading, lu_term, matrices
 from ipyflops.formulas.registry import formula
 
@@ -83,7 +85,8 @@ def lstsq(call: Call) -> Cost:
     n, m = sorted(a.shape[-2:])
     solution = first_output(call)
     rows = a.shape[-1]
-    b = numel(solution.shape[:-2]) if solution.ndim >= a.ndim else numel(solution.shape[:-1])
+    # One right-hand side for each matrix may come without a dim for the columns.
+    b = math.prod(solution.shape[: -2 if solution.ndim >= a.ndim else -1])
     r = solution.numel() // (rows * b) if rows * b else 0
     if call["driver"] in ("gelsd", "gelss"):
         each = "4·m·n² + 8·n³ + (4·m·n + 2·n²)·r"

@@ -9,9 +9,9 @@ compare classes with each other are in `families.margin_losses`, CTC in
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.families.elementwise import broadcast, times
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call, broadcast_numel
+from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.registry import formula
 
 #: The values of ATen's ``reduction`` argument.
@@ -32,15 +32,15 @@ def reduced(each: int, reduction: int) -> str:
 
 
 def _elementwise(call: Call, each: int) -> Cost:
-    n = numel(broadcast(call["self"].shape, call["target"].shape))
+    n = broadcast_numel(call["self"].shape, call["target"].shape)
     if n == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=reduced(each, call["reduction"]), n=n)
 
 
 def _gradient(call: Call, each: int) -> Cost:
     """So many operations for the gradient of each element."""
-    return Cost.of(other=times(each), n=numel(broadcast(call["self"].shape, call["target"].shape)))
+    return Cost.of(other=times(each), n=broadcast_numel(call["self"].shape, call["target"].shape))
 
 
 @formula("aten::mse_loss")
@@ -123,9 +123,9 @@ def binary_cross_entropy_with_logits(call: Call) -> Cost:
     A pos_weight multiplies the log_sigmoid by (p − 1)·y + 1: p − 1 for each of its own elements,
     then 2 products and a sum. A weight is one product.
     """
-    n = numel(broadcast(call["self"].shape, call["target"].shape))
+    n = broadcast_numel(call["self"].shape, call["target"].shape)
     if n == 0:
-        return FREE
+        return ZERO_COST
     pos_weight = call["pos_weight"]
     each = 9 + (3 if pos_weight is not None else 0) + _weighted(call)
     expression = reduced(each, call["reduction"])
@@ -144,7 +144,7 @@ def nll_loss(call: Call) -> Cost:
     """
     n = call["target"].numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     weighted = _weighted(call)
     reduction = call["reduction"]
     expression = reduced(1 + weighted, reduction)

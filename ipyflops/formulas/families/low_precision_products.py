@@ -13,12 +13,11 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import fused
-from ipyflops.formulas.families.elementwise import times
 from ipyflops.formulas.families.linear_layers import linear_cost, rows
 from ipyflops.formulas.families.products import product, scalings
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost, total
 
 
 @formula("aten::_int_mm")

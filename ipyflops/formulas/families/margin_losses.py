@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.losses import MEAN, SUM
-from ipyflops.formulas.layouts import has_values
 from ipyflops.formulas.registry import formula
+from ipyflops.formulas.special_tensors import has_values
 
 _REDUCTION = {MEAN: " + n", SUM: " + n − 1"}
 
@@ -29,7 +29,7 @@ def multi_margin_loss(call: Call) -> Cost:
     """
     n, classes = _samples(call)
     if n == 0:
-        return FREE
+        return ZERO_COST
     each = 4 + (call["p"] == 2) + (call["weight"] is not None)
     reduction = _REDUCTION.get(call["reduction"], "")
     return Cost.of(other=f"n·(C − 1)·{each}{reduction}", n=n, C=classes)
@@ -44,7 +44,7 @@ def multi_margin_loss_backward(call: Call) -> Cost:
     """
     n, classes = _samples(call)
     if n == 0:
-        return FREE
+        return ZERO_COST
     each = 4 + 2 * (call["p"] == 2) + (call["weight"] is not None)
     return Cost.of(other=f"n·((C − 1)·{each} + C)", n=n, C=classes)
 
@@ -74,7 +74,7 @@ def multilabel_margin_loss(call: Call) -> Cost:
     """
     n, _ = _samples(call)
     if n == 0:
-        return FREE
+        return ZERO_COST
     pairs, note = _pairs(call["target"], call.out[1])
     reduction = _REDUCTION.get(call["reduction"], "")
     return Cost.of(other=f"4·pairs{reduction}", note=note, pairs=pairs, n=n)
@@ -85,6 +85,6 @@ def multilabel_margin_loss_backward(call: Call) -> Cost:
     """For each pair 2 sums, a comparison, and a sum at either class; then n·C products with g."""
     n, classes = _samples(call)
     if n == 0:
-        return FREE
+        return ZERO_COST
     pairs, note = _pairs(call["target"], call["is_target"])
     return Cost.of(other="5·pairs + n·C", note=note, pairs=pairs, n=n, C=classes)

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.adding_up import add_up
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, tensors
-from ipyflops.formulas.layouts import component_shapes
-from ipyflops.formulas.registry import Formula, lookup, structured_formula
+from ipyflops.formulas.cost_sums import add_up
+from ipyflops.formulas.registry import Formula, lookup, mark_free, structured_formula
+from ipyflops.formulas.special_tensors import component_shapes
 
 
 def _part(value: Any, shapes: Sequence[tuple[int, ...]], index: int) -> Any:
@@ -42,7 +42,7 @@ def part_by_part(call: Call) -> Cost:
     verdict = lookup(call.func)
     nested = next(tensor for tensor in tensors(call.out) if tensor.is_nested)
     if not isinstance(verdict, Formula):
-        return FREE
+        return ZERO_COST
     shapes = component_shapes(nested)
     return add_up(
         [
@@ -57,3 +57,31 @@ def part_by_part(call: Call) -> Cost:
             for index in range(len(shapes))
         ]
     )
+
+
+mark_free(
+    "bookkeeping of a nested tensor: sizes, offsets, lengths",
+    "aten::_nested_compute_contiguous_strides_offsets",
+    "aten::_nested_get_jagged_dummy",
+    "aten::_nested_get_lengths",
+    "aten::_nested_get_max_seqlen",
+    "aten::_nested_get_min_seqlen",
+    "aten::_nested_get_offsets",
+    "aten::_nested_get_ragged_idx",
+    "aten::_nested_tensor_size",
+    "aten::_nested_tensor_storage_offsets",
+    "aten::_nested_tensor_strides",
+    moves_data=False,
+)
+mark_free(
+    "sequences are padded, or taken out of their padding",
+    "aten::_nested_from_padded",
+    "aten::_nested_from_padded_and_nested_example",
+    "aten::_nested_from_padded_tensor",
+    "aten::_nested_tensor_from_mask",
+    "aten::_nested_tensor_from_mask_left_aligned",
+    "aten::_nested_tensor_from_tensor_list",
+    "aten::to_padded_tensor",
+    "aten::_jagged_to_padded_dense_forward",
+    "aten::_padded_dense_to_jagged_forward",
+)

@@ -12,9 +12,11 @@ batch norm, r the size of the weight w of a layer or group norm.
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.families.elementwise import linear
+import math
+
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.norms import channels
 from ipyflops.formulas.registry import formula
 
@@ -35,7 +37,7 @@ def _batch_norm_backward(call: Call, *, training: bool, wanted: tuple[bool, bool
     input_wanted, weight_wanted, bias_wanted = wanted
     n, c = call["input"].numel(), channels(call["input"])
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element = per_channel = 0
     if bias_wanted or (input_wanted and training):
         per_element, per_channel = per_element + 1, per_channel - 1
@@ -74,7 +76,7 @@ def batch_norm_backward_reduce(call: Call) -> Cost:
     """Σ dy and Σ dy·(x − mean) for each channel: n − c, 3·n − c; dw is the second times invstd."""
     n, c = call["input"].numel(), channels(call["input"])
     if n == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=linear(n=4, c=bool(call["weight_g"]) - 2), n=n, c=c)
 
 
@@ -87,7 +89,7 @@ def batch_norm_backward_elemt(call: Call) -> Cost:
     """
     n, c = call["input"].numel(), channels(call["input"])
     if n == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=linear(n=5, c=4 + (call["weight"] is not None)), n=n, c=c)
 
 
@@ -104,7 +106,7 @@ def _rows_backward(
     input_wanted, weight_wanted, bias_wanted = wanted
     n = call["input"].numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element = per_weight = 0
     if input_wanted or weight_wanted:
         per_element += 2 if mean else 1
@@ -120,14 +122,14 @@ def _rows_backward(
 @formula("aten::native_layer_norm_backward")
 def native_layer_norm_backward(call: Call) -> Cost:
     """Rows that `normalized_shape` spans: `_rows_backward`."""
-    return _rows_backward(call, numel(call["normalized_shape"]), tuple(call["output_mask"]))
+    return _rows_backward(call, math.prod(call["normalized_shape"]), tuple(call["output_mask"]))
 
 
 @formula("aten::_fused_rms_norm_backward")
 def fused_rms_norm_backward(call: Call) -> Cost:
     """Rows that `normalized_shape` spans, without a mean: `_rows_backward`."""
     wanted = (*call["output_mask"], False)
-    return _rows_backward(call, numel(call["normalized_shape"]), wanted, mean=False)
+    return _rows_backward(call, math.prod(call["normalized_shape"]), wanted, mean=False)
 
 
 @formula("aten::native_group_norm_backward")

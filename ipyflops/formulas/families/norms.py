@@ -12,11 +12,13 @@ The article names batch norm: 4·n in training, nothing in evaluation. The backw
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, first_output, numel
-from ipyflops.formulas.families.elementwise import linear
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.registry import formula
 
 #: Moving averages, for each channel: (1 − momentum)·old + momentum·new for the mean and for the
@@ -45,7 +47,7 @@ def _batch_norm(call: Call, *, training: bool, update: bool) -> Cost:
     tensor = call["input"]
     n, c = tensor.numel(), channels(tensor)
     if n == 0:
-        return FREE
+        return ZERO_COST
     each = 2 + affine(call)
     if not training:
         return Cost.of(other=linear(n=each), article="0", n=n)
@@ -88,7 +90,7 @@ def batch_norm_stats(call: Call) -> Cost:
     """Mean and invstd of each channel: 4·n, and a sum and a root for each."""
     tensor = call["input"]
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other="4·n + 2·c", n=tensor.numel(), c=channels(tensor))
 
 
@@ -97,7 +99,7 @@ def batch_norm_update_stats(call: Call) -> Cost:
     """Mean and variance of each channel, 4·n, and the running statistics where they are kept."""
     tensor = call["input"]
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     update = RUNNING_STATISTICS if call["running_mean"] is not None else 0
     return Cost.of(other=linear(n=4, c=update), n=tensor.numel(), c=channels(tensor))
 
@@ -130,7 +132,7 @@ def _rows(call: Call, m: int, *, mean: bool = True) -> Cost:
     """
     n = first_output(call).numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     statistics, normalize = (4, 2) if mean else (2, 1)
     scale_and_shift = (call["weight"] is not None) + (call.get("bias") is not None)
     return Cost.of(
@@ -144,14 +146,14 @@ def _rows(call: Call, m: int, *, mean: bool = True) -> Cost:
 @formula("aten::native_layer_norm")
 def layer_norm(call: Call) -> Cost:
     """A row is what `normalized_shape` spans: statistics 4·n + 2·m, 2·n, weight and bias."""
-    n, size = call["input"].numel(), numel(call["normalized_shape"])
+    n, size = call["input"].numel(), math.prod(call["normalized_shape"])
     return _rows(call, n // size if size else 0)
 
 
 @formula("aten::_fused_rms_norm")
 def rms_norm(call: Call) -> Cost:
     """x·weight/√(mean(x²) + eps): 2·n + 2·m for the statistics, n to normalize, n for weight."""
-    n, size = call["input"].numel(), numel(call["normalized_shape"])
+    n, size = call["input"].numel(), math.prod(call["normalized_shape"])
     return _rows(call, n // size if size else 0, mean=False)
 
 

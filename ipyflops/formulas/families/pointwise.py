@@ -2,7 +2,7 @@
 
 The tables say what one element costs; the functions below them are for the operators whose cost
 depends on a scalar argument (``alpha``, ``value``, an exponent, a rounding mode). See
-`families.elementwise` for what counts as one operation, and
+`formulas.per_element` for what counts as one operation, and
 `families.special_functions` for exp, sin, erf and their kind.
 """
 
@@ -10,16 +10,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.families.elementwise import (
-    PerElement,
-    broadcast,
-    enter_table,
-    linear,
-    per_element,
-    times,
-)
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call, broadcast_numel
+from ipyflops.formulas.cost_expressions import linear, times
+from ipyflops.formulas.per_element import PerElement, enter_table, per_element
 from ipyflops.formulas.registry import formula
 
 _ARITHMETIC = {
@@ -194,7 +188,7 @@ def equal(call: Call) -> Cost:
     """One comparison of each pair, until a difference at the latest; none if the shapes differ."""
     tensor = call["self"]
     if tensor.shape != call["other"].shape:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=times(2 if call.is_complex else 1), n=tensor.numel())
 
 
@@ -208,9 +202,9 @@ def allclose(call: Call) -> Cost:
     logical operations, 2·n more with equal_nan, and n − 1 to see whether all hold.
     """
     a, b = call["self"], call["other"]
-    n = numel(broadcast(a.shape, b.shape))
+    n = broadcast_numel(a.shape, b.shape)
     if n == 0:
-        return FREE
+        return ZERO_COST
     pair, bound, nan = (12, 11, 2) if call.is_complex else (7, 3, 1)
     tested = bool(call["equal_nan"])
     return Cost.of(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.registry import formula, mark_free
 
 
 @formula(
@@ -46,7 +46,7 @@ def max_pool_backward(call: Call) -> Cost:
     return Cost.of(other="n", n=call["grad_output"].numel())
 
 
-free(
+mark_free(
     "values are put back at the places that they were taken from",
     "aten::max_unpool2d",
     "aten::max_unpool3d",
@@ -100,7 +100,7 @@ def adaptive_windows(size: int, outputs: int) -> int:
     return sum(-(-(i + 1) * size // outputs) - i * size // outputs for i in range(outputs))
 
 
-def _adaptive(call: Call, inputs: tuple[int, ...], outputs: tuple[int, ...], dims: int) -> Cost:
+def _adaptive(inputs: tuple[int, ...], outputs: tuple[int, ...], dims: int) -> Cost:
     """For each result window + 1, added up over windows that differ.
 
     A window is a product of one window for each side, so the sum over all of them is the product
@@ -126,7 +126,7 @@ def _adaptive(call: Call, inputs: tuple[int, ...], outputs: tuple[int, ...], dim
 )
 def adaptive_avg_pool(call: Call) -> Cost:
     """Σ (window + 1): see `_adaptive`."""
-    return _adaptive(call, call["self"].shape, first_output(call).shape, _dims(call))
+    return _adaptive(call["self"].shape, first_output(call).shape, _dims(call))
 
 
 @formula(
@@ -137,4 +137,4 @@ def adaptive_avg_pool(call: Call) -> Cost:
 )
 def adaptive_avg_pool_backward(call: Call) -> Cost:
     """Each gradient is divided once and added to every input of its window: see `_adaptive`."""
-    return _adaptive(call, call["self"].shape, call["grad_output"].shape, _dims(call))
+    return _adaptive(call["self"].shape, call["grad_output"].shape, _dims(call))

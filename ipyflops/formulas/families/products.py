@@ -17,13 +17,12 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.costs.expressions import evaluate
-from ipyflops.formulas.call import Call, numel
+from ipyflops.formulas.call import Call, broadcast_numel
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import GELU, GELU_TANH, RELU
-from ipyflops.formulas.families.elementwise import times
 from ipyflops.formulas.families.sparse_products import sparse_product
-from ipyflops.formulas.layouts import broadcast, component_shapes, is_nested, is_sparse
 from ipyflops.formulas.registry import formula, structured_formula
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.special_tensors import component_shapes, is_nested, is_sparse
 
 
 def product(
@@ -175,7 +174,7 @@ def _matmul_sizes(
     first: torch.Size | tuple[int, ...], second: torch.Size | tuple[int, ...]
 ) -> tuple[int, int, int, int]:
     """The sizes b, m, n, k of a matmul of tensors of these shapes."""
-    b = numel(broadcast(first[:-2], second[:-2]))
+    b = broadcast_numel(first[:-2], second[:-2])
     m = first[-2] if len(first) > 1 else 1
     n = second[-1] if len(second) > 1 else 1
     return b, m, n, first[-1]

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output, tensors
-from ipyflops.formulas.layouts import has_values
-from ipyflops.formulas.registry import formula, free
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.cost_expressions import cost, total
+from ipyflops.formulas.registry import formula, mark_free
+from ipyflops.formulas.special_tensors import has_values
 
 QUANTIZE, DEQUANTIZE = 5, 2
 #: As if quantized: there and back, and whether the result lies within the bounds.
@@ -56,7 +56,7 @@ def dequantize(call: Call) -> Cost:
     """Every element is shifted and scaled: 2. A tensor of plain numbers is left as it is."""
     inputs = list(tensors(call.args[0]))
     if call.operator == "aten::dequantize" and not inputs[0].is_quantized:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=f"{DEQUANTIZE}·n", n=sum(tensor.numel() for tensor in inputs))
 
 
@@ -136,13 +136,13 @@ def _is_on(switch: Tensor) -> bool:
     return not has_values(switch) or bool(switch.ne(0).any())
 
 
-free(
+mark_free(
     "gives whole numbers a scale and a zero point",
     "aten::_make_per_tensor_quantized_tensor",
     "aten::_make_per_channel_quantized_tensor",
 )
-free("copies the whole numbers of a quantized tensor", "aten::int_repr")
-free(
+mark_free("copies the whole numbers of a quantized tensor", "aten::int_repr")
+mark_free(
     "asks for a property of a quantized tensor",
     "aten::q_scale",
     "aten::q_zero_point",
@@ -152,14 +152,14 @@ free(
     "aten::qscheme",
     moves_data=False,
 )
-free(
+mark_free(
     "makes room for a quantized tensor",
     "aten::_empty_affine_quantized",
     "aten::_empty_per_channel_affine_quantized",
     "aten::empty_quantized",
     moves_data=False,
 )
-free(
+mark_free(
     "copies numbers into another type",
     "quantized_decomposed::convert_element_type",
     "quantization::_Bfloat16QuantizedToFloat",

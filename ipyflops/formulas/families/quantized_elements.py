@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output, tensors
+from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.activation_costs import RELU
 from ipyflops.formulas.families.quantization import DEQUANTIZE, QUANTIZE
-from ipyflops.formulas.registry import Formula, formula, free, lookup, structured_formula
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.registry import formula, mark_free, plain_cost, structured_formula
 
 aten = torch.ops.aten
 
@@ -47,15 +47,6 @@ def between(call: Call, plain: Cost, after: int = 0) -> Cost:
     )
 
 
-def plain_cost(func: Any, arguments: tuple[Any, ...], out: Any) -> Cost:
-    """What an operator on plain numbers costs."""
-    verdict = lookup(func)
-    if not isinstance(verdict, Formula):
-        return FREE
-    result = verdict.function(Call(func, arguments, {}, out))
-    return result if isinstance(result, Cost) else Cost.of(other=str(result))
-
-
 @structured_formula(
     "quantized",
     *(
@@ -69,7 +60,7 @@ def plain_cost(func: Any, arguments: tuple[Any, ...], out: Any) -> Cost:
 )
 def in_floating_point(call: Call) -> Cost:
     """Operators of plain tensors whose kernels for quantized ones compute in floating point."""
-    return between(call, plain_cost(call.func, tuple(call.args), call.out))
+    return between(call, plain_cost(Call(call.func, call.args, {}, call.out)))
 
 
 _ADD, _MUL = ("quantized::add", "quantized::add_relu"), ("quantized::mul", "quantized::mul_relu")
@@ -160,7 +151,7 @@ def _group_norm(call: Call, groups: int) -> tuple[Any, tuple[Any, ...]]:
 def activation(call: Call) -> Cost:
     """Dequantized, the plain operator, quantized again."""
     func, arguments = _ACTIVATIONS[call.operator](call)
-    return between(call, plain_cost(func, arguments, call.out))
+    return between(call, plain_cost(Call(func, arguments, {}, call.out)))
 
 
 @formula(
@@ -277,5 +268,4 @@ def unpack_rows(call: Call) -> Cost:
     return Cost.of(other="2·n", n=first_output(call).numel())
 
 
-free("packs the rows of an embedding as they are", "quantized::embedding_bag_prepack")
-free("copies: dropout does nothing to quantized tensors", "quantized::dropout")
+mark_free("packs the rows of an embedding as they are", "quantized::embedding_bag_prepack")

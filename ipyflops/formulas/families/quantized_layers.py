@@ -22,11 +22,10 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import LEAKY_RELU, RELU, TANH, fused
-from ipyflops.formulas.families.elementwise import times
 from ipyflops.formulas.families.quantization import DEQUANTIZE, QUANTIZE
-from ipyflops.formulas.registry import formula, free
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.registry import formula, mark_free
 
 _NOTE = "products of integers; scales, roundings and shifts are floating point"
 #: The range of an input is found (2), and the input is quantized.
@@ -221,7 +220,7 @@ def onednn_convolution(call: Call) -> Cost:
     )
 
 
-free(
+mark_free(
     "packs or unpacks the weights of a layer",
     *(f"quantized::{name}_prepack" for name in ("linear", "conv")),
     *(f"quantized::conv{rank}d_prepack" for rank in (1, 2, 3)),

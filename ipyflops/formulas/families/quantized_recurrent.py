@@ -13,11 +13,11 @@ import torch
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.quantization import QUANTIZE
 from ipyflops.formulas.families.recurrent import Layers, layers_of
 from ipyflops.formulas.families.recurrent_cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost, total
 
 
 def _cost(layers: Layers, dropout: str = "0") -> Cost:

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.recurrent_cells import BY_MODE, GRU, LSTM, RNN_RELU, RNN_TANH, Cell
-from ipyflops.formulas.registry import formula, free
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.registry import formula, mark_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +195,16 @@ def lstm_mps_backward(call: Call) -> Cost:
 @formula("aten::mkldnn_rnn_layer")
 def mkldnn_rnn_layer(call: Call) -> Cost:
     """One direction of one layer."""
-    return _of_mkldnn(call, "weight0").forward()
+    return _of_mkldnn(call).forward()
 
 
 @formula("aten::mkldnn_rnn_layer_backward")
 def mkldnn_rnn_layer_backward(call: Call) -> Cost:
     """The gradients of everything that went into one direction of one layer."""
-    return _of_mkldnn(call, "weight1").backward(biases=call["has_biases"])
+    return _of_mkldnn(call).backward(biases=call["has_biases"])
 
 
-def _of_mkldnn(call: Call, first_weight: str) -> Layers:
+def _of_mkldnn(call: Call) -> Layers:
     # The sizes of the weights are not asked: oneDNN may have packed them.
     input, cell = call["input"], BY_MODE[call["mode"]]
     return Layers(cell, _steps(input, call["batch_sizes"]), input.shape[-1], call["hidden_size"])
@@ -241,7 +241,7 @@ def _of_cudnn(call: Call) -> Layers:
     )
 
 
-free(
+mark_free(
     "puts weights into the order that cuDNN wants; computes nothing",
     "aten::_cudnn_rnn_flatten_weight",
 )

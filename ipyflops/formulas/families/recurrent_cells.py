@@ -31,8 +31,8 @@ from typing import NamedTuple
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import total
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import total
 
 
 class Cell(NamedTuple):

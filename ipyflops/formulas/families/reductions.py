@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import linear
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.registry import formula
 
 
@@ -19,7 +19,7 @@ def _reduce(call: Call, real: Mapping[str, int], complex: Mapping[str, int] | No
     """Cost of a reduction, as multiples of n and m."""
     n, m = call["self"].numel(), first_output(call).numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     coefficients = complex if complex is not None and call.is_complex else real
     return Cost.of(other=linear(**coefficients), n=n, m=m)
 
@@ -91,7 +91,7 @@ def count_nonzero(call: Call) -> Cost:
     """A comparison with zero each (complex 2), and a count of whole numbers, n − m."""
     n, m = call["self"].numel(), first_output(call).numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=linear(n=2 if call.is_complex else 1), integer="n − m", n=n, m=m)
 
 
@@ -106,7 +106,7 @@ def trace(call: Call) -> Cost:
     """The sum of the diagonal: its length less one; complex additions are 2."""
     n = min(call["self"].shape)
     if n == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other="2·(n − 1)" if call.is_complex else "n − 1", n=n)
 
 
@@ -114,7 +114,7 @@ def trace(call: Call) -> Cost:
 def hash_tensor(call: Call) -> Cost:
     """The bits of the elements, as whole numbers, by exclusive or: n − m."""
     n, m = call["self"].numel(), first_output(call).numel()
-    return Cost.of(integer="n − m", n=n, m=m) if n else FREE
+    return Cost.of(integer="n − m", n=n, m=m) if n else ZERO_COST
 
 
 def _cumulative(call: Call, real: int, complex: int | None = None) -> Cost:
@@ -122,7 +122,7 @@ def _cumulative(call: Call, real: int, complex: int | None = None) -> Cost:
     tensor = call["self"]
     n = tensor.numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     length = tensor.shape[call["dim"]] if tensor.dim() else 1
     steps = complex if complex is not None and call.is_complex else real
     return Cost.of(other=linear(n=steps, m=-steps), n=n, m=n // length)

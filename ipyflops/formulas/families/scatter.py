@@ -6,16 +6,17 @@ operation for each value.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, numel
-from ipyflops.formulas.families.elementwise import broadcast, linear, times
-from ipyflops.formulas.layouts import has_values
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call, broadcast_numel
+from ipyflops.formulas.cost_expressions import linear, times
 from ipyflops.formulas.registry import formula
+from ipyflops.formulas.special_tensors import has_values
 
 
 @formula("aten::scatter_add")
@@ -29,7 +30,7 @@ def scatter(call: Call) -> Cost:
     """Nothing where values are only written; with ``reduce`` one sum or product for each index."""
     reduce = call.get("reduce")
     if reduce is None:
-        return FREE
+        return ZERO_COST
     complex_cost = 2 if reduce == "add" else 6
     return Cost.of(other=times(complex_cost if call.is_complex else 1), n=call["index"].numel())
 
@@ -91,7 +92,7 @@ def _indexed(tensor: Tensor, indices: Any, values: Tensor) -> int:
         else:
             shapes.append(tuple(index.shape))
             dim += 1
-    return numel(broadcast(*shapes)) * rest * numel(tensor.shape[dim:])
+    return broadcast_numel(*shapes) * rest * math.prod(tensor.shape[dim:])
 
 
 @formula(
@@ -107,7 +108,7 @@ def index_put(call: Call) -> Cost:
     With a mask beside the indices its values are first set to zero, which is free.
     """
     if not call.get("accumulate", True):
-        return FREE
+        return ZERO_COST
     n = _indexed(call["self"], call["indices"], call["values"])
     return Cost.of(other=times(2 if call.is_complex else 1), n=n)
 
@@ -116,7 +117,7 @@ def index_put(call: Call) -> Cost:
 def put(call: Call) -> Cost:
     """Nothing where values are only written; to accumulate, one addition for each index."""
     if not call["accumulate"]:
-        return FREE
+        return ZERO_COST
     return Cost.of(other=times(2 if call.is_complex else 1), n=call["index"].numel())
 
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.families.activation_costs import fused
-from ipyflops.formulas.families.elementwise import times
 from ipyflops.formulas.families.products import product, scalings
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.registry import formula, mark_free
 
 _NOTE = "kept: values that are kept in a row, two of four"
 
@@ -66,7 +66,7 @@ def choose_in_tiles(call: Call) -> Cost:
     return Cost.of(other="4·n", note="comparisons", n=call["input"].numel())
 
 
-free(
+mark_free(
     "packs the values that are kept, or packs weights for a kernel",
     "aten::_cslt_compress",
     "aten::_to_sparse_semi_structured",

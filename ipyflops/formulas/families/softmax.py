@@ -11,9 +11,9 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.families.elementwise import linear
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.registry import formula
 
 
@@ -23,7 +23,7 @@ def _rows(
     """Cost of rows of features along `dim`; nothing where there are no elements."""
     features = tensor.shape[-1 if dim is None else dim] if tensor.dim() else 1
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(
         other=other,
         article=article,
@@ -87,7 +87,7 @@ def logsumexp(call: Call) -> Cost:
     """
     n = call["self"].numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     if not call.is_complex:
         return Cost.of(other="2·n", n=n)
     m = math.prod(out.numel() for out in call.outputs())

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import cost
 from ipyflops.formulas.families.products import product, scalings
 from ipyflops.formulas.families.sparse_products import sparse_product
-from ipyflops.formulas.layouts import has_values, is_sparse, stored
-from ipyflops.formulas.registry import Formula, formula, lookup, structured_formula
-from ipyflops.formulas.writing import cost
+from ipyflops.formulas.registry import formula, mark_free, plain_cost, structured_formula
+from ipyflops.formulas.special_tensors import has_values, is_sparse, stored
 
 
 @formula("aten::_sparse_addmm", "aten::sspaddmm", by_value=True)
@@ -80,7 +80,7 @@ def reduced_product_backward(call: Call) -> Cost:
         "outputs": gradient.numel(),
     }
     if wanted == 0:
-        return FREE
+        return ZERO_COST
     if call["reduce"] in ("amax", "amin"):
         return cost(sizes, other=f"{2 * wanted}·outputs")
     divided = "nnz" if call["reduce"] == "mean" else "0"
@@ -149,7 +149,7 @@ def on_stored_values(call: Call) -> Cost:
     For what is pointwise these are the values of the result; a reduction goes from the values of
     the argument to those that the result has.
     """
-    return _own_cost(
+    return plain_cost(
         Call(
             call.func,
             [_in_stored_values(value) for value in call.args],
@@ -166,13 +166,9 @@ def on_stored_values(call: Call) -> Cost:
         for name in ("mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "matmul", "linear")
     ),
 )
-def _own_cost(call: Call) -> Cost:
-    """What the operator's own formula says: those of products see themselves what is stored."""
-    verdict = lookup(call.func)
-    if not isinstance(verdict, Formula):
-        return FREE
-    result = verdict.function(call)
-    return result if isinstance(result, Cost) else Cost.of(other=str(result))
+def product_of_stored_values(call: Call) -> Cost:
+    """The plain formula of the product, which looks itself how many values are stored."""
+    return plain_cost(call)
 
 
 @formula("aten::_sparse_sum", "aten::_sparse_csr_sum", by_value=True)
@@ -194,7 +190,7 @@ def sparse_product_of_values(call: Call) -> Cost:
 @formula("aten::_sparse_sum_backward", by_value=True)
 def sparse_sum_backward(call: Call) -> Cost:
     """Gradients are copied to the values that were added up."""
-    return FREE
+    return ZERO_COST
 
 
 @formula("aten::_coalesce", by_value=True, mixed=True)
@@ -249,3 +245,43 @@ def sparse_log_softmax(call: Call) -> Cost:
 def sparse_softmax_backward(call: Call) -> Cost:
     """y·(g − Σ g·y), or g − exp(y)·Σ g: 4 for each stored value, one less in the sum of a row."""
     return _softmax(call, call["output"], "4·n − rows")
+
+
+mark_free(
+    "a sparse tensor is put together from its indices and values",
+    "aten::sparse_coo_tensor",
+    "aten::_sparse_coo_tensor_with_dims",
+    "aten::_sparse_coo_tensor_with_dims_and_tensors",
+    "aten::sparse_compressed_tensor",
+    "aten::_sparse_compressed_tensor_with_dims",
+    "aten::sparse_resize",
+    "aten::sparse_resize_and_clear",
+    "aten::resize_as_sparse",
+    "aten::_coalesced",
+    "aten::_spdiags",
+    moves_data=False,
+)
+mark_free(
+    "elements change the layout, their indices are found and moved",
+    "aten::_to_dense",
+    "aten::_to_sparse",
+    "aten::_to_sparse_csr",
+    "aten::_to_sparse_csc",
+    "aten::_to_sparse_bsr",
+    "aten::_to_sparse_bsc",
+    "aten::_convert_indices_from_coo_to_csr",
+    "aten::_convert_indices_from_csr_to_coo",
+    "aten::copy_sparse_to_sparse",
+    "aten::sparse_mask",
+    "aten::_sparse_mask_projection",
+)
+mark_free(
+    "asks for a property of a sparse tensor",
+    "aten::dense_dim",
+    "aten::sparse_dim",
+    "aten::_dimI",
+    "aten::_dimV",
+    "aten::_nnz",
+    "aten::is_coalesced",
+    moves_data=False,
+)

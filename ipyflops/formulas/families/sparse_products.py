@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.layouts import has_values, is_sparse, stored
-from ipyflops.formulas.writing import cost
+from ipyflops.formulas.cost_expressions import cost
+from ipyflops.formulas.special_tensors import has_values, is_sparse, stored
 
 
 def sparse_product(call: Call, first: Tensor, second: Tensor, other: str = "0") -> Cost:

@@ -3,14 +3,14 @@
 A function of the C mathematics library, or a special function that a kernel evaluates by an
 approximation of its own (erf, lgamma, a Bessel function, an orthogonal polynomial of a degree that
 only its tensor knows), is one operation; tanh is 5 and sigmoid 4, as the article has it. What is a
-formula of such functions costs that formula. See `families.elementwise`.
+formula of such functions costs that formula. See `formulas.per_element`.
 """
 
 from __future__ import annotations
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.families.elementwise import PerElement, enter_table, per_element
+from ipyflops.formulas.per_element import PerElement, enter_table, per_element
 from ipyflops.formulas.registry import formula
 
 # Complex: z = a + i·b; a sum of complex numbers is 2, a product 6, a square root 10, a logarithm 6.

@@ -18,13 +18,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import GELU, GELU_TANH, RELU
-from ipyflops.formulas.families.elementwise import times
-from ipyflops.formulas.layouts import component_shapes, last_size
 from ipyflops.formulas.registry import formula, structured_formula
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.special_tensors import component_shapes, last_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def transformer_encoder_layer(call: Call) -> Cost:
     """
     source, heads = call["src"], call["num_heads"]
     if source.numel() == 0:
-        return FREE
+        return ZERO_COST
     tokens = tokens_of(source, padded=_pads(call, source, heads))
     products, rest = _attention(tokens)
     activation = RELU

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.families.elementwise import times
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost, total
 
 
 @formula("aten::_trilinear")
@@ -31,7 +30,7 @@ def trilinear(call: Call) -> Cost:
             sizes[dim] = size
         factors.append(set(dims))
     if 0 in sizes:
-        return FREE
+        return ZERO_COST
     unroll, summed = call["unroll_dim"], set(call["sumdim"])
     step = f"d{unroll}"
     first, second, third = (dims - {unroll} for dims in factors)

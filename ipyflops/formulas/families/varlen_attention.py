@@ -16,8 +16,8 @@ from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.attention import attention_backward, attention_forward
 from ipyflops.formulas.families.attention_pairs import Band, Pairs, sequences
-from ipyflops.formulas.layouts import has_values
 from ipyflops.formulas.registry import formula
+from ipyflops.formulas.special_tensors import has_values
 
 #: `custom_mask_type` of the memory-efficient kernel.
 _TOP_LEFT, _BOTTOM_RIGHT = 1, 2

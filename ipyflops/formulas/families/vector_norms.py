@@ -9,9 +9,9 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, first_output, numel
-from ipyflops.formulas.families.elementwise import broadcast, linear
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call, broadcast_numel, first_output
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.pointwise import power_cost
 from ipyflops.formulas.registry import formula
 
@@ -57,7 +57,7 @@ def norm_coefficients(order: object, *, complex: bool, root: bool = True) -> tup
 def _norm(call: Call, tensor: Tensor, order: object, *, root: bool = True) -> Cost:
     n, m = tensor.numel(), first_output(call).numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element, per_norm = norm_coefficients(order, complex=tensor.is_complex(), root=root)
     return Cost.of(other=linear(n=per_element, m=per_norm), n=n, m=m)
 
@@ -83,9 +83,9 @@ def norm(call: Call) -> Cost:
 @formula("aten::dist")
 def dist(call: Call) -> Cost:
     """‖self − other‖: n differences (complex 2·n), then one norm."""
-    n = numel(broadcast(call["self"].shape, call["other"].shape))
+    n = broadcast_numel(call["self"].shape, call["other"].shape)
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element, per_norm = norm_coefficients(call["p"], complex=call.is_complex)
     difference = 2 if call.is_complex else 1
     return Cost.of(other=linear(n=difference + per_element, m=per_norm), n=n, m=1)
@@ -101,7 +101,7 @@ def renorm(call: Call) -> Cost:
     tensor = call["self"]
     n, m = tensor.numel(), tensor.shape[call["dim"]]
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element, per_norm = norm_coefficients(call["p"], complex=tensor.is_complex())
     scale = 2 if tensor.is_complex() else 1
     return Cost.of(other=linear(n=per_element + scale, m=per_norm + 3), n=n, m=m)
@@ -116,9 +116,9 @@ def embedding_renorm(call: Call) -> Cost:
     and too long.
     """
     m = call["indices"].numel()
-    n = m * numel(call["self"].shape[1:])
+    n = m * math.prod(call["self"].shape[1:])
     if n == 0:
-        return FREE
+        return ZERO_COST
     per_element, per_norm = norm_coefficients(call["norm_type"], complex=False)
     return Cost.of(
         other=linear(n=per_element + 1, m=per_norm + 3),
@@ -132,7 +132,7 @@ def embedding_renorm(call: Call) -> Cost:
 def weight_norm(call: Call) -> Cost:
     """v·(g/‖v‖), a norm for each of m slices: 2·n for the norms, m divisions, n products."""
     n, m = call["v"].numel(), call["g"].numel()
-    return Cost.of(other="3·n + m", n=n, m=m) if n else FREE
+    return Cost.of(other="3·n + m", n=n, m=m) if n else ZERO_COST
 
 
 @formula("aten::_weight_norm_interface_backward")
@@ -143,4 +143,4 @@ def weight_norm_backward(call: Call) -> Cost:
     of m slices ‖v‖², two divisions by ‖v‖ and one by ‖v‖²: 4·m.
     """
     n, m = call["saved_v"].numel(), call["saved_g"].numel()
-    return Cost.of(other="5·n + 3·m", n=n, m=m) if n else FREE
+    return Cost.of(other="5·n + 3·m", n=n, m=m) if n else ZERO_COST

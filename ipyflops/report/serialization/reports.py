@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.costs.cost import NOTHING, Cost, Count
+from ipyflops.costs.cost import ZERO_COUNT, Cost, Count
 from ipyflops.report.files import written_whole
 from ipyflops.report.serialization import excerpts, ranks, rates
 from ipyflops.report.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
@@ -88,7 +88,7 @@ def _signature_to_list(signature: Signature) -> list[Any]:
 
 
 def _count_to_list(count: Count) -> list[Any]:
-    return [count.expression, count.value] if count != NOTHING else []
+    return [count.expression, count.value] if count != ZERO_COUNT else []
 
 
 def save(report: Report, path: str | os.PathLike[str]) -> None:
@@ -269,7 +269,7 @@ def _signature(record: object) -> Signature:
 def _count(record: object) -> Count:
     values = _list(record)
     if not values:
-        return NOTHING
+        return ZERO_COUNT
     if len(values) != 2:
         raise ReportFormatError("it has a count that is not whole")
     return Count(_of(values[0], str), _natural(values[1]))

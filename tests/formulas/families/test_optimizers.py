@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ipyflops.formulas import Formula, Free, lookup
-from ipyflops.formulas.families.tensor_lists import _plain
+from ipyflops.formulas import Formula, FreeOperator, lookup
+from ipyflops.formulas.families.foreach import _plain
 from tests.formulas.dispatch import costs, total
 
 LISTS = [torch.rand(3, 4) + 1, torch.rand(5) + 1, torch.rand(2, 3) + 1]
@@ -100,7 +100,7 @@ def all_foreach_operators() -> list[Any]:
 @pytest.mark.parametrize("func", all_foreach_operators(), ids=str)
 def test_every_operator_on_lists_finds_its_plain_one(func: Any) -> None:
     verdict = lookup(func)
-    if isinstance(verdict, Free):
+    if isinstance(verdict, FreeOperator):
         assert func._schema.name.removesuffix("_").endswith(("zero", "clone", "copy"))
     else:
         assert isinstance(verdict, Formula)

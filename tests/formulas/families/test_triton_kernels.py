@@ -17,7 +17,7 @@ from torch._higher_order_ops.triton_kernel_wrap import (
 )
 
 from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
-from ipyflops.formulas import registry
+from ipyflops.formulas.registry import REGISTRY
 
 
 class Kernel:
@@ -51,12 +51,10 @@ X, Y = torch.arange(10.0), torch.ones(10)
 
 
 @pytest.fixture(autouse=True)
-def _table() -> Iterator[None]:
-    before = dict(registry._registered)
+def _tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(REGISTRY, "user_formulas", dict(REGISTRY.user_formulas))
     yield
     kernel_side_table.reset_table()
-    registry._registered.clear()
-    registry._registered.update(before)
 
 
 def launch(kernel: Kernel, grid: int = 3, constants: Any = None, **arguments: Any) -> None:

@@ -15,12 +15,12 @@ absolute value 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
+from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.registry import formula
 
 
@@ -47,51 +47,6 @@ class PerElement:
     why: str
     integer: int | None = None
     article: bool = False
-
-
-def times(count: int, symbol: str = "n") -> str:
-    """Write a product the way a person does.
-
-    Examples
-    --------
-    >>> times(0), times(1), times(4), times(2, "(r − 1)")
-    ('0', 'n', '4·n', '2·(r − 1)')
-    """
-    if count == 0:
-        return "0"
-    return symbol if count == 1 else f"{count}·{symbol}"
-
-
-def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The shape that operands of these shapes have together.
-
-    Examples
-    --------
-    >>> broadcast((3, 1), (2, 1, 4)), broadcast()
-    ((2, 3, 4), ())
-    """
-    return tuple(
-        next((size for size in sizes if size != 1), 1)
-        for sizes in reversed(
-            list(zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1))
-        )
-    )
-
-
-def linear(**coefficients: int) -> str:
-    """Write a sum of multiples of symbols the way a person does; its terms in the order given.
-
-    Examples
-    --------
-    >>> linear(n=8, c=-2), linear(n=1, rows=0), linear(n=0)
-    ('8·n − 2·c', 'n', '0')
-    """
-    terms = [
-        (" − " if count < 0 else " + ") + times(abs(count), symbol)
-        for symbol, count in coefficients.items()
-        if count
-    ]
-    return "".join(terms).removeprefix(" + ") or "0"
 
 
 def per_element(

@@ -1,73 +1,62 @@
-"""Operators that do no arithmetic, of sparse and nested tensors and of several processes."""
+"""Communication between processes, which is free, and the matrix products fused with it.
+
+PyTorch's symmetric memory (``symm_mem::``) fuses products with communication. Only the product is
+arithmetic of this process. Where its first factor is gathered from all ranks, its rows are those of
+the result. Where the result is scattered, its rows are those of A here.
+"""
 
 from __future__ import annotations
 
-from ipyflops.formulas.registry import free
+from torch import Tensor
 
-free(
-    "a sparse tensor is put together from its indices and values",
-    "aten::sparse_coo_tensor",
-    "aten::_sparse_coo_tensor_with_dims",
-    "aten::_sparse_coo_tensor_with_dims_and_tensors",
-    "aten::sparse_compressed_tensor",
-    "aten::_sparse_compressed_tensor_with_dims",
-    "aten::sparse_resize",
-    "aten::sparse_resize_and_clear",
-    "aten::resize_as_sparse",
-    "aten::_coalesced",
-    "aten::_spdiags",
-    moves_data=False,
-)
-free(
-    "elements change the layout, their indices are found and moved",
-    "aten::_to_dense",
-    "aten::_to_sparse",
-    "aten::_to_sparse_csr",
-    "aten::_to_sparse_csc",
-    "aten::_to_sparse_bsr",
-    "aten::_to_sparse_bsc",
-    "aten::_convert_indices_from_coo_to_csr",
-    "aten::_convert_indices_from_csr_to_coo",
-    "aten::copy_sparse_to_sparse",
-    "aten::sparse_mask",
-    "aten::_sparse_mask_projection",
-)
-free(
-    "asks for a property of a sparse tensor",
-    "aten::dense_dim",
-    "aten::sparse_dim",
-    "aten::_dimI",
-    "aten::_dimV",
-    "aten::_nnz",
-    "aten::is_coalesced",
-    moves_data=False,
-)
-free(
-    "bookkeeping of a nested tensor: sizes, offsets, lengths",
-    "aten::_nested_compute_contiguous_strides_offsets",
-    "aten::_nested_get_jagged_dummy",
-    "aten::_nested_get_lengths",
-    "aten::_nested_get_max_seqlen",
-    "aten::_nested_get_min_seqlen",
-    "aten::_nested_get_offsets",
-    "aten::_nested_get_ragged_idx",
-    "aten::_nested_tensor_size",
-    "aten::_nested_tensor_storage_offsets",
-    "aten::_nested_tensor_strides",
-    moves_data=False,
-)
-free(
-    "sequences are padded, or taken out of their padding",
-    "aten::_nested_from_padded",
-    "aten::_nested_from_padded_and_nested_example",
-    "aten::_nested_from_padded_tensor",
-    "aten::_nested_tensor_from_mask",
-    "aten::_nested_tensor_from_mask_left_aligned",
-    "aten::_nested_tensor_from_tensor_list",
-    "aten::to_padded_tensor",
-    "aten::_jagged_to_padded_dense_forward",
-    "aten::_padded_dense_to_jagged_forward",
-)
+from ipyflops.costs.cost import Cost
+from ipyflops.formulas.call import Call, tensors
+from ipyflops.formulas.registry import formula, mark_free
+
+
+def _scalings(scale_a: Tensor | None, scale_b: Tensor | None) -> str:
+    """One factor for each result where both scales are single numbers, else two."""
+    if scale_a is None or scale_b is None:
+        return "0"
+    return "m·n" if scale_a.numel() == scale_b.numel() == 1 else "2·m·n"
+
+
+@formula("symm_mem::_async_input_mm")
+def async_input_mm(call: Call) -> Cost:
+    """(m, k) @ (k, n), begun with the rows that are there."""
+    m, k = call["a"].shape
+    return Cost.of(contraction="2·m·n·k", m=m, n=call["b"].shape[1], k=k)
+
+
+@formula("symm_mem::fused_matmul_reduce_scatter", "symm_mem::fused_scaled_matmul_reduce_scatter")
+def matmul_reduce_scatter(call: Call) -> Cost:
+    """The whole product A @ B of this rank, which keeps a part of the sum over the ranks."""
+    a, n = call["A"], call["B"].shape[1]
+    k = a.shape[-1]
+    return Cost.of(
+        contraction="2·m·n·k",
+        other=_scalings(call.get("A_scale"), call.get("B_scale")),
+        m=a.numel() // k if k else 0,
+        n=n,
+        k=k,
+    )
+
+
+@formula("symm_mem::fused_all_gather_matmul", "symm_mem::fused_all_gather_scaled_matmul")
+def all_gather_matmul(call: Call) -> Cost:
+    """The gathered A with each of the matrices B: m rows, n columns of all of them together."""
+    k = call["A"].shape[-1]
+    results = list(tensors(call.out[1]))
+    n = sum(matrix.shape[1] for matrix in call["Bs"])
+    scales = call.get("B_scales")
+    return Cost.of(
+        contraction="2·m·n·k",
+        other=_scalings(call.get("A_scale"), scales[0] if scales else None),
+        m=results[0].numel() // results[0].shape[-1] if results and n else 0,
+        n=n,
+        k=k,
+    )
+
 
 _COMMUNICATION = {
     "c10d": (
@@ -171,7 +160,7 @@ _COMMUNICATION = {
         "two_shot_all_reduce_out",
     ),
 }
-free(
+mark_free(
     "communication: what is computed on the way is not this process's arithmetic",
     *(f"{namespace}::{name}" for namespace, names in _COMMUNICATION.items() for name in names),
 )

@@ -5,9 +5,9 @@ Views, and views that are copied, need no entry: `ipyflops.formulas.registry.loo
 
 from __future__ import annotations
 
-from ipyflops.formulas.registry import free
+from ipyflops.formulas.registry import mark_free
 
-free(
+mark_free(
     "elements are copied, perhaps to another dtype, device or layout",
     "aten::clone",
     "aten::copy",
@@ -25,7 +25,7 @@ free(
     "aten::complex",
     "aten::from_file",
 )
-free(
+mark_free(
     "the same elements under another name or shape",
     "aten::_unsafe_view",
     "aten::lift",
@@ -42,7 +42,7 @@ free(
     "inductor::_reinterpret_tensor",
     moves_data=False,
 )
-free(
+mark_free(
     "memory is taken, not filled",
     "aten::empty",
     "aten::empty_like",
@@ -58,7 +58,7 @@ free(
     "inductor::resize_storage_bytes",
     moves_data=False,
 )
-free(
+mark_free(
     "memory is filled with values that are known",
     "aten::fill",
     "aten::zero",
@@ -77,7 +77,7 @@ free(
     "aten::tril_indices",
     "aten::triu_indices",
 )
-free(
+mark_free(
     "elements are chosen by a mask or a position, none is computed",
     "aten::where",
     "aten::masked_fill",
@@ -91,7 +91,7 @@ free(
     "aten::take",
     "aten::masked_select",
 )
-free(
+mark_free(
     "elements are written at given places, none is computed",
     "aten::index_copy",
     "aten::index_fill",
@@ -101,7 +101,7 @@ free(
     "aten::diagonal_scatter",
     "aten::as_strided_scatter",
 )
-free(
+mark_free(
     "a gradient is put back at the places that the values were taken from",
     "aten::select_backward",
     "aten::slice_backward",
@@ -110,7 +110,7 @@ free(
     "aten::_nested_select_backward",
     "aten::_nested_sum_backward",
 )
-free(
+mark_free(
     "elements are put together or in another order",
     "aten::cat",
     "aten::stack",
@@ -129,12 +129,12 @@ free(
     "aten::pixel_unshuffle",
     "aten::_pack_padded_sequence",
 )
-free(
+mark_free(
     "padding is put around the elements",
     "aten::constant_pad_nd",
     *(f"aten::{kind}_pad{dims}d" for kind in ("reflection", "replication") for dims in (1, 2, 3)),
 )
-free(
+mark_free(
     "random numbers are drawn",
     "aten::bernoulli",
     "aten::binomial",
@@ -157,7 +157,6 @@ free(
     "aten::uniform",
     "aten::_sample_dirichlet",
     "aten::_standard_gamma",
-    "aten::_fill_mem_eff_dropout_mask",
     "aten::_philox_key_fold_in",
     "aten::_philox_key_split",
     "aten::_philox_normal",
@@ -165,13 +164,12 @@ free(
     "aten::_philox_uniform",
     "rngprims::philox_rand",
 )
-free(
+mark_free(
     "the state of a random number generator",
-    "aten::_cudnn_init_dropout_state",
     "inductor_prims::inductor_reserve_rng_state",
     moves_data=False,
 )
-free(
+mark_free(
     "asks for a property of a tensor",
     "aten::_version",
     "aten::dim",
@@ -195,8 +193,8 @@ free(
     "prim::layout",
     moves_data=False,
 )
-free("one element is read", "aten::_local_scalar_dense", "aten::item")
-free(
+mark_free("one element is read", "aten::_local_scalar_dense", "aten::item")
+mark_free(
     "a check or a message, no result",
     "aten::_assert_async",
     "aten::_assert_scalar",
@@ -212,7 +210,7 @@ free(
     "debug_mode_ops::annotate",
     moves_data=False,
 )
-free(
+mark_free(
     "bookkeeping of the profiler, of streams or of the order of effects",
     "aten::record_stream",
     "aten::_make_dep_token",
@@ -221,7 +219,7 @@ free(
     "profiler::_record_function_exit",
     moves_data=False,
 )
-free(
+mark_free(
     "an operator of PyTorch's own tests",
     "aten::_foobar",
     "aten::_test_autograd_multiple_dispatch",

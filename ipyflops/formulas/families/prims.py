@@ -6,13 +6,14 @@ ATen operator of its kind does.
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import FREE, Cost
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import PerElement, enter_table, linear
+from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.pointwise import POINTWISE
-from ipyflops.formulas.families.sequences import arange
+from ipyflops.formulas.families.ranges_and_windows import arange
 from ipyflops.formulas.families.special_functions import FUNCTIONS
-from ipyflops.formulas.registry import formula, free
+from ipyflops.formulas.per_element import PerElement, enter_table
+from ipyflops.formulas.registry import formula, mark_free
 
 _ATEN = POINTWISE | FUNCTIONS
 _OTHER_NAMES = {
@@ -73,12 +74,12 @@ def reduction(call: Call) -> Cost:
     """Steps n − m (a complex sum 2, a complex product 6); a variance 4·n, complex 8·n."""
     n, m = call["inp"].numel(), first_output(call).numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     costs = _REDUCTIONS.get(call.operator, _REDUCTIONS["prims::sum"])
     return Cost.of(other=linear(**costs[call.is_complex]), n=n, m=m)
 
 
-free(
+mark_free(
     "elements are copied, put in another order or together, or chosen",
     "prims::as_strided_scatter",
     "prims::cat",
@@ -95,7 +96,7 @@ free(
     "prims::rev",
     "prims::where",
 )
-free(
+mark_free(
     "the same elements under another shape, memory that is not filled, or a property",
     "prims::_make_token",
     "prims::_sink_tokens",
@@ -116,14 +117,14 @@ free(
     "prims::view_of_dtype",
     moves_data=False,
 )
-free(
+mark_free(
     "memory is filled with values that are known",
     "prims::fill",
     "prims::full",
     "prims::full_like",
     "prims::scalar_tensor",
 )
-free("random numbers are drawn", "prims::normal", "prims::uniform")
+mark_free("random numbers are drawn", "prims::normal", "prims::uniform")
 
 # Operators that exist once torch's compiler back end has been loaded.
 
@@ -147,7 +148,7 @@ def prepare_softmax(call: Call) -> Cost:
     return Cost.of(other="2·n − rows", n=call["a"].numel(), rows=first_output(call).numel())
 
 
-free(
+mark_free(
     "random numbers are drawn, or their seeds kept",
     "prims::inductor_lookup_seed",
     "prims::inductor_rand_eager_offset",
@@ -157,7 +158,7 @@ free(
     "prims::inductor_seed",
     "prims::inductor_seeds",
 )
-free(
+mark_free(
     "elements are moved, converted or addressed",
     "prims::_low_memory_max_pool_offsets_to_indices",
     "prims::_unsafe_index_put_",

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import times
-from ipyflops.formulas.layouts import has_values
+from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.registry import formula
-from ipyflops.formulas.writing import cost, total
+from ipyflops.formulas.special_tensors import has_values
 
 #: Overlap of two boxes: its corners 4, its sides 2, not below zero 2, its area 1, the union 2,
 #: their quotient 1, compared with the threshold 1.

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call, first_output
-from ipyflops.formulas.families.elementwise import PerElement, enter_table, times
+from ipyflops.formulas.cost_expressions import times
+from ipyflops.formulas.per_element import PerElement, enter_table
 from ipyflops.formulas.registry import formula
 
 

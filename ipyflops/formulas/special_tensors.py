@@ -1,15 +1,17 @@
-"""What can be known of tensors that are not plain: nested, sparse, or without values."""
+"""What a formula can find out about nested and sparse tensors, and about those without values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 
-_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_SPARSE_LAYOUTS = frozenset(
+    (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+)
 
 
 def is_nested(*tensors: Tensor | None) -> bool:
@@ -40,41 +42,35 @@ def last_size(tensor: Tensor) -> int:
     return tensor.shape[-1]
 
 
+@dataclass(slots=True)
+class _Misses:
+    """How often a formula asked for the values of a tensor that has none, in this process.
+
+    Nobody sets the count back: whoever wants to know compares it before and after a formula ran.
+    """
+
+    count: int = 0
+
+
+_MISSES = _Misses()
+
+
 def has_values(tensor: Tensor) -> bool:
     """Whether the elements can be read: not those of a meta, fake or functional tensor."""
-    global _values_missed
     if tensor.is_meta or isinstance(tensor, (FakeTensor, FunctionalTensor)):
-        _values_missed += 1
+        _MISSES.count += 1
         return False
     return True
 
 
 def values_missed() -> int:
-    """How often a formula asked for values that are not there, and had to do without."""
-    return _values_missed
-
-
-_values_missed = 0
+    """How often formulas have asked for values that are not there, in this process so far."""
+    return _MISSES.count
 
 
 def is_sparse(*tensors: Tensor) -> bool:
     """Whether one of the tensors keeps only some of its values."""
-    return any(
-        tensor.layout in _COMPRESSED or tensor.layout is torch.sparse_coo for tensor in tensors
-    )
-
-
-def broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
-    """The shape that two shapes are broadcast to.
-
-    Examples
-    --------
-    >>> broadcast((3, 1), (2, 1, 4))
-    (2, 3, 4)
-    """
-    longest = max(len(first), len(second))
-    padded = [(1,) * (longest - len(shape)) + tuple(shape) for shape in (first, second)]
-    return tuple(b if a == 1 else a for a, b in zip(*padded, strict=True))
+    return any(tensor.layout in _SPARSE_LAYOUTS for tensor in tensors)
 
 
 def stored(tensor: Tensor) -> int:

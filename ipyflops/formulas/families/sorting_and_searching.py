@@ -13,12 +13,13 @@ In the expressions n is the number of elements, r the length of a row, m the num
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.call import Call, numel
+from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 
 
@@ -34,7 +35,7 @@ def sort(call: Call) -> Cost:
     """Each row is sorted: n·log2(r) comparisons."""
     tensor = call["self"]
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     return Cost.of(other="n·log2(r)", n=tensor.numel(), r=_row(tensor, call["dim"]))
 
 
@@ -62,7 +63,7 @@ def mode(call: Call) -> Cost:
     tensor = call["self"]
     n = tensor.numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     r = _row(tensor, call["dim"])
     return Cost.of(other="n·log2(r) + 2·(n − m)", n=n, m=n // r, r=r)
 
@@ -71,7 +72,7 @@ def mode(call: Call) -> Cost:
 def unique(call: Call) -> Cost:
     """All elements are sorted and neighbours compared: n·log2(n) + n − 1."""
     n = call["self"].numel()
-    return Cost.of(other="n·log2(n) + n − 1", n=n) if n else FREE
+    return Cost.of(other="n·log2(n) + n − 1", n=n) if n else ZERO_COST
 
 
 @formula("aten::unique_dim")
@@ -79,7 +80,7 @@ def unique_dim(call: Call) -> Cost:
     """As `unique`, of r slices along `dim`; two slices of m elements take up to m comparisons."""
     tensor = call["self"]
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     r = _row(tensor, call["dim"])
     return Cost.of(other="(r·log2(r) + r − 1)·m", m=tensor.numel() // r, r=r)
 
@@ -89,7 +90,7 @@ def unique_consecutive(call: Call) -> Cost:
     """Neighbours are compared: r − 1 pairs of elements, or of slices of m elements."""
     tensor = call["self"]
     if tensor.numel() == 0:
-        return FREE
+        return ZERO_COST
     r = _row(tensor, call["dim"])
     return Cost.of(other="(r − 1)·m", m=tensor.numel() // r, r=r)
 
@@ -132,7 +133,7 @@ def isin(call: Call) -> Cost:
         )
     )
     if elements == 0 or tests == 0:
-        return FREE
+        return ZERO_COST
     if tests < 10 * elements**0.145:
         return Cost.of(other="n·k", n=elements, k=tests)
     both = "(n + k)·log2(n + k) + n + k − 1"
@@ -155,7 +156,7 @@ def histc(call: Call) -> Cost:
     """
     n = call["self"].numel()
     if n == 0:
-        return FREE
+        return ZERO_COST
     search = " + 2·(n − 1)" if call["min"] == call["max"] else ""
     return Cost.of(other="6·n" + search, n=n)
 
@@ -168,8 +169,8 @@ def _histogram(call: Call, bins: list[int], *, uniform: bool, rows: int) -> Cost
     density is divided by the total (cells − 1 sums) and by the volume of its cell.
     """
     if rows == 0:
-        return FREE
-    cells = numel(bins)
+        return ZERO_COST
+    cells = math.prod(bins)
     symbols: dict[str, Any] = {"n": rows, "cells": cells}
     if uniform:
         find = "5·n" if len(bins) == 1 else "5·n·d"

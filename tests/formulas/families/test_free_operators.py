@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.distributed._symmetric_memory
 
-from ipyflops.formulas import Free, Unknown, lookup
-from ipyflops.formulas.registry import _free
+from ipyflops.formulas import FreeOperator, Unknown, lookup
+from ipyflops.formulas.registry import REGISTRY
 from tests.formulas.dispatch import costs, integer_ops, total
 from tests.pytorch_databases.running import WARNINGS
 
@@ -51,10 +51,10 @@ def test_moving_data_takes_no_arithmetic(function):
 
 def test_views_need_no_entry():
     verdict = lookup(ops.transpose.int)
-    assert isinstance(verdict, Free)
+    assert isinstance(verdict, FreeOperator)
     assert not verdict.moves_data
     verdict = lookup(ops.permute_copy.default)
-    assert isinstance(verdict, Free)
+    assert isinstance(verdict, FreeOperator)
     assert verdict.moves_data
 
 
@@ -76,7 +76,7 @@ def test_views_need_no_entry():
 )
 def test_whether_data_is_moved(operator, moves):
     verdict = lookup(operator)
-    assert isinstance(verdict, Free)
+    assert isinstance(verdict, FreeOperator)
     assert verdict.moves_data is moves
     assert verdict.reason
 
@@ -102,7 +102,7 @@ def test_every_name_in_the_tables_is_an_operator_of_torch():
     known = {name.partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
     unknown = {
         name
-        for name in _free
+        for name in REGISTRY.free_operators
         if name.partition("::")[0] in ("aten", "prims", "c10d", "_c10d_functional", "symm_mem")
         and name.partition(".")[0] not in known
         and f"{name}_" not in known

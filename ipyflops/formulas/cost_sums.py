@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ipyflops.costs.conventions import expression as expression_of
-from ipyflops.costs.cost import FREE, Cost, CostSum, Count
+from ipyflops.costs.cost import ZERO_COST, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate
 
 
@@ -23,7 +23,7 @@ def add_up(costs: Sequence[Cost]) -> Cost:
     """
     costs = [cost for cost in costs if cost.symbols or cost.macs or cost.other or cost.integer]
     if not costs:
-        return FREE
+        return ZERO_COST
     if len(costs) == 1:
         return costs[0]
     first = costs[0]

@@ -21,6 +21,35 @@ def total(*parts: str) -> str:
     return " + ".join(part for part in parts if part != "0") or "0"
 
 
+def times(count: int, symbol: str = "n") -> str:
+    """Write a product the way a person does.
+
+    Examples
+    --------
+    >>> times(0), times(1), times(4), times(2, "(r − 1)")
+    ('0', 'n', '4·n', '2·(r − 1)')
+    """
+    if count == 0:
+        return "0"
+    return symbol if count == 1 else f"{count}·{symbol}"
+
+
+def linear(**coefficients: int) -> str:
+    """Write a sum of multiples of symbols the way a person does; its terms in the order given.
+
+    Examples
+    --------
+    >>> linear(n=8, c=-2), linear(n=1, rows=0), linear(n=0)
+    ('8·n − 2·c', 'n', '0')
+    """
+    terms = [
+        (" − " if count < 0 else " + ") + times(abs(count), symbol)
+        for symbol, count in coefficients.items()
+        if count
+    ]
+    return "".join(terms).removeprefix(" + ") or "0"
+
+
 def cost(
     symbols: Mapping[str, int],
     *,

@@ -11,10 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import FREE, Cost
-from ipyflops.formulas.adding_up import add_up
+from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
-from ipyflops.formulas.registry import Formula, FormulaError, Free, formula, free, lookup
+from ipyflops.formulas.cost_sums import add_up
+from ipyflops.formulas.registry import (
+    Formula,
+    FormulaError,
+    FreeOperator,
+    formula,
+    lookup,
+    mark_free,
+)
 
 _PREFIX = "aten::_foreach_"
 #: Operators on lists whose plain form has another name.
@@ -79,10 +86,10 @@ def of_each_tensor(call: Call) -> Cost:
     """The plain operator's cost for every tensor of the list, added up."""
     calls = plain_calls(call)
     if not calls:
-        return FREE
+        return ZERO_COST
     verdict = lookup(calls[0].func)
-    if isinstance(verdict, Free):
-        return FREE
+    if isinstance(verdict, FreeOperator):
+        return ZERO_COST
     if not isinstance(verdict, Formula):
         raise FormulaError(f"{call.operator} applies {calls[0].operator}, which has no formula")
     return add_up([verdict(plain) for plain in calls])
@@ -99,4 +106,4 @@ formula(
     ),
     "_native::_foreach_mm_native_0",
 )(of_each_tensor)
-free("fills or copies every tensor of a list", *(_PREFIX + name for name in _FREE))
+mark_free("fills or copies every tensor of a list", *(_PREFIX + name for name in _FREE))
