@@ -2,7 +2,7 @@
 #
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
-#   make lint    lint and types alone
+#   make lint    lint and types alone    (make lint-js, make test-js: the widget's JavaScript alone)
 #   make coverage  the tests, and which lines of the package they ran
 #   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
@@ -29,13 +29,21 @@ READY := $(VENV)/.ready
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
 TORCH := torch==2.13.0
 
-.PHONY: demo test coverage hooks test-oldest test-newest lint rehearse docs dist bench lab clean distclean
+# Node.js comes with .venv; npm brings what checks the widget's JavaScript, and leaves this file.
+NODE := $(BIN)/node
+NODE_MODULES := tests/javascript/node_modules
+NODE_READY := $(NODE_MODULES)/.package-lock.json
+
+.PHONY: demo test test-js coverage hooks test-oldest test-newest lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
 
-test: lint
+test: lint test-js
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS)
+
+test-js: $(READY)
+	$(NODE) --test "tests/javascript/test_*.js"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,6 +51,15 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/yamllint --strict .
+
+lint-js: $(NODE_READY)
+	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tests/javascript
+	$(NODE) $(NODE_MODULES)/eslint/bin/eslint.js --config tests/javascript/eslint.config.js \
+	    --max-warnings 0 ipyflops/views/widget/static tests/javascript
+
+$(NODE_READY): $(READY) tests/javascript/package.json tests/javascript/package-lock.json
+	cd tests/javascript && ../../$(BIN)/npm ci --silent
+	touch $@
 
 # On its own, because a tracer takes the place where the counter marks frames, and its time.
 coverage: $(READY)
@@ -97,7 +114,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(NODE_MODULES)
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."

@@ -7,9 +7,8 @@ long as it lives, and no test of another file could start one of its own beside 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HERE = os.path.dirname(__file__)
+AXE = Path(__file__).parents[1] / "javascript/node_modules/axe-core/axe.min.js"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,11 +76,11 @@ def workbench(_workbench: jupyter.Session) -> Iterator[jupyter.Session]:
 
 
 @pytest.fixture(scope="session")
-def axe(_needed: None, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program of axe-core, which npm fetches for these tests and nothing else."""
-    folder = tmp_path_factory.mktemp("axe")
-    if shutil.which("npm") is None:
-        pytest.skip("there is no npm to fetch axe-core")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "axe-core@4"]
-    subprocess.run(command, cwd=folder, check=True, timeout=120)
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+def axe(_needed: None) -> str:
+    """The program of axe-core, which `make lint-js` installs with the other tools of npm."""
+    if not AXE.exists():
+        reason = "there is no axe-core; `make lint-js` installs it"
+        if os.environ.get("IPYFLOPS_BROWSER") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return AXE.read_text(encoding="utf-8")
