@@ -6,10 +6,8 @@ import sys
 from threading import get_ident
 from typing import TYPE_CHECKING
 
-from torch._C import _current_graph_task_id
-
-from ipyflops.attribution.frames import ENGINE_CODE
 from ipyflops.attribution.marks import EngineFrame, LineKey
+from ipyflops.torch_private import ENGINE_CODE, current_backward_pass
 
 if TYPE_CHECKING:
     from ipyflops.attribution.scopes import Scopes
@@ -45,7 +43,7 @@ class EngineFrames:
 
     def of_engine_thread(self) -> tuple[EngineFrame, bool]:
         """The mark of the pass that this thread of the engine works for, and whether it is new."""
-        task = _current_graph_task_id()
+        task = current_backward_pass()
         known = self._tasks.get(get_ident())
         if known is not None and known[0] == task:
             return known[1], False

@@ -12,6 +12,14 @@ from typing import Any
 
 import torch
 
+from ipyflops.torch_private import (
+    CALL_CODE,
+    COMPILED_CALLS_FILE,
+    ENGINE_CODE,
+    HIGHER_ORDER_FOLDER,
+    SHARDING_FILE,
+)
+
 # What a code object can tell; it may be several of these.
 SELF = 1  # it has a variable `self`
 USER = 2  # it is in the file whose lines are wanted
@@ -24,9 +32,6 @@ COMPILED = 128  # through it torch.compile calls what it has compiled, here the 
 FOLLOWED = 512  # the lines of it are told apart, if it is a module's method
 REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to learn their shapes
 
-#: Through these two nn.Module calls a forward.
-CALL_CODE = torch.nn.Module._call_impl.__code__
-WRAPPED_CALL_CODE = torch.nn.Module._wrapped_call_impl.__code__
 _MODULE_FILE = torch.nn.modules.module.__file__
 _GRAPH_FILE = torch.fx.graph_module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
@@ -34,10 +39,6 @@ _TORCH = os.path.dirname(torch.__file__)
 #: Where no frame holds a variable of the user's: torch, what it has generated, and this package.
 _IPYFLOPS = os.path.dirname(os.path.dirname(__file__))
 _NOT_THE_USERS = (_TORCH + os.sep, "<eval_with_key>", _IPYFLOPS + os.sep)
-_HIGHER_ORDER = os.path.join(_TORCH, "_higher_order_ops") + os.sep
-_SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")
-_COMPILER_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
-ENGINE_CODE = torch.autograd.graph._engine_run_backward.__code__
 _DROPOUT_NAMES = frozenset(
     {
         "dropout",
@@ -65,10 +66,10 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = 0  # how a graph's module is called: through objects that are called like a module
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
-    elif file == _COMPILER_FILE:
+    elif file == COMPILED_CALLS_FILE:
         # The same file has the wrapper of code that must not be compiled: of optimizers, say.
         kind = COMPILED if code.co_name == "compile_wrapper" else 0
-    elif file == _SHARDING_FILE:
+    elif file == SHARDING_FILE:
         kind = REHEARSAL
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
@@ -106,7 +107,7 @@ def calls_itself(frame: FrameType, module: object) -> bool:
 def by_higher_order(frame: FrameType) -> bool:
     """Whether compiled code is called by a higher-order operator, which has compiled it itself."""
     caller = frame.f_back
-    return caller is not None and caller.f_code.co_filename.startswith(_HIGHER_ORDER)
+    return caller is not None and caller.f_code.co_filename.startswith(HIGHER_ORDER_FOLDER)
 
 
 def read_variables(frame: FrameType) -> Mapping[str, Any]:

@@ -6,8 +6,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch.nn.parameter import is_lazy
+
+from ipyflops.torch_private import CHILDREN, PARAMETERS, without_torch_function
 
 
 class ParameterCounts:
@@ -25,7 +26,7 @@ class ParameterCounts:
     def __init__(self, module: object) -> None:
         #: By the module's id; the reference tells whether that is still the same module.
         self._counts: dict[int, tuple[weakref.ref[Any], int]] = {}
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_torch_function():
             self._walk(module)
 
     def find(self, module: object) -> int | None:
@@ -109,7 +110,7 @@ def count(module: object) -> int:
     elements = 0
     seen: set[int] = set()
     waiting: list[Any] = [module]
-    with torch._C.DisableTorchFunctionSubclass():
+    with without_torch_function():
         while waiting:
             current = waiting.pop()
             if current is None or id(current) in seen:
@@ -129,12 +130,12 @@ def _elements(parameter: Any) -> int:
 
 
 def _parameters(module: object) -> Mapping[str, Any]:
-    return vars_of(module).get("_parameters") or {}
+    return vars_of(module).get(PARAMETERS) or {}
 
 
 def submodules(module: object) -> Mapping[str, Any]:
     """The registered children; read past whatever the class makes of attribute access."""
-    found = vars_of(module).get("_modules")
+    found = vars_of(module).get(CHILDREN)
     return found if isinstance(found, dict) else {}
 
 

@@ -10,13 +10,20 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from ipyflops.attribution import parameters
 from ipyflops.attribution.parameters import ParameterCounts, submodules, vars_of
 from ipyflops.report.tables import ScopeKind
+from ipyflops.torch_private import (
+    BUFFERS,
+    CHILDREN,
+    COMPILED_CALLS_MODULE,
+    COMPILED_FROM,
+    PARAMETERS,
+)
 
 if TYPE_CHECKING:
     from ipyflops.attribution.marks import Location, UserFrame
@@ -292,9 +299,9 @@ def original(value: Any) -> Any:
 
     What is compiled is called by its own name, as if the wrapper were not there.
     """
-    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    compiler = sys.modules.get(COMPILED_CALLS_MODULE)
     if compiler is not None and type(value) is compiler.OptimizedModule:
-        return submodules(value).get("_orig_mod")
+        return submodules(value).get(COMPILED_FROM)
     return value
 
 
@@ -315,7 +322,7 @@ def hides_submodules(module: object) -> str:
     if issubclass(type(module), torch.fx.GraphModule):
         called = {
             str(node.target).partition(".")[0]
-            for node in vars_of(module)["_graph"].nodes
+            for node in cast("torch.fx.GraphModule", module).graph.nodes
             if node.op == "call_module"
         }
         hidden = [child for name, child in submodules(module).items() if name not in called]
@@ -340,7 +347,7 @@ def attribute_name(owner: object, module: torch.nn.Module) -> str | None:
             for index, item in enumerate(value):
                 if item is module:
                     return f"{name}.{index}"
-        elif issubclass(type(value), dict) and name not in ("_modules", "_parameters", "_buffers"):
+        elif issubclass(type(value), dict) and name not in (CHILDREN, PARAMETERS, BUFFERS):
             for key, item in value.items():
                 if item is module:
                     return f"{name}.{key}"

@@ -20,8 +20,8 @@ from torch.nn.parallel import data_parallel
 
 from ipyflops.attribution.frames import read_variables
 from ipyflops.attribution.parameters import submodules, vars_of
+from ipyflops.torch_private import FORWARD_HOOKS, REPLICA
 
-_SHARED = "_forward_hooks"
 _DATA_PARALLEL_CODE = data_parallel.__code__
 
 
@@ -34,10 +34,10 @@ class Replicas:
 
     def known(self, replica: torch.nn.Module) -> torch.nn.Module | None:
         """The module that a replica is a copy of, if it was found before."""
-        shared = vars_of(replica).get(_SHARED)
+        shared = vars_of(replica).get(FORWARD_HOOKS)
         reference = self._originals.get(id(shared))
         found = None if reference is None else reference()
-        return found if vars_of(found).get(_SHARED) is shared else None
+        return found if vars_of(found).get(FORWARD_HOOKS) is shared else None
 
     def find(
         self, replica: torch.nn.Module, variables: Iterable[Mapping[str, Any]]
@@ -49,7 +49,7 @@ class Replicas:
         for outermost in (*_at_work(), *_modules_among(variables)):
             for module in _with_all_below(outermost):
                 if not is_replica(module):
-                    self._originals[id(vars_of(module).get(_SHARED))] = weakref.ref(module)
+                    self._originals[id(vars_of(module).get(FORWARD_HOOKS))] = weakref.ref(module)
             found = self.known(replica)
             if found is not None:
                 return found
@@ -58,7 +58,7 @@ class Replicas:
 
 def is_replica(module: object) -> bool:
     """Whether a module is a copy that was made for one forward pass."""
-    return vars_of(module).get("_is_replica") is True
+    return vars_of(module).get(REPLICA) is True
 
 
 def _at_work() -> Iterator[Any]:

@@ -22,15 +22,12 @@ from threading import RLock, get_ident
 from types import CodeType, FrameType
 
 import torch
-from torch._C import _current_autograd_node
-from torch._C._autograd import _get_sequence_nr
 
 from ipyflops.attribution import marks
 from ipyflops.attribution.arrivals import Arrivals
 from ipyflops.attribution.engine_frames import EngineFrames
 from ipyflops.attribution.frames import (
     CALL,
-    CALL_CODE,
     COMPILED,
     CONSTRUCTOR,
     DROPOUT,
@@ -40,7 +37,6 @@ from ipyflops.attribution.frames import (
     SELF,
     SUSPENDABLE,
     USER,
-    WRAPPED_CALL_CODE,
     by_higher_order,
     calls_itself,
     classify,
@@ -61,6 +57,13 @@ from ipyflops.attribution.marks_held import HeldMarks
 from ipyflops.attribution.places import Place, common, original
 from ipyflops.attribution.sequence import NodeMap
 from ipyflops.report.tables import Phase
+from ipyflops.torch_private import (
+    CALL_CODE,
+    WRAPPED_CALL_CODE,
+    current_node,
+    current_sequence_number,
+    sequence_number_of,
+)
 
 EAGERLY = "compiled code was counted as the eager code that it was compiled from"
 
@@ -118,7 +121,7 @@ class Scopes:
             location = self._backward(mark)
         else:
             location = self._locate(frame)
-        number = _get_sequence_nr()
+        number = current_sequence_number()
         sequence = self._nodes.only
         if sequence is None or number != sequence.next_number:
             sequence = self._nodes.of_this_thread()
@@ -207,10 +210,10 @@ class Scopes:
         Sums of gradients run between two nodes, or in one that belongs to a parameter and has no
         number: they are those of the node before.
         """
-        node = _current_autograd_node()
+        node = current_node()
         origin = None
         if node is not None:
-            number = node._sequence_nr()
+            number = sequence_number_of(node)
             known = mark.last
             if known is not None and known[0] == number:
                 return known[1]  # one node runs several operators

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING
 
-from torch._C._autograd import _get_sequence_nr
+from ipyflops.torch_private import current_sequence_number
 
 if TYPE_CHECKING:
     from ipyflops.attribution.marks import Location
@@ -47,7 +47,7 @@ class SequenceMap:
             self.last = location
             if len(self._starts) > self.LIMIT:
                 del self._starts[: self.LIMIT // 2], self._locations[: self.LIMIT // 2]
-        self.next_number = _get_sequence_nr()
+        self.next_number = current_sequence_number()
 
     def skip(self) -> None:
         """Leave out the nodes that were made since the last operator: they were not counted."""
@@ -106,12 +106,12 @@ class NodeMap:
     def begin_thread(self) -> None:
         """Note the nodes of this thread from now on, leaving out those made since it stopped."""
         sequence = self.threads.get(get_ident())
-        if sequence is not None and _get_sequence_nr() >= sequence.next_number:
+        if sequence is not None and current_sequence_number() >= sequence.next_number:
             sequence.skip()
             return
         if sequence is not None:
             self._ended.append(sequence)  # of a thread that is gone and left its identifier
-        self.threads[get_ident()] = sequence = SequenceMap(_get_sequence_nr())
+        self.threads[get_ident()] = sequence = SequenceMap(current_sequence_number())
         self.only = sequence if len(self.threads) == 1 and not self._ended else None
 
     def origins_of(self, number: int, thread: int) -> Sequence[Location]:

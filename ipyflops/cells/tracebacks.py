@@ -9,6 +9,8 @@ import linecache
 from collections.abc import Collection, Iterator
 from types import CodeType, TracebackType
 
+from ipyflops.torch_private import OPERATORS_MODULE
+
 
 def trim(error: BaseException, start: Collection[CodeType]) -> None:
     """Make an error's traceback what it would be without counting.
@@ -60,7 +62,7 @@ def _marked(frames: list[TracebackType]) -> Iterator[tuple[TracebackType, bool]]
     behind_ours = False
     for frame in frames:
         # The counter calls an operator by its Python object, torch itself does it without.
-        added = _is_ours(frame) or (behind_ours and _module(frame) == "torch._ops")
+        added = _is_ours(frame) or (behind_ours and _module(frame) == OPERATORS_MODULE)
         yield frame, added
         behind_ours = added
 

@@ -16,19 +16,17 @@ from __future__ import annotations
 import importlib.util
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
-import torch
+from ipyflops.torch_private import COMPILER_MODULE, force_eager
 
-_COMPILER = "torch._dynamo"
 _lock = threading.RLock()
 _blocks = 0
-#: The stance before; None where none was set.
-_prior: Any = None
+#: Sets the stance that was before; None where none was set.
+_prior: Callable[[], object] | None = None
 
 
 def step_aside() -> None:
@@ -38,7 +36,7 @@ def step_aside() -> None:
         _blocks += 1
         if _blocks > 1:
             return
-        if _COMPILER in sys.modules:
+        if COMPILER_MODULE in sys.modules:
             _force_eager()
         else:
             sys.meta_path.insert(0, _WATCH)
@@ -54,39 +52,13 @@ def step_back() -> None:
         if _WATCH in sys.meta_path:
             sys.meta_path.remove(_WATCH)
         if _prior is not None:
-            sys.modules[_COMPILER].eval_frame._set_stance(_prior)
+            _prior()
             _prior = None
 
 
 def _force_eager() -> None:
     global _prior
-    from torch._dynamo import eval_frame
-
-    _prior = eval_frame._set_stance(_stance())
-
-
-def _stance() -> Any:
-    """Give the stance, which torch asks for its name whenever compiled code is called."""
-    from torch._dynamo.eval_frame import DynamoStance
-
-    try:
-        from torch._higher_order_ops.utils import _in_hop_compile
-    except ImportError:  # before torch 2.12 the compiler did without in higher-order operators
-        return DynamoStance("force_eager")
-
-    class Stance(DynamoStance):
-        """Lets higher-order operators compile where gradients are wanted, and nothing else."""
-
-        def __init__(self) -> None:
-            self.skip_guard_eval_unsafe = False
-            self.backend = None
-
-        @property
-        def stance(self) -> str:  # type: ignore[override]
-            needed = _in_hop_compile() and torch.is_grad_enabled()
-            return "default" if needed else "force_eager"
-
-    return Stance()
+    _prior = force_eager()
 
 
 class _Watch(MetaPathFinder):
@@ -95,7 +67,7 @@ class _Watch(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != _COMPILER:
+        if fullname != COMPILER_MODULE:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)

@@ -10,10 +10,6 @@ from types import FrameType, TracebackType
 from typing import Any, TypeAlias
 
 import torch
-from torch._ops import OpOverload
-from torch._subclasses.fake_tensor import FakeTensor
-from torch._subclasses.functional_tensor import FunctionalTensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.scopes import Scopes
@@ -28,6 +24,15 @@ from ipyflops.counting.recording import KeyFunction, Recorder, key_function
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
 from ipyflops.report.report import Report
 from ipyflops.report.source import Source
+from ipyflops.torch_private import (
+    TRACING,
+    FakeTensor,
+    FunctionalTensor,
+    TorchDispatchMode,
+    UnwrappedMode,
+    direct_call,
+    mode_of,
+)
 
 #: The counters that count in this context: another asyncio task on the same loop has others.
 _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
@@ -35,16 +40,13 @@ _counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default
 _NO_DISPATCH = torch.Tensor.__torch_dispatch__
 #: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
 _DEVICE = torch.ops.prim.device.default
-#: What makes a graph of a program while it runs (make_fx, AOTAutograd), if something does.
-_tracer = torch._C._get_dispatch_mode
-_PROXY = torch._C._TorchDispatchModeKey.PROXY
 _getframe = sys._getframe
 #: Of an operator: its verdict, what runs it, whether that does nothing (a view), what tells its
 #: calls apart; and the operator itself, so that its id stays its own.
 Bound: TypeAlias = tuple[Verdict, Callable[..., Any], bool, KeyFunction, Any]
 
 
-class FlopCounter(TorchDispatchMode):
+class FlopCounter(UnwrappedMode, TorchDispatchMode):
     """Counts the floating point operations of everything that runs in its ``with`` block.
 
     Parameters
@@ -99,7 +101,7 @@ class FlopCounter(TorchDispatchMode):
         source: Source | None = None,
         follow_methods: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._convention = conventions.check(convention)
         self._source = source
         self._follow_methods = follow_methods
@@ -118,11 +120,6 @@ class FlopCounter(TorchDispatchMode):
 
     # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
     supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Without this torch wraps the method below for its compiler, at a quarter of its cost.
-        return False
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
@@ -226,7 +223,7 @@ class FlopCounter(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if types and not (all(map(_is_plain, types)) and _tracer(_PROXY) is None):
+        if types and not (all(map(_is_plain, types)) and mode_of(TRACING) is None):
             return self._let_unfold(func, types, args, kwargs or {})
         if kwargs is None:
             kwargs = {}
@@ -333,8 +330,7 @@ def _bind(func: Any) -> Bound:
     verdict = lookup(func)
     return (
         verdict,
-        # An overload's own `__call__` does nothing but call what it wraps.
-        func._op if type(func) is OpOverload else func,
+        direct_call(func),
         type(verdict) is FreeOperator and not verdict.moves_data,
         key_function(verdict),
         func,

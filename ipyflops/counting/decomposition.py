@@ -6,14 +6,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-import torch
-from torch._ops import HigherOrderOperator, OpOverload
-from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
-
 from ipyflops.formulas import Formula, lookup
 from ipyflops.formulas.call import tensors
+from ipyflops.torch_private import (
+    FakeTensor,
+    HigherOrderOperator,
+    OpOverload,
+    TorchDispatchMode,
+    can_decompose,
+    composite_kernel,
+    custom_kernels,
+    tree_leaves,
+    tree_map,
+)
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -48,14 +53,14 @@ def unfolded(
         To be called without arguments; None if the operator has nothing to unfold.
     """
     if isinstance(func, OpOverload):
-        return partial(counted(func.decompose), *args, **kwargs) if func._can_decompose() else None
+        return partial(counted(func.decompose), *args, **kwargs) if can_decompose(func) else None
     if not isinstance(func, HigherOrderOperator):
         return None
     given = (args, dict(kwargs))
     if any(map(_is_function, tree_leaves(given))):
         positional, named = tree_map(lambda one: counted(one) if _is_function(one) else one, given)
         return partial(func, *positional, **named)
-    kernel = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    kernel = composite_kernel(func)
     return None if kernel is None else partial(counted(kernel), *args, **kwargs)
 
 
@@ -68,7 +73,7 @@ class Watch(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.saw_arithmetic = False
 
     def __torch_dispatch__(
@@ -88,15 +93,12 @@ def python_kernel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
     Only for operators of `torch.library.custom_op`: those remember it. None for all others, and
     where the tensors hold no values.
     """
-    from torch._library.custom_ops import OPDEFS
-
-    definition = OPDEFS.get(getattr(getattr(func, "_schema", None), "name", ""))
-    if definition is None:
+    kernels = custom_kernels(func)
+    if not kernels:
         return None
     given = list(tensors((args, dict(kwargs))))
     if any(tensor.is_meta or isinstance(tensor, FakeTensor) for tensor in given):
         return None
-    kernels: dict[str | None, Function] = definition._backend_fns
     device = given[0].device.type if given else None
     return kernels.get(device) or kernels.get(None)
 

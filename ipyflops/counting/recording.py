@@ -24,6 +24,7 @@ from ipyflops.formulas import Call, Formula, FormulaError, NoFormulaError, Unkno
 from ipyflops.formulas.registry import user_formula
 from ipyflops.formulas.special_tensors import values_missed
 from ipyflops.report.tables import Signature, VerdictName
+from ipyflops.torch_private import stored_indices, stored_values
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
 #: that a program whose shapes never repeat does not fill the memory.
@@ -355,7 +356,7 @@ def _size(tensor: Tensor) -> int:
     if tensor.layout == torch.strided:
         return tensor.numel() * tensor.element_size()
     if tensor.layout == torch.sparse_coo:
-        return _size(tensor._indices()) + _size(tensor._values())
+        return _size(stored_indices(tensor)) + _size(stored_values(tensor))
     if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
         parts = (tensor.crow_indices(), tensor.col_indices(), tensor.values())
     elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):

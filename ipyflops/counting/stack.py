@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
+from ipyflops.torch_private import TorchDispatchMode, mode_stack
 
 
 def contains(mode: TorchDispatchMode) -> bool:
     """Whether a mode is on this thread's stack; it is not while it handles an operator."""
-    return any(one is mode for one in _get_current_dispatch_mode_stack())
+    return any(one is mode for one in mode_stack())
 
 
 def enter(mode: TorchDispatchMode) -> None:
@@ -21,7 +21,7 @@ def enter(mode: TorchDispatchMode) -> None:
 def leave(mode: TorchDispatchMode) -> None:
     """Take a mode from wherever it is: another asyncio task may have entered one since."""
     above: list[TorchDispatchMode] = []
-    for one in reversed(_get_current_dispatch_mode_stack()):
+    for one in reversed(mode_stack()):
         TorchDispatchMode.__exit__(one, None, None, None)
         if one is mode:
             break
@@ -34,7 +34,7 @@ def others(own: type[TorchDispatchMode]) -> list[TorchDispatchMode]:
     """The modes on the stack that are the user's own; torch has some that it keeps below them."""
     return [
         mode
-        for mode in _get_current_dispatch_mode_stack()
+        for mode in mode_stack()
         if not issubclass(type(mode), own) and not mode.is_infra_mode()
     ]
 
@@ -42,7 +42,7 @@ def others(own: type[TorchDispatchMode]) -> list[TorchDispatchMode]:
 @contextmanager
 def beneath(mode: TorchDispatchMode, first: Iterable[TorchDispatchMode]) -> Iterator[None]:
     """Put a mode on the stack with some others, which are on it already, above it."""
-    before = [one for one in _get_current_dispatch_mode_stack() if not one.is_infra_mode()]
+    before = [one for one in mode_stack() if not one.is_infra_mode()]
     first = list(first)
     order = [one for one in before if one not in first] + [mode, *first]
     for one in reversed(before):

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 
 from ipyflops.formulas import Call
+from ipyflops.torch_private import FakeTensor
 
 
 def without_guards(call: Call) -> AbstractContextManager[Any]:

@@ -23,6 +23,13 @@ from torch.overrides import TorchFunctionMode
 from ipyflops.dry_runs.errors import DryRunError
 from ipyflops.dry_runs.mode import DryMode
 from ipyflops.measuring.restoring import gradient_of
+from ipyflops.torch_private import (
+    FAKE_BUFFER,
+    FAKE_PARAMETER,
+    SHARED_MODULES,
+    hooks_of,
+    post_accumulate_hooks_of,
+)
 
 _ATOMS = (
     type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented),
@@ -40,7 +47,8 @@ _SHARED_PACKAGES = frozenset(
 )
 #: Likewise in torch: operators, processes, streams, profilers.
 _SHARED_OF_TORCH = (
-    *("torch._library", "torch.library", "torch._ops", "torch._C._distributed", "torch.cuda"),
+    *SHARED_MODULES,
+    *("torch.library", "torch.cuda"),
     *("torch.distributed.device_mesh", "torch.distributed.distributed_c10d", "torch.profiler"),
 )
 #: Kept by their own attributes, whatever they make of being pickled.
@@ -124,9 +132,9 @@ class Copier:
         for name, value in vars(tensor).items():
             if name not in hidden:
                 setattr(fake, name, self.copy(value))
-        for hook in (tensor._backward_hooks or {}).values():
+        for hook in hooks_of(tensor):
             fake.register_hook(self.copy(hook))
-        for hook in (getattr(tensor, "_post_accumulate_grad_hooks", None) or {}).values():
+        for hook in post_accumulate_hooks_of(tensor):
             fake.register_post_accumulate_grad_hook(self.copy(hook))
         return fake
 
@@ -317,4 +325,4 @@ def _has_slots(state: Any) -> bool:
 
 def _fake_attributes(fake: Tensor) -> frozenset[str]:
     """The attributes that torch itself gives a fake tensor."""
-    return frozenset(vars(fake)) | {"_is_param", "_is_buffer"}
+    return frozenset(vars(fake)) | {FAKE_PARAMETER, FAKE_BUFFER}

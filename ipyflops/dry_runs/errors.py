@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from types import TracebackType
 
 import torch
-from torch._subclasses import fake_tensor
+
+from ipyflops.torch_private import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    UnsupportedFakeTensorException,
+    UnsupportedOperatorException,
+)
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -120,21 +126,21 @@ def _reason(error: Exception) -> str | None:
 
 def _torch_reason(error: Exception) -> str | None:
     """What an error says that torch raised of a fake tensor; None if it says something else."""
-    if isinstance(error, fake_tensor.DataDependentOutputException):
+    if isinstance(error, DataDependentOutputException):
         asked = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
         name = _operator(error)
         return f"{asked.get(name, name)} {_VALUE}. {_INSTEAD}"
-    if isinstance(error, fake_tensor.DynamicOutputShapeException):
+    if isinstance(error, DynamicOutputShapeException):
         return (
             f"the values of a tensor say how large the result of {_operator(error)} is, and a dry "
             f"run computes none. {_INSTEAD}"
         )
-    if isinstance(error, fake_tensor.UnsupportedOperatorException):
+    if isinstance(error, UnsupportedOperatorException):
         return (
             f"PyTorch cannot tell what {error.func} gives without running it. A custom operator "
             "gets that by torch.library.register_fake"
         )
-    if isinstance(error, fake_tensor.UnsupportedFakeTensorException):
+    if isinstance(error, UnsupportedFakeTensorException):
         return f"PyTorch has no fake tensors for this ({error}). Count it without --fake"
     text = str(error)
     known = [f"{reason}. {_INSTEAD}" for sign, reason in _ASKED if sign in text]

@@ -14,11 +14,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
 from ipyflops.measuring.restoring import gradient_of
+from ipyflops.torch_private import (
+    FAKE_PARAMETER,
+    FakeTensor,
+    FakeTensorMode,
+    OpOverload,
+    UnwrappedMode,
+    schema_of,
+)
 
 _CPU = torch.device("cpu")
 #: Asks for a tensor's device.
@@ -27,7 +33,7 @@ _DEVICE = torch.ops.prim.device.default
 _LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
 
 
-class DryMode(FakeTensorMode):
+class DryMode(UnwrappedMode, FakeTensorMode):
     """PyTorch's mode of fake tensors, for code that was written for real ones.
 
     There is no meta device under it: what is asked for there is on the CPU, as it would be once it
@@ -44,11 +50,6 @@ class DryMode(FakeTensorMode):
         self.met_meta = False
         #: Real tensors that operators met, with the gradients that they had.
         self._strays: dict[int, tuple[Tensor, Tensor | None]] = {}
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Without this torch wraps the method below for its compiler, at a quarter of its cost.
-        return False
 
     def __torch_dispatch__(
         self,
@@ -151,7 +152,7 @@ class DryMode(FakeTensorMode):
         fake: Any = self.fake_tensor_converter.from_meta_and_device(self, alias, _CPU)
         fake.requires_grad_(tensor.requires_grad)
         if isinstance(tensor, torch.nn.Parameter):
-            fake._is_param = True
+            setattr(fake, FAKE_PARAMETER, True)
         return fake  # type: ignore[no-any-return]
 
 
@@ -185,9 +186,9 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 def _writes(func: Any, tensor: Tensor, args: Any, kwargs: Mapping[str, Any]) -> bool:
     """Whether an operator writes to one of its arguments."""
-    if not isinstance(func, OpOverload) or not func._schema.is_mutable:
+    if not isinstance(func, OpOverload) or not schema_of(func).is_mutable:
         return False
-    arguments = func._schema.arguments
+    arguments = schema_of(func).arguments
     given = [*zip(arguments, args, strict=False)]
     given += [(one, kwargs[one.name]) for one in arguments if one.name in kwargs]
     return any(

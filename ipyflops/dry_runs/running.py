@@ -19,7 +19,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch._subclasses import fake_tensor
 
 from ipyflops.cells.code_names import readable_name
 from ipyflops.counting.counter import FlopCounter
@@ -29,6 +28,7 @@ from ipyflops.dry_runs.reach import Reach, names_reached
 from ipyflops.measuring.restoring import random_states
 from ipyflops.report.report import Report
 from ipyflops.report.source import Source
+from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 
 __all__ = ["DryRun", "DryRunError", "dry_run"]
 
@@ -246,7 +246,7 @@ def _uninterrupted() -> Iterator[None]:
 @contextmanager
 def _silenced() -> Iterator[None]:
     """Keep torch from logging each error of the user's code that a fake tensor finds."""
-    log = logging.getLogger(fake_tensor.__name__)
+    log = logging.getLogger(FAKE_TENSOR_LOGGER)
     before, log.disabled = log.disabled, True
     try:
         yield
@@ -260,7 +260,7 @@ def _left(mode: DryMode) -> int:
     return sum(
         1
         for one in gc.get_objects()
-        if issubclass(type(one), fake_tensor.FakeTensor) and getattr(one, "fake_mode", None) is mode
+        if issubclass(type(one), FakeTensor) and getattr(one, "fake_mode", None) is mode
     )
 
 

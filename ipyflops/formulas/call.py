@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ipyflops.formulas.operator_names import TRITON_LAUNCHES, launched_kernel_name, operator_name
 from ipyflops.formulas.special_tensors import is_sparse
+from ipyflops.torch_private import schema_of
 
 Structure: TypeAlias = Literal["sparse", "nested", "quantized"]
 
@@ -92,7 +93,7 @@ class Call:
         return self[name] if name in self else default  # noqa: SIM401 - this is that `get`
 
     def _bind(self) -> dict[str, Any]:
-        schema = getattr(self.func, "_schema", None)
+        schema = schema_of(self.func)
         if schema is None:
             return dict(self.kwargs)
         bound: dict[str, Any] = {}
@@ -116,7 +117,7 @@ class Call:
 
     def _out_arguments(self) -> set[str]:
         """The names of the ``out=`` arguments, which are others where there is more than one."""
-        schema = getattr(self.func, "_schema", None)
+        schema = schema_of(self.func)
         if schema is None:
             return {"out"}
         return {argument.name for argument in schema.arguments if argument.is_out}

@@ -9,6 +9,12 @@ from typing import Any, Literal
 import torch
 
 from ipyflops.formulas.registry import Formula, FreeOperator, lookup
+from ipyflops.torch_private import (
+    OpOverload,
+    all_operator_names,
+    can_decompose,
+    higher_order_operators,
+)
 
 #: Namespaces whose operators can reach a dispatch mode.
 NAMESPACES = (
@@ -66,9 +72,7 @@ def catalogue() -> list[Entry]:
 
 def operators() -> Iterator[tuple[str, Any]]:
     """Name and overload of every operator in `NAMESPACES`, and the higher-order operators."""
-    from torch._ops import _higher_order_ops
-
-    for full in sorted(torch._C._dispatch_get_all_op_names()):
+    for full in sorted(all_operator_names()):
         name, _, overload = full.partition(".")
         namespace, _, base = name.partition("::")
         if namespace in NAMESPACES:
@@ -76,7 +80,7 @@ def operators() -> Iterator[tuple[str, Any]]:
             func = getattr(packet, overload or "default", None)
             if func is not None:
                 yield name, func
-    for name, func in sorted(_higher_order_ops.items()):
+    for name, func in sorted(higher_order_operators().items()):
         yield f"higher_order::{name}", func
 
 
@@ -87,8 +91,8 @@ def _entry(name: str, func: Any) -> Entry:
         return Entry(name, "formula", verdict.family, words[0] if words else "")
     if isinstance(verdict, FreeOperator):
         return Entry(name, "free", "", verdict.reason)
-    if not isinstance(func, torch._ops.OpOverload):
+    if not isinstance(func, OpOverload):
         return Entry(name, "composite", "", "counted as the functions that it calls")
-    if func._can_decompose():
+    if can_decompose(func):
         return Entry(name, "composite", "", "counted as the operators that it consists of")
     return Entry(name, "unknown", "", "")

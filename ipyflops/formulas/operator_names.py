@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ipyflops.torch_private import launched_triton_kernel, schema_of
+
 #: The operators by which PyTorch launches any Triton kernel.
 TRITON_LAUNCHES = (
     "higher_order::triton_kernel_wrapper_mutation",
@@ -16,7 +18,7 @@ TRITON_LAUNCHES = (
 
 def operator_name(func: Any) -> str:
     """The name of an operator without its overload: ``aten::mm``, ``higher_order::cond``."""
-    schema = getattr(func, "_schema", None)
+    schema = schema_of(func)
     if schema is not None:
         return str(schema.name)
     return f"higher_order::{func.name() if callable(getattr(func, 'name', None)) else func}"
@@ -34,10 +36,14 @@ def triton_kernel_name(kernel: Any) -> str:
 
 def launched_kernel_name(kernel_index: int) -> str:
     """The name of the kernel at an index of PyTorch's table of Triton kernels."""
-    # Not at the top: this loads a part of PyTorch's compiler, which only launches need.
-    from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
+    kernel = launched_triton_kernel(kernel_index)
+    return f"triton::kernel_{kernel_index}" if kernel is None else triton_kernel_name(kernel)
 
-    return triton_kernel_name(kernel_side_table.get_kernel(kernel_index))
+
+def overload_name(func: Any) -> str:
+    """The name of an operator's overload; ``default`` if it has no other."""
+    name = func.name() if callable(getattr(func, "name", None)) else ""
+    return name.partition(".")[2] or "default"
 
 
 def is_triton_kernel(value: object) -> bool:

@@ -21,7 +21,13 @@ import torch
 
 from ipyflops.costs.cost import ZERO_COST, Cost, Count
 from ipyflops.formulas.call import Call, Structure
-from ipyflops.formulas.operator_names import is_triton_kernel, operator_name, triton_kernel_name
+from ipyflops.formulas.operator_names import (
+    is_triton_kernel,
+    operator_name,
+    overload_name,
+    triton_kernel_name,
+)
+from ipyflops.torch_private import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
 Function = TypeVar("Function", bound=FormulaFunction)
@@ -213,7 +219,7 @@ class Registry:
         Formula, FreeOperator or Unknown
         """
         name = operator_name(func)
-        overload = getattr(func, "_overloadname", "default")
+        overload = overload_name(func)
         users = self.user_formulas.get(f"{name}.{overload}") or self.user_formulas.get(name)
         if users is not None:
             return users
@@ -398,11 +404,11 @@ def _user_name(operator: Any) -> str:
         if "::" not in operator:
             raise ValueError(f"{operator!r} names no operator; write it as 'namespace::name'")
         return operator
-    if isinstance(operator, torch._ops.OpOverload):
-        return f"{operator_name(operator)}.{operator._overloadname}"
-    if isinstance(operator, torch._ops.OpOverloadPacket):
-        return str(operator._qualified_op_name)
-    if isinstance(operator, torch._ops.HigherOrderOperator):
+    if isinstance(operator, OpOverload):
+        return f"{operator_name(operator)}.{overload_name(operator)}"
+    if isinstance(operator, OpOverloadPacket):
+        return str(operator).replace(".", "::", 1)
+    if isinstance(operator, HigherOrderOperator):
         return operator_name(operator)
     if is_triton_kernel(operator):
         return triton_kernel_name(operator)

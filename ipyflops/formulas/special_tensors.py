@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
-from torch._subclasses.functional_tensor import FunctionalTensor
+
+from ipyflops.torch_private import FakeTensor, FunctionalTensor, nested_sizes, stored_values
 
 _SPARSE_LAYOUTS = frozenset(
     (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
@@ -31,7 +31,7 @@ def component_shapes(tensor: Tensor) -> list[tuple[int, ...]]:
     [(3, 4), (3, 4)]
     """
     if tensor.is_nested:
-        return [tuple(sizes) for sizes in tensor._nested_tensor_size().tolist()]
+        return [tuple(sizes) for sizes in nested_sizes(tensor).tolist()]
     return [tuple(tensor.shape[1:])] * tensor.shape[0]
 
 
@@ -86,5 +86,5 @@ def stored(tensor: Tensor) -> int:
     if not is_sparse(tensor) or not has_values(tensor):
         return tensor.numel()
     if tensor.layout is torch.sparse_coo:
-        return tensor._values().numel()
+        return stored_values(tensor).numel()
     return tensor.values().numel()

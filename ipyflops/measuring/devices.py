@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from ipyflops.torch_private import cuda_driver_version, data_sheet_of
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -74,7 +76,7 @@ def _output(*command: str) -> str:
 
 
 def _cuda_driver() -> str:
-    version = getattr(torch._C, "_cuda_getDriverVersion", lambda: 0)()
+    version = cuda_driver_version()
     runtime = torch.version.hip or torch.version.cuda or ""
     return f"driver {version}, runtime {runtime}"
 
@@ -117,9 +119,4 @@ def data_sheet_bandwidth(device: torch.device) -> float | None:
 def _data_sheet(device: torch.device) -> Any:
     if device.type != "cuda":
         return None
-    try:
-        from torch._inductor.analysis.device_info import lookup_device_info
-
-        return lookup_device_info(torch.cuda.get_device_name(device))
-    except Exception:
-        return None  # a part of torch that is not public: other versions have it not
+    return data_sheet_of(device)

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
+from ipyflops.torch_private import version_of
+
 #: What random numbers are called among the names of what moved.
 RANDOM = "random numbers"
 
@@ -106,7 +108,7 @@ def _version(tensor: Tensor | None) -> object:
     if tensor is None or torch.nn.parameter.is_lazy(tensor):
         return type(tensor)
     # Tensors made in inference mode count no versions.
-    return id(tensor), -1 if tensor.is_inference() else tensor._version
+    return id(tensor), -1 if tensor.is_inference() else version_of(tensor)
 
 
 def gradient_of(tensor: Tensor) -> Tensor | None:

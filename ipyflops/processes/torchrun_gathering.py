@@ -24,6 +24,7 @@ from ipyflops.processes.termination import deferred
 from ipyflops.report.ranks import Rank, merged
 from ipyflops.report.report import Report
 from ipyflops.report.serialization.reports import LARGEST_FILE, ReportFormatError, from_dict
+from ipyflops.torch_private import default_store
 
 #: Characters of one entry of the store; torch's TCP store takes 8 MiB at most.
 PIECE = 1 << 20
@@ -45,7 +46,7 @@ def gather(report: Report, group: Any = None, *, timeout: float = 60.0) -> Repor
     own = dist.get_rank()
     if own not in members:
         raise RuntimeError(f"rank {own} is not of the group that gathers")
-    store: Any = dist.distributed_c10d._get_default_store()
+    store: Any = default_store()
     name = "-".join(map(str, members)) if len(members) < dist.get_world_size() else "all"
     _gathered[name] += 1
     prefix = f"ipyflops/{name}/{_gathered[name]}"

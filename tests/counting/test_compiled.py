@@ -130,7 +130,7 @@ def test_the_stance_of_the_user_comes_back() -> None:
 PROGRAM = """
     import sys
     import torch
-    from ipyflops.counter import FlopCounter
+    from ipyflops import FlopCounter
 
     def backend(graph, inputs):
         print("compiled")

@@ -14,6 +14,7 @@ from torch import Tensor
 from ipyflops.costs.cost import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_sums import add_up
+from ipyflops.formulas.operator_names import operator_name, overload_name
 from ipyflops.formulas.registry import (
     Formula,
     FormulaError,
@@ -22,6 +23,7 @@ from ipyflops.formulas.registry import (
     lookup,
     mark_free,
 )
+from ipyflops.torch_private import all_operator_names, schema_of
 
 _PREFIX = "aten::_foreach_"
 #: Operators on lists whose plain form has another name.
@@ -43,7 +45,8 @@ _SOME_NUMBER = 2.0
 
 def _plain(func: Any) -> Any:
     """The plain operator that an operator on lists applies to every tensor."""
-    base, overload = func._schema.name.removeprefix(_PREFIX).removesuffix("_"), func._overloadname
+    base = operator_name(func).removeprefix(_PREFIX).removesuffix("_")
+    overload = overload_name(func)
     packet = getattr(torch.ops.aten, _PLAIN_NAMES.get(base, base))
     for candidate in (_PLAIN_OVERLOADS.get(overload, overload), "Tensor", "Scalar", "default"):
         if candidate in packet.overloads():
@@ -63,9 +66,9 @@ def _element(argument: Any, value: Any, index: int) -> Any:
 def plain_calls(call: Call) -> list[Call]:
     """Take a call on lists apart into those on their tensors."""
     plain = _plain(call.func)
-    names = [argument.name for argument in plain._schema.arguments]
+    names = [argument.name for argument in schema_of(plain).arguments]
     lists: list[tuple[Any, str]] = []
-    for position, argument in enumerate(call.func._schema.arguments):
+    for position, argument in enumerate(schema_of(call.func).arguments):
         if not argument.is_out:
             name = argument.name
             if name not in names and position < len(names):
@@ -99,7 +102,7 @@ formula(
     *sorted(
         {
             name.partition(".")[0].removesuffix("_")
-            for name in torch._C._dispatch_get_all_op_names()
+            for name in all_operator_names()
             if name.startswith(_PREFIX)
         }
         - {_PREFIX + name for name in _FREE}

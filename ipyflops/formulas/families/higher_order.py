@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops.costs.conventions import flops
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.operator_names import TRITON_LAUNCHES
 from ipyflops.formulas.registry import Formula, NoFormulaError, formula, lookup, user_formula
+from ipyflops.torch_private import TorchDispatchMode, launched_triton_constants
 
 # Positions in the flat form of a BlockMask.
 _BLOCKS, _INDICES, _FULL_BLOCKS, _FULL_INDICES = 2, 3, 4, 5
@@ -116,7 +116,7 @@ class _Sum(TorchDispatchMode):
     """Adds up the FLOPs of what runs under it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops: int = 0
 
     def __torch_dispatch__(
@@ -147,9 +147,6 @@ def triton_kernel(call: Call) -> Cost:
     registered = user_formula(call.operator)
     if registered is None:
         raise NoFormulaError(call.operator)
-    # Not at the top: this loads a part of PyTorch's compiler, which only launches need.
-    from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
-
-    constants = kernel_side_table.get_constant_args(call.kwargs["constant_args_idx"])
+    constants = launched_triton_constants(call.kwargs["constant_args_idx"])
     arguments = {"grid": call.kwargs["grid"], **constants, **call.kwargs["kwargs"]}
     return registered(Call(call.func, (), arguments, call.out, name=call.operator))

@@ -11,6 +11,7 @@ import torch
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
+from ipyflops.torch_private import asks_for_target_twice
 
 
 def _scores(call: Call) -> str:
@@ -30,11 +31,8 @@ def _targets(call: Call) -> str:
     """
     if call["target"].is_floating_point():
         return "0"
-    # By now PyTorch has imported it.
-    body = getattr(torch.nn.modules, "linear_cross_entropy", None)
-    asked_twice = hasattr(body, "_corrected_target")
     no_class = not 0 <= call["ignore_index"] < call["linear_weight"].shape[0]
-    times = 1 + (call["weight"] is None) + (asked_twice and no_class)
+    times = 1 + (call["weight"] is None) + (asks_for_target_twice() and no_class)
     return f"{times}·N"
 
 

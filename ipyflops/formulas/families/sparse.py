@@ -23,6 +23,7 @@ from ipyflops.formulas.families.products import product, scalings
 from ipyflops.formulas.families.sparse_products import sparse_product
 from ipyflops.formulas.registry import formula, mark_free, plain_cost, structured_formula
 from ipyflops.formulas.special_tensors import has_values, is_sparse, stored
+from ipyflops.torch_private import stored_count, stored_indices, stored_values
 
 
 @formula("aten::_sparse_addmm", "aten::sspaddmm", by_value=True)
@@ -198,7 +199,7 @@ def coalesce(call: Call) -> Cost:
     """Values of the same index are added up, after the indices have been sorted."""
     tensor: Tensor = call["self"]
     before, after = stored(tensor), stored(first_output(call))
-    indices = tensor._nnz() if has_values(tensor) else 0
+    indices = stored_count(tensor) if has_values(tensor) else 0
     sums = max(before - after, 0)
     symbols = {"sums": sums, "nnz": indices}
     sorting = "round(nnz·log2(nnz))" if indices else "0"
@@ -209,14 +210,14 @@ def coalesce(call: Call) -> Cost:
 
 def _rows(tensor: Tensor, dim: int) -> int:
     """How many rows along a dim have stored values."""
-    values, indices = tensor._values(), tensor._indices()
+    values, indices = stored_values(tensor), stored_indices(tensor)
     if dim < 0:
         dim += tensor.dim()
     if dim >= tensor.sparse_dim():  # along a dense dim: as of the dense tensor of the values
         return values.numel() // max(tensor.shape[dim], 1)
     others = torch.cat((indices[:dim], indices[dim + 1 :]))
     groups = 1 if others.shape[0] == 0 else torch.unique(others, dim=1).shape[1]
-    return groups * (values.numel() // max(tensor._nnz(), 1)) if values.numel() else 0
+    return groups * (values.numel() // max(stored_count(tensor), 1)) if values.numel() else 0
 
 
 def _softmax(call: Call, tensor: Tensor, expression: str) -> Cost:

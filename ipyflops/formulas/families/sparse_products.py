@@ -15,6 +15,7 @@ from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import cost
 from ipyflops.formulas.special_tensors import has_values, is_sparse, stored
+from ipyflops.torch_private import stored_indices
 
 
 def sparse_product(call: Call, first: Tensor, second: Tensor, other: str = "0") -> Cost:
@@ -66,5 +67,5 @@ def _pairs(first: Tensor, second: Tensor) -> int:
 def _indices(matrix: Tensor, dim: int) -> Tensor:
     """The index along a dim of every stored value of a sparse matrix, with repetitions."""
     if matrix.layout is torch.sparse_coo:
-        return matrix._indices()[dim]
-    return torch.Tensor.to_sparse(matrix.detach())._indices()[dim]
+        return stored_indices(matrix)[dim]
+    return stored_indices(torch.Tensor.to_sparse(matrix.detach()))[dim]
