@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ipyflops.report.tables import ScopeKind, Totals
+from ipyflops.costs.metrics import Totals
+from ipyflops.report.tables import ScopeKind
 
 if TYPE_CHECKING:
     import matplotlib.axes

@@ -20,12 +20,23 @@ from typing import TYPE_CHECKING, Any
 
 from ipyflops.costs import conventions
 from ipyflops.costs.conventions import Convention
-from ipyflops.report.ceilings import Peak
+from ipyflops.costs.metrics import Totals
+from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.exports import Exports
 from ipyflops.report.figures import Figures
 from ipyflops.report.rank_methods import RankMethods
-from ipyflops.report.tables import ATTO, PHASES, Line, Row, Scope, Signature, Totals, TotalsSum
+from ipyflops.report.tables import (
+    ATTO,
+    PHASES,
+    CallAmounts,
+    Line,
+    Row,
+    Scope,
+    Signature,
+    TotalsSum,
+    amounts_of_call,
+)
 from ipyflops.report.timing import Timing
 
 if TYPE_CHECKING:
@@ -160,32 +171,34 @@ class Report(Figures, Exports, RankMethods):
         self, key: Callable[[Row], Any], rows: Iterable[Row] | None = None
     ) -> dict[Any, Totals]:
         groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
+        amounts = self._amounts
         for row in self.rows if rows is None else rows:
-            index = row.signature
-            groups[key(row)].add_row(
-                row, self.signatures[index], self._flops[index], self._peak_times[index]
-            )
-        ordered = sorted(groups.items(), key=lambda item: -item[1].flops)
+            groups[key(row)].add_row(row, amounts[row.signature])
+        ordered = sorted(groups.items(), key=lambda item: -item[1].amount("flops"))
         return {name: group.totals() for name, group in ordered}
 
     @cached_property
-    def _flops(self) -> list[int]:
-        """FLOPs by signature."""
-        return [conventions.flops(signature.cost, self.convention) for signature in self.signatures]
-
-    @cached_property
-    def _peak_times(self) -> list[int]:
-        """Attoseconds at the peak by signature; 0 where no peak is known for its dtype."""
-        rates = {
-            signature.dtype: self.peak.rate(signature.dtype) if self.peak else None
-            for signature in self.signatures
-        }
+    def _amounts(self) -> list[CallAmounts]:
+        """What one call adds to a sum, by signature."""
         return [
-            flops * ATTO // round(rate.flops_per_second) if rate else 0
-            for flops, rate in zip(
-                self._flops, (rates[one.dtype] for one in self.signatures), strict=True
+            amounts_of_call(
+                signature,
+                flops := conventions.flops(signature.cost, self.convention),
+                # Nothing where no peak is known for its dtype.
+                flops * ATTO // round(rate.flops_per_second) if rate else 0,
             )
+            for signature, rate in zip(self.signatures, self._rates, strict=True)
         ]
+
+    @property
+    def _rates(self) -> list[Rate | None]:
+        """The rate of each signature's dtype at the peak."""
+        peak = self.peak
+        rates = {
+            dtype: peak.rate(dtype) if peak else None
+            for dtype in {signature.dtype for signature in self.signatures}
+        }
+        return [rates[signature.dtype] for signature in self.signatures]
 
     def sum_rows(self, rows: Iterable[Row]) -> Totals:
         """Sums over some of the rows."""
@@ -194,9 +207,9 @@ class Report(Figures, Exports, RankMethods):
     def accumulate(self, rows: Iterable[Row]) -> TotalsSum:
         """Sums over some of the rows, open for more."""
         total = TotalsSum()
+        amounts = self._amounts
         for row in rows:
-            index = row.signature
-            total.add_row(row, self.signatures[index], self._flops[index], self._peak_times[index])
+            total.add_row(row, amounts[row.signature])
         return total
 
     # --- the tree ----------------------------------------------------------------------------

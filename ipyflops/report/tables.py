@@ -7,15 +7,17 @@ are written to JSON as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from operator import add as plus
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from ipyflops.costs.cost import Cost
+from ipyflops.costs.metrics import OF_CALL, SUMMED, Totals
 
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer"]
-#: Attoseconds in a second.
-ATTO = 10**18
+#: Nanoseconds and attoseconds in a second.
+NANO, ATTO = 1e9, 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
@@ -136,111 +138,80 @@ class Row:
     replicated: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over some of a report's rows, under its convention.
+class CallAmounts(NamedTuple):
+    """What one call of a signature adds to a sum; all calls together where `summed`.
 
     Attributes
     ----------
-    calls : int
-        Operator calls; views, which do nothing, are not among them.
-    flops, macs, int_ops, bytes : int
-    seconds : float
-        Time inside the kernels, in the one counted run.
-    peak_seconds : float
-        Time that the FLOPs would take at the report's peak, each dtype's by its own.
-    communicated : int
-        Bytes of payload of the collectives, as the ranks hand them in or get them; not what goes
-        over the wire, which depends on the algorithm.
-    replicated : int
-        Those of the FLOPs that another rank had computed already, on the same values.
+    amounts : tuple of (int, int)
+        The place of each number in a sum, and how much is added there; zeros are left out.
+    flops : int
+    summed : bool
     """
 
-    calls: int = 0
-    flops: int = 0
-    macs: int = 0
-    int_ops: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    peak_seconds: float = 0.0
-    communicated: int = 0
-    replicated: int = 0
+    amounts: tuple[tuple[int, int], ...]
+    flops: int
+    summed: bool
 
-    @property
-    def utilization(self) -> float:
-        """FLOPS as a share of the peak (MFU), in kernel time; 0 where no peak is known."""
-        return self.peak_seconds / self.seconds if self.seconds else 0.0
 
-    @property
-    def flops_per_second(self) -> float:
-        """FLOPs per second of kernel time; 0 where no time was taken."""
-        return self.flops / self.seconds if self.seconds else 0.0
+def amounts_of_call(signature: Signature, flops: int, peak_time: int = 0) -> CallAmounts:
+    """Give what one call of a signature adds to a sum.
 
-    @property
-    def intensity(self) -> float:
-        """Arithmetic intensity, FLOPs per byte; 0 where no byte moved."""
-        return self.flops / self.bytes if self.bytes else 0.0
+    Parameters
+    ----------
+    signature : Signature
+    flops : int
+        Under the report's convention.
+    peak_time : int
+        In attoseconds.
+    """
+    amounts = {"flops": flops, "peak_seconds": peak_time}
+    amounts |= {name: of_call(signature) for name, of_call in OF_CALL.items()}
+    added = tuple((SUMMED.index(name), amount) for name, amount in amounts.items() if amount)
+    return CallAmounts(added, flops, signature.summed)
 
 
 class TotalsSum:
-    """Adds rows up; times stay whole so that parts add up to the same total in any order."""
+    """Adds rows up; times stay whole so that parts add up to the same total in any order.
 
-    __slots__ = (
-        "bytes",
-        "calls",
-        "communicated",
-        "flops",
-        "int_ops",
-        "macs",
-        "nanoseconds",
-        "peak_time",
-        "replicated",
-    )
+    Attributes
+    ----------
+    amounts : list of int
+        In the order of `ipyflops.costs.metrics.SUMMED`; kernel time is in nanoseconds, the time at
+        the peak in attoseconds.
+    """
+
+    __slots__ = ("amounts",)
 
     def __init__(self) -> None:
-        self.calls = self.flops = self.macs = self.int_ops = self.bytes = 0
-        self.nanoseconds = self.peak_time = self.communicated = self.replicated = 0
+        self.amounts = [0] * len(SUMMED)
 
     def add(self, other: TotalsSum) -> None:
         """Add another sum."""
-        self.calls += other.calls
-        self.flops += other.flops
-        self.macs += other.macs
-        self.int_ops += other.int_ops
-        self.bytes += other.bytes
-        self.nanoseconds += other.nanoseconds
-        self.peak_time += other.peak_time
-        self.communicated += other.communicated
-        self.replicated += other.replicated
+        self.amounts = list(map(plus, self.amounts, other.amounts))
 
-    def add_row(self, row: Row, signature: Signature, flops: int, peak_time: int = 0) -> None:
-        """Add a row.
-
-        `flops`, and `peak_time` in attoseconds, are those of one call, or of all where the
-        signature is summed.
-        """
-        times = 1 if signature.summed else row.calls
-        self.calls += row.calls
-        self.flops += flops * times
-        self.macs += signature.cost.macs * times
-        self.int_ops += signature.cost.integer.value * times
-        self.bytes += signature.bytes * times
-        self.nanoseconds += row.nanoseconds
-        self.peak_time += peak_time * times
-        self.communicated += signature.communicated * times
+    def add_row(self, row: Row, call: CallAmounts) -> None:
+        """Add a row whose calls add so much each."""
+        amounts = self.amounts
+        times = 1 if call.summed else row.calls
+        for place, amount in call.amounts:
+            amounts[place] += amount * times
+        amounts[_CALLS] += row.calls
+        amounts[_TIME] += row.nanoseconds
         if row.replicated:
-            self.replicated += flops * (1 if signature.summed else row.replicated)
+            amounts[_REPLICATED] += call.flops * (1 if call.summed else row.replicated)
+
+    def amount(self, name: str) -> int:
+        """Give one of the numbers, times in the units of this sum."""
+        return self.amounts[SUMMED.index(name)]
 
     def totals(self) -> Totals:
         """Give the sum as plain data."""
-        return Totals(
-            self.calls,
-            self.flops,
-            self.macs,
-            self.int_ops,
-            self.bytes,
-            self.nanoseconds / 1e9,
-            self.peak_time / ATTO,
-            self.communicated,
-            self.replicated,
-        )
+        amounts: list[Any] = [*self.amounts]
+        amounts[_TIME] /= NANO
+        amounts[_PEAK_TIME] /= ATTO
+        return Totals(*amounts)
+
+
+_CALLS, _TIME = SUMMED.index("calls"), SUMMED.index("seconds")
+_PEAK_TIME, _REPLICATED = SUMMED.index("peak_seconds"), SUMMED.index("replicated")

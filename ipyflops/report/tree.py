@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipyflops.costs.metrics import Totals
 from ipyflops.report.figures import Figures
-from ipyflops.report.tables import Phase, Row, ScopeKind, Totals, TotalsSum
+from ipyflops.report.tables import Phase, Row, ScopeKind, TotalsSum
 
 if TYPE_CHECKING:
     from ipyflops.report.report import Report

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals, add
 from ipyflops.units import duration, scaled
 from ipyflops.views.changes.rows import ChangeRow, changes, ratio, signed
 from ipyflops.views.charts.axis import unit, unit_of_seconds
 from ipyflops.views.charts.bars import LABEL_LENGTH, METRICS
 from ipyflops.views.charts.shown_axes import new_axes
-from ipyflops.views.rows.folding import add
 from ipyflops.views.rows.visible import shortened
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ipyflops.costs.metrics import Totals, add
 from ipyflops.report.difference import Change, walk
-from ipyflops.report.tables import Totals
-from ipyflops.views.rows.folding import add
 from ipyflops.views.rows.siblings import name_range, numbered_on, runs
 from ipyflops.views.rows.visible import visible
 

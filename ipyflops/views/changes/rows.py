@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ipyflops.report.tables import ScopeKind, Totals
+from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.tables import ScopeKind
 from ipyflops.units import duration, scaled
 from ipyflops.views.changes.folding import ChangedPlace, ChangeFolder
-from ipyflops.views.rows.folding import add
 from ipyflops.views.rows.headline import CONVENTIONS, Headline, headline
 from ipyflops.views.rows.headline_item import Figure
 from ipyflops.views.rows.outline import Outline, Part, in_order

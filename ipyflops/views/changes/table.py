@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import scaled
 from ipyflops.views.changes.rows import ChangeRow, changes, ratio, signed
 from ipyflops.views.documents.frame import import_pandas

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import PHASES, Phase, Totals
+from ipyflops.costs.metrics import Totals
+from ipyflops.report.tables import PHASES, Phase
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.charts.axis import unit, unit_of_seconds
 from ipyflops.views.charts.shown_axes import new_axes

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import scaled
 from ipyflops.views.charts.axis import unit
 from ipyflops.views.charts.bars import COLORS

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals, add
 from ipyflops.units import percent, scaled
 from ipyflops.views.charts.roofline import points_of
 from ipyflops.views.rows.bounds import bounds
-from ipyflops.views.rows.folding import add
 
 if TYPE_CHECKING:
     from ipyflops.report.report import Report

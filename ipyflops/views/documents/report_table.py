@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import duration, percent
 from ipyflops.views.documents.plain_table import PlainRow, PlainTable, column, prefixed
 from ipyflops.views.rows.operators import operator_rows

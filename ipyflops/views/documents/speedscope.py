@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,7 +26,6 @@ NAME_LENGTH = 400
 
 #: An operator in a phase, as it ran in one node.
 Leaf: TypeAlias = "tuple[str, Phase]"
-Measure: TypeAlias = Callable[[TotalsSum], int]
 
 
 def save(report: Report, path: str | os.PathLike[str]) -> None:
@@ -64,9 +62,9 @@ def to_speedscope(report: Report) -> dict[str, Any]:
     """
     tree = _Tree(report)
     profiles = [
-        tree.profile(f"FLOPs [{report.convention}]", "none", lambda one: one.flops),
-        tree.profile("kernel time", "nanoseconds", lambda one: one.nanoseconds),
-        tree.profile("bytes", "bytes", lambda one: one.bytes),
+        tree.profile(f"FLOPs [{report.convention}]", "none", "flops"),
+        tree.profile("kernel time", "nanoseconds", "seconds"),
+        tree.profile("bytes", "bytes", "bytes"),
     ]
     kept = [profile for profile in profiles if profile["events"]]
     return {
@@ -98,9 +96,9 @@ class _Tree:
             own = self._own[row.scope].setdefault(leaf, TotalsSum())
             own.add(report.accumulate((row,)))
 
-    def profile(self, name: str, unit: str, measure: Measure) -> dict[str, Any]:
+    def profile(self, name: str, unit: str, metric: str) -> dict[str, Any]:
         """One profile: what is inside a node comes after what it ran itself."""
-        weights = self._weights(measure)
+        weights = self._weights(metric)
         events: list[dict[str, Any]] = []
         at = 0
         # What is still to be opened, or, as a number, the frame that is to be closed then.
@@ -118,7 +116,7 @@ class _Tree:
                 events.append({"type": "O", "frame": frame, "at": at})
                 waiting.append(frame)
             for leaf, total in self._own[node.scope].items():
-                weight = measure(total)
+                weight = total.amount(metric)
                 if weight:
                     frame = self._leaf(leaf)
                     events.append({"type": "O", "frame": frame, "at": at})
@@ -134,11 +132,11 @@ class _Tree:
             "events": events,
         }
 
-    def _weights(self, measure: Measure) -> dict[int, int]:
+    def _weights(self, metric: str) -> dict[int, int]:
         """By scope: what ran in a node and below it."""
         weights: dict[int, int] = {}
         for node in reversed(self._nodes):
-            own = sum(measure(total) for total in self._own[node.scope].values())
+            own = sum(total.amount(metric) for total in self._own[node.scope].values())
             weights[node.scope] = own + sum(weights[child.scope] for child in node.children)
         return weights
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ipyflops.report.tables import PHASES, Phase, Totals
+from ipyflops.costs.metrics import Totals
+from ipyflops.report.tables import PHASES, Phase
 from ipyflops.views.rows.headline import Headline
 from ipyflops.views.rows.headline_item import Figure
 from ipyflops.views.rows.visible import shortened

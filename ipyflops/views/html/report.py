@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.html.chart import chart
 from ipyflops.views.html.parts import TOOLTIP_LENGTH, bar, figures, section, text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ipyflops.report.tables import PHASES, Phase, ScopeKind, Totals
+from ipyflops.costs.metrics import Totals, add, counts, less
+from ipyflops.report.tables import PHASES, Phase, ScopeKind
 from ipyflops.report.tree import Node, walk
 from ipyflops.views.rows.siblings import name_range, numbered_on, runs
 from ipyflops.views.rows.visible import visible
@@ -60,8 +61,8 @@ class Folder:
                 node.type,
                 node.calls,
                 node.parameters,
-                _timeless(node.own),
-                tuple((phase, _timeless(totals)) for phase, totals in node.phases.items()),
+                counts(node.own),
+                tuple((phase, counts(totals)) for phase, totals in node.phases.items()),
                 tuple((child.name, self._likeness[child.scope]) for child in node.children),
             )
             self._likeness[node.scope] = known.setdefault(features, len(known))
@@ -101,24 +102,6 @@ class Folder:
         )
 
 
-def add(parts: Iterable[Totals]) -> Totals:
-    """The sum of totals."""
-    parts = list(parts)
-    if len(parts) == 1:
-        return parts[0]
-    return Totals(
-        calls=sum(part.calls for part in parts),
-        flops=sum(part.flops for part in parts),
-        macs=sum(part.macs for part in parts),
-        int_ops=sum(part.int_ops for part in parts),
-        bytes=sum(part.bytes for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        peak_seconds=sum(part.peak_seconds for part in parts),
-        communicated=sum(part.communicated for part in parts),
-        replicated=sum(part.replicated for part in parts),
-    )
-
-
 def add_phases(parts: Iterable[Mapping[Phase, Totals]]) -> dict[Phase, Totals]:
     """The sums of totals by phase, in the order of the phases."""
     parts = list(parts)
@@ -136,31 +119,5 @@ def own_phases(
 ) -> dict[Phase, Totals]:
     """What is left of totals by phase without what ran inside."""
     taken = add_phases(inside)
-    left = {phase: _less(totals, taken.get(phase, Totals())) for phase, totals in phases.items()}
+    left = {phase: less(totals, taken.get(phase, Totals())) for phase, totals in phases.items()}
     return {phase: totals for phase, totals in left.items() if totals.calls}
-
-
-def _less(totals: Totals, part: Totals) -> Totals:
-    return Totals(
-        calls=totals.calls - part.calls,
-        flops=totals.flops - part.flops,
-        macs=totals.macs - part.macs,
-        int_ops=totals.int_ops - part.int_ops,
-        bytes=totals.bytes - part.bytes,
-        seconds=max(totals.seconds - part.seconds, 0.0),
-        peak_seconds=max(totals.peak_seconds - part.peak_seconds, 0.0),
-        communicated=totals.communicated - part.communicated,
-        replicated=totals.replicated - part.replicated,
-    )
-
-
-def _timeless(totals: Totals) -> tuple[int, ...]:
-    return (
-        totals.calls,
-        totals.flops,
-        totals.macs,
-        totals.int_ops,
-        totals.bytes,
-        totals.communicated,
-        totals.replicated,
-    )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Row, Totals, TotalsSum
-from ipyflops.views.rows.folding import add
+from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.tables import Row, TotalsSum
 from ipyflops.views.rows.visible import source_line, visible
 
 if TYPE_CHECKING:

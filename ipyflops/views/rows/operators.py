@@ -6,8 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ipyflops.report.tables import Totals
-from ipyflops.views.rows.folding import add
+from ipyflops.costs.metrics import Totals, add
 from ipyflops.views.rows.visible import visible
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ipyflops.report.tables import Phase, ScopeKind, Totals
-from ipyflops.views.rows.folding import Branch, Folder, add, add_phases, own_phases
+from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.tables import Phase, ScopeKind
+from ipyflops.views.rows.folding import Branch, Folder, add_phases, own_phases
 from ipyflops.views.rows.outline import Outline, Part, in_order
 from ipyflops.views.rows.visible import source_line
 

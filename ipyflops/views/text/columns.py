@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ipyflops.costs.metrics import Totals
 from ipyflops.report.report import Report
-from ipyflops.report.tables import Totals
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.text.tables import Column, bar
 

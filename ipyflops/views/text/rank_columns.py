@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import percent, scaled
 from ipyflops.views.html.parts import Number
 from ipyflops.views.text.tables import Column

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ipyflops.report.tables import Totals
+from ipyflops.costs.metrics import Totals
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.html.parts import text
 from ipyflops.views.rows.ranks import collectives_text

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 from ipyflops.costs import conventions
+from ipyflops.costs.metrics import METRICS, Metric
 from ipyflops.report.tables import PHASES, ScopeKind, Signature
+from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
 from ipyflops.views.rows.headline import Headline, headline
 from ipyflops.views.rows.visible import source_line, visible
 
@@ -42,6 +44,11 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     """
     texts = _Texts()
     return {
+        "columns": {_column(one): _pack_column(one) for one in METRICS.values()},
+        "tables": {
+            name: [_column(one) for one in that_matter(report, (*keys, *OPTIONAL))]
+            for name, keys in BROWSER.items()
+        },
         "scopes": _scopes(report, texts),
         "names": texts.all,
         "lines": [
@@ -55,6 +62,39 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
             name: _headline(headline(report.under(name), per=per))
             for name in conventions.CONVENTIONS
         },
+    }
+
+
+# "columns" has what the browser says of each column, by the column's name there:
+#
+#   title        above the column
+#   explanation  its tooltip
+#   format       "count" (a prefix), "rate" (likewise, never whole), "time" (of seconds), "share"
+#   unit         "FLOPs", "B", …; may be empty
+#   name         what is counted, in words: "integer ops", "kernel time"
+#   ratio        null, or [dividend, divisor]: keys of Python's totals, as "seconds"
+#   of_whole     whether the divisor is that of the whole run
+#   optional     whether the column is hidden until somebody asks for it in the columns' menu
+#
+# "tables" has the names of the columns that say something about this report, for each of
+# "modules", "operators" and "lines" in their order, the optional ones last. A column that the
+# browser has no code for is drawn from its `ratio` and `format` alone.
+
+
+def _column(metric: Metric) -> str:
+    return metric.column or metric.key
+
+
+def _pack_column(metric: Metric) -> dict[str, Any]:
+    return {
+        "title": metric.title,
+        "explanation": metric.explanation or metric.tip,
+        "format": metric.format,
+        "unit": metric.unit,
+        "name": metric.name,
+        "ratio": metric.ratio,
+        "of_whole": metric.of_whole,
+        "optional": metric.optional,
     }
 
 

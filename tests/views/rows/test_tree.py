@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from ipyflops.costs.metrics import Totals
 from ipyflops.report.report import Report
-from ipyflops.report.tables import Totals
 from ipyflops.report.tree import walk
 from ipyflops.views.rows.tree import TreeRow, tree_rows
 from tests.views import reports
