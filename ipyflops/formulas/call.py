@@ -37,6 +37,7 @@ class Call:
 
     Examples
     --------
+    >>> import torch
     >>> a, b = torch.zeros(2, 3), torch.zeros(3, 4)
     >>> call = Call(torch.ops.aten.mm.default, (a, b), {}, a @ b)
     >>> call["mat2"].shape, call.operator, call.out.shape

@@ -1,9 +1,10 @@
-"""Helpers for putting a cost together from its parts."""
+"""Write the expressions of a cost the way a person does: sums, multiples, symbols of any name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ipyflops.costs.cost import Cost
 
@@ -50,30 +51,22 @@ def linear(**coefficients: int) -> str:
     return "".join(terms).removeprefix(" + ") or "0"
 
 
-def cost(
-    symbols: Mapping[str, int],
-    *,
-    contraction: str = "0",
-    other: str = "0",
-    article: str | None = None,
-    integer: str = "0",
-    note: str = "",
-) -> Cost:
+def cost(symbols: Mapping[str, int], **parts: str | None) -> Cost:
     """Compute a cost as `Cost.of` does, from symbols of any name, as ``in``.
 
-    Symbols that neither an expression nor the note uses are left out.
+    Parameters
+    ----------
+    symbols : mapping of str to int
+        The values of the symbols. Those that neither an expression nor the note uses are left out.
+    **parts : str
+        ``contraction``, ``other``, ``article``, ``integer`` and ``note`` of `Cost.of`.
 
     Examples
     --------
     >>> cost({"in": 3, "out": 4, "groups": 1}, contraction="2·in·out").symbols
     (('in', 3), ('out', 4))
     """
-    used = set(_NAME.findall(" ".join((contraction, other, article or "", integer, note))))
-    return Cost.of(
-        contraction=contraction,
-        other=other,
-        article=article,
-        integer=integer,
-        note=note,
-        **{name: value for name, value in symbols.items() if name in used},
-    )
+    used = set(_NAME.findall(" ".join(part for part in parts.values() if part)))
+    used_symbols = {name: size for name, size in symbols.items() if name in used}
+    arguments: dict[str, Any] = {**parts, **used_symbols}
+    return Cost.of(**arguments)

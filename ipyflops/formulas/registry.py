@@ -70,11 +70,11 @@ class Formula:
         formula = self
         if self.is_ours:
             formula = REGISTRY.formula_for_structure(self, call) or self
-        cost = formula.unchecked(call)
+        cost = formula.own_cost(call)
         return cost if formula.mixed or call.is_floating else _as_integer(cost)
 
-    def unchecked(self, call: Call) -> Cost:
-        """Give what the function says, whatever kind of tensors and numbers the call is on."""
+    def own_cost(self, call: Call) -> Cost:
+        """Give the cost by this very formula, whatever kind of tensors and numbers the call has."""
         result = self.function(call)
         return result if isinstance(result, Cost) else _cost_from_number(result, call)
 
@@ -145,43 +145,26 @@ class Registry:
         self.structured_formulas: dict[tuple[str, str], Formula] = {}
         self.user_formulas: dict[str, Formula] = {}
 
-    def add_formula(self, operator: str, formula: Formula) -> None:
-        """Add a formula of this package.
+    def add(self, operator: str, verdict: Formula | FreeOperator) -> None:
+        """Add a verdict of this package on an operator.
 
         Raises
         ------
         ValueError
             If the operator has a verdict already.
         """
-        self._check_is_new(operator)
-        self.formulas[operator] = formula
-
-    def add_free_operator(self, operator: str, verdict: FreeOperator) -> None:
-        """Add an operator that does no arithmetic.
-
-        Raises
-        ------
-        ValueError
-            If the operator has a verdict already.
-        """
-        self._check_is_new(operator)
-        self.free_operators[operator] = verdict
+        if operator in self.formulas or operator in self.free_operators:
+            raise ValueError(f"{operator} is described twice")
+        if isinstance(verdict, Formula):
+            self.formulas[operator] = verdict
+        else:
+            self.free_operators[operator] = verdict
 
     def add_structured_formula(self, structure: Structure, operator: str, formula: Formula) -> None:
-        """Add a formula of this package for tensors of one structure.
-
-        Raises
-        ------
-        ValueError
-            If the operator has a formula for this structure already.
-        """
+        """Add a formula of this package for tensors of one structure; a second is a ValueError."""
         if (structure, operator) in self.structured_formulas:
             raise ValueError(f"{operator} of {structure} tensors is described twice")
         self.structured_formulas[structure, operator] = formula
-
-    def _check_is_new(self, operator: str) -> None:
-        if operator in self.formulas or operator in self.free_operators:
-            raise ValueError(f"{operator} is described twice")
 
     def set_user_formula(self, name: str, formula: Formula | None) -> Formula | None:
         """Set the formula of a user, or remove it with None; give the one that was there before."""
@@ -264,7 +247,7 @@ def formula(
     def add(function: Function) -> Function:
         entry = Formula(function, _family_of(function), by_value, mixed, by_device)
         for operator in operators:
-            REGISTRY.add_formula(operator, entry)
+            REGISTRY.add(operator, entry)
         return function
 
     return add
@@ -295,13 +278,13 @@ def _family_of(function: Callable[..., Any]) -> str:
 def mark_free(reason: str, *operators: str, moves_data: bool = True) -> None:
     """Say that operators do no arithmetic, with the reason; see `FreeOperator`."""
     for operator in operators:
-        REGISTRY.add_free_operator(operator, FreeOperator(reason, moves_data))
+        REGISTRY.add(operator, FreeOperator(reason, moves_data))
 
 
 def plain_cost(call: Call) -> Cost:
     """Give what an operator costs by its plain formula, whatever kind of tensors the call is on."""
     verdict = lookup(call.func)
-    return verdict.unchecked(call) if isinstance(verdict, Formula) else ZERO_COST
+    return verdict.own_cost(call) if isinstance(verdict, Formula) else ZERO_COST
 
 
 def _has_operator(name: str) -> bool:
@@ -311,6 +294,7 @@ def _has_operator(name: str) -> bool:
 
 def _from_torch(func: Any) -> Formula | None:
     """Honour a formula that someone gave to `torch.utils.flop_counter.register_flop_formula`."""
+    # Not at the top: it takes 15 ms to load, and only operators without a verdict of ours need it.
     from torch.utils.flop_counter import flop_registry
 
     packet = getattr(func, "overloadpacket", func)

@@ -37,18 +37,13 @@ def flex_attention(call: Call) -> Cost:
     each pair the scaling, the score function (counted by running it on one pair), and a softmax
     over the pairs of each row: 3·p − rows.
     """
-    query, _, value, score_function = call.args[:4]
-    pairs, rows, note = _pairs(call)
-    per_pair = _cost_of_one(score_function, query)
-    return Cost.of(
+    query, score_function = call.args[0], call.args[3]
+    return _over_pairs(
+        call,
+        mask_position=4,
         contraction="2·p·(d + d_v)",
         other="p·(1 + f) + 3·p − rows",
-        note=note,
-        p=pairs,
-        d=query.shape[-1],
-        d_v=value.shape[-1],
-        f=per_pair,
-        rows=rows,
+        f=_cost_of_one(score_function, query),
     )
 
 
@@ -61,20 +56,22 @@ def flex_attention_backward(call: Call) -> Cost:
     probability, subtract and multiply for the gradient of the softmax, and its scaling: 5. The
     row sums of gradient times output take 2·d_v for each row.
     """
-    query, value = call.args[0], call.args[2]
-    pairs, rows, note = _pairs(call, mask_position=9)
-    return Cost.of(
-        contraction="2·p·(3·d + 2·d_v)",
-        other="5·p + 2·rows·d_v",
-        note=note,
-        p=pairs,
-        d=query.shape[-1],
-        d_v=value.shape[-1],
-        rows=rows,
+    return _over_pairs(
+        call, mask_position=9, contraction="2·p·(3·d + 2·d_v)", other="5·p + 2·rows·d_v"
     )
 
 
-def _pairs(call: Call, mask_position: int = 4) -> tuple[int, int, str]:
+def _over_pairs(
+    call: Call, *, mask_position: int, contraction: str, other: str, **symbols: int
+) -> Cost:
+    """Cost in the symbols p (pairs), d and d_v (sizes of a key and a value), rows, and others."""
+    query, value = call.args[0], call.args[2]
+    pairs, rows, note = _pairs(call, mask_position)
+    sizes = {"p": pairs, "d": query.shape[-1], "d_v": value.shape[-1], **symbols, "rows": rows}
+    return Cost.of(contraction=contraction, other=other, note=note, **sizes)
+
+
+def _pairs(call: Call, mask_position: int) -> tuple[int, int, str]:
     """Pairs of queries and keys in the blocks that the mask keeps, rows of queries, and a note."""
     query, key, mask = call.args[0], call.args[1], call.args[mask_position]
     batch, heads, queries = query.shape[:3]

@@ -21,33 +21,32 @@ def _columns(solution: Tensor, n: int) -> int:
     return solution.numel() // n if n else 0
 
 
+def _substitutions(call: Call, each: str, n: int, note: str) -> Cost:
+    """Cost of substitutions with matrices of size n, in the symbols n and r (right-hand sides)."""
+    return leading(call, each, note=note, n=n, r=_columns(first_output(call), n))
+
+
 @formula("aten::triangular_solve", "aten::linalg_solve_triangular")
 def triangular_solve(call: Call) -> Cost:
     """One substitution, forward or backward: n² for each right-hand side (xTRTRS)."""
-    solution = first_output(call)
     # The matrix is the second argument of the one operator, and the first of the other.
     a: Tensor = call["A"] if "A" in call else call["self"]
-    n = a.shape[-1]
     note = "substitution, LAPACK Working Note 41 xTRTRS"
-    return leading(call, "n²·r", note=note, n=n, r=_columns(solution, n))
+    return _substitutions(call, "n²·r", a.shape[-1], note)
 
 
 @formula("aten::linalg_lu_solve", "aten::linalg_ldl_solve")
 def factored_solve(call: Call) -> Cost:
     """Forward and backward substitution with the factors: 2·n² for each right-hand side."""
-    solution = first_output(call)
-    n = call.args[0].shape[-1]
-    note = "two substitutions, xGETRS"
-    return leading(call, "2·n²·r", note=note, n=n, r=_columns(solution, n))
+    factors: Tensor = call.args[0]
+    return _substitutions(call, "2·n²·r", factors.shape[-1], "two substitutions, xGETRS")
 
 
 @formula("aten::cholesky_solve", "aten::_cholesky_solve_helper")
 def cholesky_solve(call: Call) -> Cost:
     """Substitution with L and with Lᵀ: 2·n² for each right-hand side."""
-    solution = first_output(call)
-    n = call.args[1].shape[-1]
-    note = "two substitutions, xPOTRS"
-    return leading(call, "2·n²·r", note=note, n=n, r=_columns(solution, n))
+    factor: Tensor = call.args[1]
+    return _substitutions(call, "2·n²·r", factor.shape[-1], "two substitutions, xPOTRS")
 
 
 @formula("aten::_linalg_solve_ex", "aten::linalg_solve_ex", "aten::linalg_solve")

@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from torch import Tensor
+
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import total
@@ -63,34 +65,31 @@ BY_MODE = (RNN_RELU, RNN_TANH, LSTM, GRU)
 @formula("aten::_thnn_fused_lstm_cell")
 def lstm_cell(call: Call) -> Cost:
     """30 operations on each hidden unit of an LSTM cell, see above."""
-    b, h = _units(call, "cx")
-    return Cost.of(other=f"{LSTM.forward}·b·h", b=b, h=h)
+    return _on_each_unit(call["cx"], LSTM.forward)
 
 
 @formula("aten::_thnn_fused_lstm_cell_backward_impl")
 def lstm_cell_backward(call: Call) -> Cost:
     """27 operations on each hidden unit of an LSTM cell, see above."""
-    b, h = _units(call, "cx")
-    return Cost.of(other=f"{LSTM.backward}·b·h", b=b, h=h)
+    return _on_each_unit(call["cx"], LSTM.backward)
 
 
 @formula("aten::_thnn_fused_gru_cell")
 def gru_cell(call: Call) -> Cost:
     """20 operations on each hidden unit of a GRU cell, see above."""
-    b, h = _units(call, "hx")
-    return Cost.of(other=f"{GRU.forward}·b·h", b=b, h=h)
+    return _on_each_unit(call["hx"], GRU.forward)
 
 
 @formula("aten::_thnn_fused_gru_cell_backward")
 def gru_cell_backward(call: Call) -> Cost:
     """16 operations on each hidden unit, and the gradients of two biases: sums of b rows of 3·h."""
-    b, h = _units(call, "grad_hy")
-    biases = "2·(b − 1)·3·h" if call["has_bias"] and b else "0"
-    return Cost.of(other=total(f"{GRU.backward}·b·h", biases), b=b, h=h)
+    state: Tensor = call["grad_hy"]
+    biases = "2·(b − 1)·3·h" if call["has_bias"] and state.numel() else "0"
+    return _on_each_unit(state, GRU.backward, biases)
 
 
-def _units(call: Call, name: str) -> tuple[int, int]:
-    """Batch and hidden size, by an argument of that shape."""
-    state = call[name]
+def _on_each_unit(state: Tensor, each: int, more: str = "0") -> Cost:
+    """Cost of `each` operations on every hidden unit of a state (b, h), and some more."""
     h = state.shape[-1]
-    return state.numel() // h if h else 0, h
+    b = state.numel() // h if h else 0
+    return Cost.of(other=total(f"{each}·b·h", more), b=b, h=h)

@@ -78,21 +78,22 @@ def unique(call: Call) -> Cost:
 @formula("aten::unique_dim")
 def unique_dim(call: Call) -> Cost:
     """As `unique`, of r slices along `dim`; two slices of m elements take up to m comparisons."""
-    tensor = call["self"]
-    if tensor.numel() == 0:
-        return ZERO_COST
-    r = _row(tensor, call["dim"])
-    return Cost.of(other="(r·log2(r) + r − 1)·m", m=tensor.numel() // r, r=r)
+    return _slices(call, "(r·log2(r) + r − 1)·m")
 
 
 @formula("aten::unique_consecutive", "aten::unique_dim_consecutive")
 def unique_consecutive(call: Call) -> Cost:
     """Neighbours are compared: r − 1 pairs of elements, or of slices of m elements."""
+    return _slices(call, "(r − 1)·m")
+
+
+def _slices(call: Call, comparisons: str) -> Cost:
+    """Cost of comparing r slices of m elements along `dim`; without a dim r elements."""
     tensor = call["self"]
     if tensor.numel() == 0:
         return ZERO_COST
     r = _row(tensor, call["dim"])
-    return Cost.of(other="(r − 1)·m", m=tensor.numel() // r, r=r)
+    return Cost.of(other=comparisons, m=tensor.numel() // r, r=r)
 
 
 def _bisect(values: int, boundaries: int) -> Cost:
