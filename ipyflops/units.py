@@ -8,7 +8,7 @@ import math
 PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 
 #: A whole number beyond this is no float any more, and no count of anything.
-LARGEST = 10**300
+MAX_COUNT = 10**300
 
 
 def scaled(value: float, unit: str = "") -> str:
@@ -36,8 +36,8 @@ def scaled(value: float, unit: str = "") -> str:
 
 
 def _parts(value: float) -> tuple[str, str]:
-    if isinstance(value, int) and abs(value) > LARGEST:
-        return f"{'<-' if value < 0 else '>'}{LARGEST:.0e}", ""
+    if isinstance(value, int) and abs(value) > MAX_COUNT:
+        return f"{'<-' if value < 0 else '>'}{MAX_COUNT:.0e}", ""
     if not math.isfinite(value):
         return str(value), ""
     if isinstance(value, int) and abs(value) < 1000:

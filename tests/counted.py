@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import ipyflops
 from ipyflops import Report
-from ipyflops.report import last_report
+from ipyflops.report.last_report import LAST_REPORT
 from tests.shells import fresh_shell, run
 
 SETUP = """\
@@ -28,7 +28,7 @@ Shown = list[tuple[Report, dict[str, Any]]]
 @contextlib.contextmanager
 def model_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """The shell, in which nothing has been counted yet."""
-    monkeypatch.setattr(last_report, "_last", None)
+    monkeypatch.setattr(LAST_REPORT, "report", None)
     with fresh_shell("ipyflops") as shell:
         run(shell, SETUP)
         yield shell

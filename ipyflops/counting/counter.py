@@ -22,8 +22,8 @@ from ipyflops.counting.decomposition import Watch, python_kernel, unfolded
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import KeyFunction, Recorder, key_function
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
+from ipyflops.report.excerpts import Source
 from ipyflops.report.report import Report
-from ipyflops.report.source import Source
 from ipyflops.torch_private import (
     TRACING,
     FakeTensor,

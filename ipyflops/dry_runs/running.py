@@ -26,8 +26,8 @@ from ipyflops.dry_runs.errors import DryRunError, Labels, explained
 from ipyflops.dry_runs.mode import DryMode
 from ipyflops.dry_runs.reach import Reach, names_reached
 from ipyflops.measuring.restoring import random_states
+from ipyflops.report.excerpts import Source
 from ipyflops.report.report import Report
-from ipyflops.report.source import Source
 from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 
 __all__ = ["DryRun", "DryRunError", "dry_run"]

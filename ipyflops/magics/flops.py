@@ -33,11 +33,12 @@ from ipyflops.magics.options import BY_FLAG, OptionError, Options, parse
 from ipyflops.magics.rated import with_peak, with_timing
 from ipyflops.processes import ipyparallel_reports
 from ipyflops.processes.ipyparallel_cells import ParallelCells
-from ipyflops.report import last_report
-from ipyflops.report.ranks import Rank, merged
+from ipyflops.report.excerpts import Source
+from ipyflops.report.last_report import LAST_REPORT
+from ipyflops.report.merging import merge_ranks
 from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import ReportFormatError
-from ipyflops.report.source import Source
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
 
 
 @dataclass(frozen=True)
@@ -232,18 +233,18 @@ class FlopsMagics(Magics):
         report = outcome.report(convention)
         try:
             if report is not None:
-                last_report.remember(report)
+                LAST_REPORT.remember(report)
                 self._finish(report, wishes)
         finally:
             outcome.raise_errors()
         return report if options.output else None
 
-    def _on_engines(self, ranks: Sequence[Rank], line: str) -> None:
+    def _on_engines(self, ranks: Sequence[Rank[Report]], line: str) -> None:
         """Do with what engines have counted in a %%px cell what its own line wishes."""
         options = parse(line)
         convention = options.convention or self.convention
-        report = merged(rank.under(convention) for rank in ranks)
-        last_report.remember(report)
+        report = merge_ranks(rank.under(convention) for rank in ranks)
+        LAST_REPORT.remember(report)
         problem = None
         try:
             wishes = self._checked(options, None)
@@ -265,7 +266,7 @@ class FlopsMagics(Magics):
     ) -> Report:
         """Time the code again and measure the peak, as wished, then finish the report."""
         options = wishes.options
-        last_report.remember(report)
+        LAST_REPORT.remember(report)
         try:
             if options.time:
                 report = with_timing(report, self.shell, code, options, local)
@@ -273,13 +274,13 @@ class FlopsMagics(Magics):
                 report = with_peak(report, quiet=options.quiet)
         finally:
             # An interrupt of the repeats leaves what was counted.
-            last_report.remember(report)
+            LAST_REPORT.remember(report)
             self._finish(report, wishes)
         return report
 
     def _again(self, wishes: Wishes) -> Report | None:
         """Show the last report once more."""
-        report = last_report.last()
+        report = LAST_REPORT.report
         if report is None:
             raise UsageError("there is no report yet; count something first: %flops model(x)")
         if wishes.options.time:
@@ -288,7 +289,7 @@ class FlopsMagics(Magics):
             raise UsageError("--fake runs code, and there is none: %flops --fake model(x)")
         if wishes.options.peak:
             report = with_peak(report, quiet=wishes.options.quiet)
-            last_report.remember(report)
+            LAST_REPORT.remember(report)
         if wishes.options.convention is not None:
             report = report.under(wishes.options.convention)
         self._finish(report, wishes)
@@ -327,7 +328,7 @@ class FlopsMagics(Magics):
         """Do what `_finish` does, for a cell whose own error is the one to be raised."""
         try:
             report = _report(counter, dry)
-            last_report.remember(report)
+            LAST_REPORT.remember(report)
             self._finish(report, wishes)
         except Exception as error:
             print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 
 from ipyflops.measuring.cache_folder import cache_folder
+from ipyflops.report.files import written_whole
 
 FILE = "peaks.json"
 _known: dict[str, float] = {}
@@ -35,7 +34,10 @@ def remember(key: str, value: float) -> None:
     path = cache_folder() / FILE
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, {**_read(path), key: value})
+        values = {**_read(path), key: value}
+        # Another process may be reading the file.
+        with written_whole(path) as file:
+            json.dump(values, file, indent=1, sort_keys=True)
 
 
 def _read(path: Path) -> dict[str, float]:
@@ -50,15 +52,3 @@ def _read(path: Path) -> dict[str, float]:
         for key, value in data.items()
         if type(value) in (int, float) and 0 < value < math.inf
     }
-
-
-def _write(path: Path, values: dict[str, float]) -> None:
-    """Replace the file at once: another process may be reading it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=1, sort_keys=True)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -20,15 +20,15 @@ from IPython.core.magic_arguments import parse_argstring
 
 from ipyflops.cells.origin import Shell
 from ipyflops.processes import ipyparallel_reports
-from ipyflops.report.ranks import Rank
 from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import ReportFormatError, from_dict
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
 
 if TYPE_CHECKING:
     from ipyflops.processes.ipyparallel_engines import Task
 
 #: Shows the ranks of one run of the magic, which had this line.
-Show: TypeAlias = Callable[[Sequence[Rank], str], None]
+Show: TypeAlias = Callable[[Sequence[Rank[Report]], str], None]
 
 #: Why an engine is not asked.
 LATE = "not done when the cell was interrupted"
@@ -221,14 +221,14 @@ class Answer:
     kept: list[tuple[str, Report]] = field(default_factory=list)
     place: str = ""
 
-    def rank(self, index: int) -> Rank:
+    def rank(self, index: int) -> Rank[Report]:
         """Give the engine's part in the run of the magic that has this index."""
         if index < len(self.kept):
             return Rank(self.number, self.kept[index][1], place=self.place)
         return Rank(self.number, None, self.missing, self.place)
 
 
-def _collected(asked: Asked) -> list[tuple[list[Rank], str]]:
+def _collected(asked: Asked) -> list[tuple[list[Rank[Report]], str]]:
     """Fetch what the engines have counted in the cell: the ranks of each run of the magic."""
     from ipyflops.processes import ipyparallel_engines
 
@@ -288,6 +288,6 @@ def _read(task: Task, answer: Answer) -> None:
     try:
         answer.place = str(content["place"])[:200]
         for one in content["kept"]:
-            answer.kept.append((str(one["line"]), from_dict(one["report"])))
+            answer.kept.append((str(one["line"]), Report.from_dict(one["report"])))
     except (ReportFormatError, KeyError, TypeError) as error:
         answer.missing = f"its report cannot be read: {error}"

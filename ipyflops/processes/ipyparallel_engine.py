@@ -17,8 +17,8 @@ from IPython.core.getipython import get_ipython
 from ipyflops.cells import origin, running, tracebacks
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.processes import ipyparallel_reports
-from ipyflops.report import last_report
-from ipyflops.report.source import Source
+from ipyflops.report.excerpts import Source
+from ipyflops.report.last_report import LAST_REPORT
 
 #: The MIME type of a report on its way to the notebook.
 MIME = "application/vnd.ipyflops.report+json"
@@ -56,7 +56,7 @@ def run() -> object:
         _send(shell, kept=[{"line": one.line, "report": one.report.to_dict()} for one in kept])
         return None
     if order["cell"] is None:
-        last = last_report.last()
+        last = LAST_REPORT.report
         _send(shell, report=None if last is None else last.to_dict())
         return None
     cell = order["cell"]
@@ -75,7 +75,7 @@ def run() -> object:
         raise
     finally:
         report = counter.report
-        last_report.remember(report)
+        LAST_REPORT.remember(report)
         _send(shell, report=report.to_dict())
     return None if code.silenced else value
 

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 from IPython.core.error import UsageError
 
 from ipyflops.processes import ipyparallel_engine
-from ipyflops.report.ranks import Rank, merged
+from ipyflops.report.merging import merge_ranks
 from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import ReportFormatError, from_dict
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
 
 #: ipyparallel's classes; the package is there only where it is used, and has no types.
 View: TypeAlias = Any
@@ -194,14 +195,14 @@ class Outcome:
         The user's, while the engines were at work.
     """
 
-    ranks: tuple[Rank, ...]
+    ranks: tuple[Rank[Report], ...]
     tasks: tuple[Task, ...]
     interrupt: KeyboardInterrupt | None
 
     def report(self, convention: str) -> Report | None:
         """Give what all engines did, under one convention; None where none of them reported."""
         ranks = [rank.under(convention) for rank in self.ranks]
-        return merged(ranks) if any(rank.report is not None for rank in ranks) else None
+        return merge_ranks(ranks) if any(rank.report is not None for rank in ranks) else None
 
     def raise_errors(self) -> None:
         """Raise what went wrong: the user's interrupt, the engines' errors, or their being late.
@@ -289,7 +290,7 @@ def sent(task: Task) -> Mapping[str, Any] | None:
     return found[-1] if found else None
 
 
-def _rank(task: Task) -> Rank:
+def _rank(task: Task) -> Rank[Report]:
     content = sent(task)
     if content is None:
         return Rank(task.number, None, why(task))
@@ -297,7 +298,7 @@ def _rank(task: Task) -> Rank:
         place = str(content["place"])[:200]
         if content["report"] is None:
             return Rank(task.number, None, "nothing has been counted there", place)
-        report = from_dict(content["report"])
+        report = Report.from_dict(content["report"])
     except (ReportFormatError, KeyError, TypeError) as error:
         return Rank(task.number, None, f"its report cannot be read: {error}")
     if task.late and report.error.startswith("KeyboardInterrupt"):

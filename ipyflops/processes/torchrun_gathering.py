@@ -21,9 +21,11 @@ from typing import Any
 import torch.distributed as dist
 
 from ipyflops.processes.termination import deferred
-from ipyflops.report.ranks import Rank, merged
+from ipyflops.report.merging import merge_ranks
 from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import LARGEST_FILE, ReportFormatError, from_dict
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.torch_private import default_store
 
 #: Characters of one entry of the store; torch's TCP store takes 8 MiB at most.
@@ -55,7 +57,7 @@ def gather(report: Report, group: Any = None, *, timeout: float = 60.0) -> Repor
         return None
     with deferred() as termination:
         others = _collect(store, prefix, members[1:], timeout, termination)
-        return merged([Rank(own, report, place=_place()), *others])
+        return merge_ranks([Rank(own, report, place=_place()), *others])
 
 
 # --- one rank's report --------------------------------------------------------------------------
@@ -77,18 +79,18 @@ def _leave(store: Any, key: str, report: Report) -> None:
         )
 
 
-def _take(store: Any, key: str, number: int) -> Rank:
+def _take(store: Any, key: str, number: int) -> Rank[Report]:
     """Read what `_leave` put there; what cannot be read is a rank without a report."""
     try:
         count = int(store.get(key))
-        if not 0 < count <= LARGEST_FILE // PIECE:
+        if not 0 < count <= MAX_FILE_BYTES // PIECE:
             raise ReportFormatError(f"it says that it has {count} pieces")
         text = b"".join(store.get(f"{key}/{index}") for index in range(count))
         for name in (key, *(f"{key}/{index}" for index in range(count))):
             with suppress(RuntimeError, NotImplementedError):
                 store.delete_key(name)
         data = json.loads(text)
-        return Rank(number, from_dict(data["report"]), place=str(data["place"])[:200])
+        return Rank(number, Report.from_dict(data["report"]), place=str(data["place"])[:200])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         return Rank(number, None, f"its report cannot be read: {error}")
 
@@ -102,7 +104,7 @@ def _place() -> str:
 
 def _collect(
     store: Any, prefix: str, numbers: Iterable[int], timeout: float, termination: Any
-) -> Iterator[Rank]:
+) -> Iterator[Rank[Report]]:
     """Wait for the others' reports, but not for ever."""
     waiting = set(numbers)
     end = time.monotonic() + timeout

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ipyflops.costs.metrics import Totals
+from ipyflops.report.run import Run
 from ipyflops.report.tables import ScopeKind
-
-if TYPE_CHECKING:
-    import matplotlib.axes
-    import pandas
-
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
+from ipyflops.report.tree import Node
 
 Status: TypeAlias = Literal["unchanged", "changed", "added", "removed"]
 #: Finds the node that a node of the other tree is set against.
@@ -77,162 +71,6 @@ class Change:
         return f"<Change {self.path or '(all)'}: {self.status}, {self.flops:+,} FLOPs>"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What one run did more than another: ``after - before``.
-
-    Attributes
-    ----------
-    before, after : Report
-        Both under the convention of `after`.
-    """
-
-    before: Report
-    after: Report
-
-    @classmethod
-    def between(cls, before: Report, after: Report) -> Difference:
-        """Set one report against another, both under the convention of `after`."""
-        return cls(before.under(after.convention), after)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What is cached can be computed again, and a deep tree cannot be pickled.
-        return {"before": self.before, "after": self.after}
-
-    @cached_property
-    def tree(self) -> Change:
-        """The places of both trees, matched.
-
-        Modules are matched by their paths, an only outermost module with the other's whatever
-        their names; code outside modules by what the lines say, as their numbers may differ.
-        """
-        return _match(self.before, self.after)
-
-    @cached_property
-    def changes(self) -> tuple[Change, ...]:
-        """Every place of either tree, parents before what is inside them."""
-        return tuple(walk(self.tree))
-
-    @property
-    def flops(self) -> int:
-        """FLOPs after, less FLOPs before."""
-        return self.after.flops - self.before.flops
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates after, less those before."""
-        return self.after.macs - self.before.macs
-
-    @property
-    def bytes(self) -> int:
-        """Bytes after, less those before."""
-        return self.after.bytes - self.before.bytes
-
-    @property
-    def int_ops(self) -> int:
-        """Integer operations after, less those before."""
-        return self.after.int_ops - self.before.int_ops
-
-    @property
-    def seconds(self) -> float:
-        """Kernel seconds after, less those before."""
-        return self.after.seconds - self.before.seconds
-
-    @property
-    def ratio(self) -> float | None:
-        """FLOPs after divided by FLOPs before; None where there were none before."""
-        return self.after.flops / self.before.flops if self.before.flops else None
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Give a pandas data frame, one row for each place of either tree.
-
-        Its columns are ``path``, ``type``, ``kind``, ``status``, and for each of ``flops``,
-        ``macs``, ``int_ops``, ``bytes`` and ``seconds`` the number ``…_before``, ``…_after``,
-        ``…_difference`` and ``…_ratio`` (not a number where it was zero before). A place includes
-        what is inside it; one that did not exist has zeros.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed; the message says how to install it.
-        """
-        from ipyflops.views.changes.table import to_frame
-
-        return to_frame(self)
-
-    def to_markdown(self, *, depth: int = 1, prefix: str = "column") -> str:
-        """Give a table in Markdown: before, after, difference and ratio, the total last.
-
-        Parameters
-        ----------
-        depth : int
-            How many levels are shown inside the whole.
-        prefix : {"column", "cell"}
-            Whether a column has one SI prefix, in its title, or each number has its own.
-
-        Raises
-        ------
-        ValueError
-            If there is no such prefix, or the depth is less than 1.
-        """
-        from ipyflops.views.changes.table import changes_table
-        from ipyflops.views.documents.markdown import markdown
-
-        return markdown(changes_table(self, depth=depth, prefix=prefix))
-
-    def to_latex(
-        self, *, depth: int = 1, prefix: str = "column", caption: str = "", label: str = ""
-    ) -> str:
-        """Give the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
-
-        Raises
-        ------
-        ValueError
-            As `to_markdown` and `Report.to_latex`.
-        """
-        from ipyflops.views.changes.table import changes_table
-        from ipyflops.views.documents.latex import latex
-
-        return latex(changes_table(self, depth=depth, prefix=prefix), caption=caption, label=label)
-
-    def plot(
-        self, ax: matplotlib.axes.Axes | None = None, *, metric: str = "flops", most: int = 12
-    ) -> matplotlib.axes.Axes:
-        """Draw before and after side by side, for what changed most.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
-        metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
-        most : int
-            How many places to draw.
-
-        Raises
-        ------
-        ValueError
-            If there is no such metric, or `most` is less than 1.
-        """
-        from ipyflops.views.changes.chart import plot
-
-        return plot(self, ax, metric=metric, most=most)
-
-    def __str__(self) -> str:
-        from ipyflops.views.changes.text import difference_to_text
-
-        return difference_to_text(self)
-
-    def __repr__(self) -> str:
-        from ipyflops.views.changes.rows import difference_headline
-
-        return f"<Difference {difference_headline(self).text}>"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from ipyflops.views import difference_mime_bundle
-
-        return difference_mime_bundle(self)
-
-
 def walk(change: Change) -> Iterator[Change]:
     """Every place, parents before what is inside them."""
     waiting = [change]
@@ -265,7 +103,12 @@ class _Pair:
         return f"{self.above}.{self.node.name}" if self.above else self.node.name
 
 
-def _match(before: Report, after: Report) -> Change:
+def match(before: Run, after: Run) -> Change:
+    """Match the places of two trees, and give the change of the whole.
+
+    Modules are matched by their paths, an only outermost module with the other's whatever their
+    names; code outside modules by what the lines say, as their numbers may differ.
+    """
     keys = _Keys(before), _Keys(after)
     root = _Pair(before.tree, after.tree, "", [])
     pairs = [root]
@@ -308,21 +151,21 @@ def _both(old: str | None, new: str | None, kind: ScopeKind) -> str:
 class _Keys:
     """What the children of a node are matched by."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Run) -> None:
         self._lines = {line.name: line.text.strip() for line in report.lines}
         self._root = report.tree
         modules = [node for node in report.tree.children if node.kind == "module"]
         self._only = modules[0] if len(modules) == 1 else None
 
     def children(self, node: Node) -> dict[Key, Node]:
-        found: dict[Key, Node] = {}
+        nodes: dict[Key, Node] = {}
         seen: Counter[Key] = Counter()
         for child in node.children:
             key = self._key(child)
             # The same line twice in a cell: the first is set against the first.
-            found[key, seen[key]] = child
+            nodes[key, seen[key]] = child
             seen[key] += 1
-        return found
+        return nodes
 
     def _key(self, node: Node) -> Key:
         if node is self._only:

@@ -1,4 +1,4 @@
-"""Source code that a report carries, with what ran on its lines: plain data."""
+"""Source code: which a report shows, and what it carries of it with what ran on the lines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ipyflops.report.tables import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The code whose lines a report shows.
+
+    Attributes
+    ----------
+    filename : str
+        As in its code objects (``co_filename``).
+    name : str
+        As a reader knows it: ``In[5]``, ``train.py``.
+    """
+
+    filename: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +85,4 @@ class ExcerptTable:
 
     def excerpts(self) -> tuple[Excerpt, ...]:
         """Give what was added."""
-        return tuple(replace(one, counts=tuple(found)) for one, found in self._counts.items())
+        return tuple(replace(one, counts=tuple(counts)) for one, counts in self._counts.items())

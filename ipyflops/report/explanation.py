@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ipyflops.costs import conventions
+from ipyflops.costs.conventions import Convention
 from ipyflops.costs.expressions import substitute
-from ipyflops.report.tables import Phase
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
+from ipyflops.report.tables import Phase, Row, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +77,40 @@ class Explanation:
         return f"{text} ({self.note})" if self.note else text
 
 
-def explain(report: Report, node: Node) -> tuple[Explanation, ...]:
-    """Explain everything that ran in a node and below it, the most FLOPs first."""
-    below = {node.scope}
-    for index in range(node.scope + 1, len(report.scopes)):
-        if report.scopes[index].parent in below:
-            below.add(index)
+def explain(
+    rows: Iterable[Row], signatures: Sequence[Signature], convention: Convention
+) -> tuple[Explanation, ...]:
+    """Explain every operator call of some rows, the most FLOPs first.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    signatures : sequence of Signature
+        What the rows' indices refer to.
+    convention : {"standard", "contractions", "article"}
+
+    Returns
+    -------
+    tuple of Explanation
+    """
     groups: dict[tuple[int, Phase], list[int]] = defaultdict(lambda: [0, 0])
-    for row in report.rows:
-        if row.scope in below:
-            group = groups[row.signature, row.phase]
-            group[0] += row.calls
-            group[1] += row.nanoseconds
+    for row in rows:
+        group = groups[row.signature, row.phase]
+        group[0] += row.calls
+        group[1] += row.nanoseconds
     explanations = [
-        _explanation(report, signature, phase, calls, nanoseconds)
+        _explanation(signatures[signature], convention, phase, calls, nanoseconds)
         for (signature, phase), (calls, nanoseconds) in groups.items()
     ]
     return tuple(sorted(explanations, key=lambda one: (-one.flops, -one.int_ops, -one.bytes)))
 
 
 def _explanation(
-    report: Report, index: int, phase: Phase, calls: int, nanoseconds: int
+    signature: Signature, convention: Convention, phase: Phase, calls: int, nanoseconds: int
 ) -> Explanation:
-    signature = report.signatures[index]
     cost = signature.cost
-    expression = conventions.expression(cost, report.convention)
-    flops = conventions.flops(cost, report.convention)
+    expression = conventions.expression(cost, convention)
+    flops = conventions.flops(cost, convention)
     times = 1 if signature.summed else calls
     return Explanation(
         operator=signature.operator,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
+# These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
 
-    from ipyflops.report.report import Report
-
 
 class Exports:
-    """The part of `ipyflops.Report` that writes it for others; each way is imported when used."""
+    """The part of `ipyflops.Report` that writes it for others; each way is imported when used.
+
+    `self` is always a `Report`, which this file does not know; hence `Any`.
+    """
 
     def to_frame(
-        self, *, lines: bool = False, shapes: bool = False, ranks: bool = False
+        self: Any, *, lines: bool = False, shapes: bool = False, ranks: bool = False
     ) -> pandas.DataFrame:
         """Give a tidy pandas data frame, one row for each node, operator, dtype and phase.
 
@@ -34,9 +36,9 @@ class Exports:
         """
         from ipyflops.views.documents.frame import to_frame
 
-        return to_frame(_report(self), lines=lines, shapes=shapes, ranks=ranks)
+        return to_frame(self, lines=lines, shapes=shapes, ranks=ranks)
 
-    def to_markdown(self, **options: Any) -> str:
+    def to_markdown(self: Any, **options: Any) -> str:
         """Give a table in Markdown, the total last.
 
         Parameters
@@ -53,9 +55,9 @@ class Exports:
         from ipyflops.views.documents.markdown import markdown
         from ipyflops.views.documents.report_table import report_table
 
-        return markdown(report_table(_report(self), **options))
+        return markdown(report_table(self, **options))
 
-    def to_latex(self, *, caption: str = "", label: str = "", **options: Any) -> str:
+    def to_latex(self: Any, *, caption: str = "", label: str = "", **options: Any) -> str:
         r"""Give a table in LaTeX, for a document with ``\usepackage{booktabs}``, the total last.
 
         Parameters
@@ -75,9 +77,9 @@ class Exports:
         from ipyflops.views.documents.latex import latex
         from ipyflops.views.documents.report_table import report_table
 
-        return latex(report_table(_report(self), **options), caption=caption, label=label)
+        return latex(report_table(self, **options), caption=caption, label=label)
 
-    def to_speedscope(self, path: str | os.PathLike[str]) -> None:
+    def to_speedscope(self: Any, path: str | os.PathLike[str]) -> None:
         """Write a flame graph of the module tree by FLOPs, kernel time and bytes, for speedscope.
 
         Parameters
@@ -92,9 +94,9 @@ class Exports:
         """
         from ipyflops.views.documents.speedscope import save
 
-        save(_report(self), path)
+        save(self, path)
 
-    def to_chrome_trace(self, path: str | os.PathLike[str]) -> None:
+    def to_chrome_trace(self: Any, path: str | os.PathLike[str]) -> None:
         """Write the same as a trace for Perfetto (or ``chrome://tracing``).
 
         The format knows time only: FLOPs and bytes are drawn as if they were some, and exact among
@@ -112,10 +114,10 @@ class Exports:
         """
         from ipyflops.views.documents.chrome_trace import save
 
-        save(_report(self), path)
+        save(self, path)
 
     def plot(
-        self,
+        self: Any,
         kind: Literal["bar", "roofline"] = "bar",
         ax: matplotlib.axes.Axes | None = None,
         **options: Any,
@@ -132,9 +134,4 @@ class Exports:
         """
         from ipyflops.views.charts import chart
 
-        return chart.plot(_report(self), kind, ax, **options)
-
-
-def _report(exports: Exports) -> Report:
-    """The report that an `Exports` is part of."""
-    return cast("Report", exports)
+        return chart.plot(self, kind, ax, **options)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a file to write UTF-8 into; what is there already stays if the writing fails.
+
+    A new file has the rights that ``open(path, "w")`` would give it. One that is replaced keeps
+    its own.
 
     Parameters
     ----------
@@ -29,17 +33,16 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         If it cannot be written.
     """
     target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".part"
-    )
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    # Not `tempfile`: its files are for their owner only, whatever the process's mask says.
+    file = temporary.open("x", encoding="utf-8")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with file:
+            # Before anything is in it that others may not read.
+            with contextlib.suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             yield file
-        # mkstemp makes a file that only its owner may read; give it the rights of a plain one.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise

@@ -1,6 +1,6 @@
 """How a count grows with the sizes that it was counted for, and how sure that is.
 
-A polynomial (see `polynomials`) through ``n`` values of a variable always exists with a
+A polynomial (see `ipyflops.report.polynomials`) through ``n`` values always exists, with a
 degree of ``n - 1``. Only a lower degree, or a further count that the polynomial foretells, says
 something about the growth.
 """
@@ -29,9 +29,9 @@ from ipyflops.report.polynomials import (
 )
 
 #: Higher degrees are no growth that has a name.
-MOST_DEGREE = 6
+MAX_DEGREE = 6
 #: So many of the smallest values may not fit in with the others.
-MOST_DROPPED = 2
+MAX_DROPPED = 2
 NAMES = ("constant", "linear", "quadratic", "cubic")
 N_LOG_N = "n·log n"
 Known: TypeAlias = Literal["determined", "undetermined", "irregular", "fixed"]
@@ -237,7 +237,7 @@ def fit(
         if growth.by_variable[place].known not in ("irregular", "undetermined"):
             continue
         further = sum(point[place] not in variable.values for point, _ in checks)
-        for dropped in range(1, MOST_DROPPED + 1):
+        for dropped in range(1, MAX_DROPPED + 1):
             # Through two values there is always a line.
             if len(variable.values) - dropped + further < 3:
                 break
@@ -279,9 +279,9 @@ def _fit(
         if known[place] in ("irregular", "undetermined") and may_be_logarithm(variable):
             other: list[Basis] = [*bases]
             other[place] = "logarithm"
-            found = terms_through(variables, counts, other)
-            if found is not None:
-                bases, terms, known[place] = other, found, "determined"
+            with_logarithm = terms_through(variables, counts, other)
+            if with_logarithm is not None:
+                bases, terms, known[place] = other, with_logarithm, "determined"
     by_variable = tuple(
         _by_variable(variable, known[place], terms or (), place, checks)
         for place, variable in enumerate(variables)
@@ -311,7 +311,7 @@ def _known(
     ]
     if any(not _agrees(terms, point, count) for point, count in further):
         return "irregular"
-    if degree > MOST_DEGREE:
+    if degree > MAX_DEGREE:
         return "irregular"
     if degree <= len(values) - 2 or further:
         return "determined"

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from ipyflops.report.report import Report
 
-_last: Report | None = None
+
+class LastReport:
+    """Holds the report of the last magic of this process.
+
+    Attributes
+    ----------
+    report : Report or None
+        None before the first magic, and after `forget`.
+    """
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+
+    def remember(self, report: Report) -> None:
+        """Make a report the last one."""
+        self.report = report
+
+    def forget(self) -> None:
+        """Go back to how it is before the first magic."""
+        self.report = None
+
+
+#: The one of this process.
+LAST_REPORT = LastReport()
 
 
 def last() -> Report | None:
@@ -12,10 +35,4 @@ def last() -> Report | None:
 
     A run that failed or was interrupted counts as well: its report says so.
     """
-    return _last
-
-
-def remember(report: Report) -> None:
-    """Make a report the last one."""
-    global _last
-    _last = report
+    return LAST_REPORT.report

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ipyflops.report.excerpts import ExcerptTable
-from ipyflops.report.ranks import Rank, Replication, problems
+from ipyflops.report.ranks import Replication, problems
+from ipyflops.report.run import AnyRun, Rank, Run
 from ipyflops.report.tables import Line, Row, Scope, Signature
 
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
 
-
-def merge(reports: Sequence[Report]) -> Report:
+def merge(reports: Sequence[AnyRun]) -> AnyRun:
     """Add reports up: scopes of the same path, lines and signatures become one.
 
     Each report is a rank of the result, by its position. Where one has ranks itself, those are
@@ -36,7 +33,7 @@ def merge(reports: Sequence[Report]) -> Report:
     if len(reports) == 1:
         return reports[0]
     ranks = _ranks(reports)
-    tables = _Tables()
+    tables = _MergedTables()
     for rank in ranks:
         if rank.report is not None:
             tables.add(rank.report)
@@ -57,8 +54,40 @@ def merge(reports: Sequence[Report]) -> Report:
     )
 
 
-def _ranks(reports: Sequence[Report]) -> tuple[Rank, ...]:
-    ranks: list[Rank] = []
+def merge_ranks(ranks: Iterable[Rank[AnyRun]]) -> AnyRun:
+    """Make one report of several ranks; those with no report are named in it.
+
+    Parameters
+    ----------
+    ranks : iterable of Rank
+
+    Returns
+    -------
+    Report
+        Its totals are sums over the ranks; ``ranks`` has each of them, by number.
+
+    Raises
+    ------
+    ValueError
+        If no rank has a report, if two have the same number, or as `Report.merge`.
+    """
+    ordered = tuple(sorted(ranks, key=lambda rank: rank.number))
+    numbers = [rank.number for rank in ordered]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"two ranks have the same number: {', '.join(map(str, numbers))}")
+    reports = [rank.report for rank in ordered if rank.report is not None]
+    if not reports:
+        raise ValueError(f"no rank gave a report: {problems(ordered)}")
+    return replace(
+        merge([replace(report, ranks=()) for report in reports]),
+        complete=not any(rank.problem for rank in ordered),
+        error=problems(ordered),
+        ranks=ordered,
+    )
+
+
+def _ranks(reports: Sequence[AnyRun]) -> tuple[Rank[AnyRun], ...]:
+    ranks: list[Rank[AnyRun]] = []
     for report in reports:
         for rank in report.ranks or (Rank(0, report),):
             number = max(rank.number, ranks[-1].number + 1) if ranks else rank.number
@@ -66,7 +95,7 @@ def _ranks(reports: Sequence[Report]) -> tuple[Rank, ...]:
     return tuple(ranks)
 
 
-class _Tables:
+class _MergedTables:
     """Tables that grow by whole reports, each entry kept once."""
 
     def __init__(self) -> None:
@@ -79,7 +108,7 @@ class _Tables:
         self._scope_of: dict[tuple[int, str, str, str], int] = {}
         self._row_of: dict[tuple[int, int, str, int], int] = {}
 
-    def add(self, report: Report) -> None:
+    def add(self, report: Run) -> None:
         self._replication.next_rank()
         scopes: list[int] = []
         for scope in report.scopes:

@@ -1,4 +1,4 @@
-"""Polynomials in sizes, through counts, by whole numbers: found, evaluated and written.
+"""Polynomials in sizes: through given counts, evaluated, and written.
 
 Divided differences in rational arithmetic, one variable after the other, make no rounding errors,
 however large the counts are.
@@ -64,21 +64,23 @@ def terms_through(
 ) -> tuple[Term, ...] | None:
     """The terms through all counts, the fastest growth first; None where a basis has none."""
     # Coefficients by the factors of the variables done so far, at each point of the others.
-    found: dict[tuple[Factor, ...], list[Fraction]] = {(): [Fraction(count) for count in counts]}
+    fitted: dict[tuple[Factor, ...], list[Fraction]] = {(): [Fraction(count) for count in counts]}
     for variable, basis in zip(variables, bases, strict=True):
         after: dict[tuple[Factor, ...], list[Fraction]] = {}
-        for factors, values in found.items():
+        for factors, values in fitted.items():
             size = len(values) // len(variable.values)
             for rest in range(size):
                 line = values[rest::size]
-                fitted = _line(variable.values, line, basis)
-                if fitted is None:
+                coefficients = _line(variable.values, line, basis)
+                if coefficients is None:
                     return None
-                for factor, coefficient in fitted.items():
+                for factor, coefficient in coefficients.items():
                     column = after.setdefault((*factors, factor), [Fraction(0)] * size)
                     column[rest] = coefficient
-        found = after
-    terms = [Term(coefficient, factors) for factors, (coefficient,) in found.items() if coefficient]
+        fitted = after
+    terms = [
+        Term(coefficient, factors) for factors, (coefficient,) in fitted.items() if coefficient
+    ]
     return tuple(sorted(terms, key=_order))
 
 

@@ -1,4 +1,4 @@
-"""The result of a counted run, as plain data.
+"""The result of a counted run, as plain data, and the difference of two results.
 
 A `Report` knows nothing of torch, IPython or any view. It holds four flat tables (see
 `ipyflops.report.tables`) and computes from them whatever is asked for, under its convention:
@@ -7,48 +7,35 @@ A `Report` knows nothing of torch, IPython or any view. It holds four flat table
 - *lines*: the source lines that ran operators;
 - *signatures*: each distinct operator call, an operator with its shapes and dtype, and its cost;
 - *rows*: how often each signature ran in which scope, on which line, in which phase, and how long.
+
+What only reads the tables is in `ipyflops.report.run`. This file stands on top of its folder. A
+`Difference` is of two reports, and one report minus another is a difference, so both are here.
 """
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.costs import conventions
-from ipyflops.costs.conventions import Convention
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.ceilings import Peak, Rate
-from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report.difference import Change, match, walk
 from ipyflops.report.exports import Exports
-from ipyflops.report.figures import Figures
-from ipyflops.report.rank_methods import RankMethods
-from ipyflops.report.tables import (
-    ATTO,
-    PHASES,
-    CallAmounts,
-    Line,
-    Row,
-    Scope,
-    Signature,
-    TotalsSum,
-    amounts_of_call,
-)
-from ipyflops.report.timing import Timing
+from ipyflops.report.merging import merge
+from ipyflops.report.ranks import Measure, imbalance
+from ipyflops.report.run import Rank, Run
+from ipyflops.report.serialization import reports as serialization
 
+# These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference
-    from ipyflops.report.excerpts import Excerpt
-    from ipyflops.report.explanation import Explanation
-    from ipyflops.report.ranks import Rank
-    from ipyflops.report.tree import Node
+    import matplotlib.axes
+    import pandas
+    from torch.distributed import ProcessGroup
 
 
 @dataclass(frozen=True)
-class Report(Figures, Exports, RankMethods):
+class Report(Run, Exports):
     """What a counted run did, as plain data; see the module's docstring for the tables.
 
     Attributes
@@ -76,203 +63,12 @@ class Report(Figures, Exports, RankMethods):
         them, of the modules' methods with what ran on each of their lines.
     """
 
-    scopes: tuple[Scope, ...]
-    lines: tuple[Line, ...]
-    signatures: tuple[Signature, ...]
-    rows: tuple[Row, ...]
-    convention: Convention = "standard"
-    complete: bool = True
-    error: str = ""
-    notes: tuple[str, ...] = field(default=())
-    device: str = "cpu"
-    timing: Timing | None = None
-    peak: Peak | None = None
-    ranks: tuple[Rank, ...] = ()
-    excerpts: tuple[Excerpt, ...] = ()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
-    # --- the whole run -----------------------------------------------------------------------
-
-    @cached_property
-    def totals(self) -> Totals:
-        """Sums over all rows."""
-        return self.sum_rows(self.rows)
-
-    @property
-    def share_known(self) -> float:
-        """Share of the operator calls with a verdict: a formula, or known to be free."""
-        calls = self.totals.calls
-        return 1 - sum(self.unknown.values()) / calls if calls else 1.0
-
-    @cached_property
-    def unknown(self) -> dict[str, int]:
-        """Calls of the operators that nobody has described: ``{"ns::op": calls}``."""
-        calls: dict[str, int] = defaultdict(int)
-        for row in self.rows:
-            signature = self.signatures[row.signature]
-            if signature.verdict == "unknown":
-                calls[signature.operator] += row.calls
-        return dict(sorted(calls.items(), key=lambda item: (-item[1], item[0])))
-
-    # --- by something ------------------------------------------------------------------------
-
-    @cached_property
-    def by_operator(self) -> Mapping[str, Totals]:
-        """Totals by operator name, the most FLOPs first."""
-        return self._by(lambda row: self.signatures[row.signature].operator)
-
-    @cached_property
-    def by_dtype(self) -> Mapping[str, Totals]:
-        """Totals by the dtype of the arithmetic, the most FLOPs first."""
-        return self._by(lambda row: self.signatures[row.signature].dtype)
-
-    @cached_property
-    def by_collective(self) -> Mapping[str, Totals]:
-        """Totals by collective (``all_reduce``, ``send``, …); ``communicated`` has its bytes.
-
-        The bytes of a call are what the rank hands in or what it gets, whichever is more: the
-        payload, not the traffic on the wire. The seconds are those of the call, which often only
-        starts the transfer.
-        """
-        found = self._by(
-            lambda row: COLLECTIVE_OF.get(self.signatures[row.signature].operator),
-            [row for row in self.rows if self._is_collective[row.signature]],
-        )
-        return {name: found[name] for name in COLLECTIVES if name in found}
-
-    @cached_property
-    def _is_collective(self) -> list[bool]:
-        return [signature.operator in COLLECTIVE_OF for signature in self.signatures]
-
-    @cached_property
-    def by_phase(self) -> Mapping[str, Totals]:
-        """Totals of the four phases, in their order; a phase that did not run has zeros."""
-        found = self._by(lambda row: row.phase)
-        return {phase: found.get(phase, Totals()) for phase in PHASES}
-
-    @cached_property
-    def by_line(self) -> Mapping[str, Totals]:
-        """Totals by source line, as ``In[5]:3``, in the order of the lines."""
-        found = self._by(lambda row: row.line)
-        order = sorted(found, key=lambda line: (line < 0, self._line_key(line)))
-        return {self.line_name(line): found[line] for line in order}
-
-    def _line_key(self, line: int) -> tuple[str, int]:
-        return (self.lines[line].file, self.lines[line].number) if line >= 0 else ("", 0)
-
-    def line_name(self, line: int) -> str:
-        """The name of the line at an index of `lines`; ``(unknown line)`` for -1."""
-        return self.lines[line].name if line >= 0 else "(unknown line)"
-
-    def _by(
-        self, key: Callable[[Row], Any], rows: Iterable[Row] | None = None
-    ) -> dict[Any, Totals]:
-        groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
-        amounts = self._amounts
-        for row in self.rows if rows is None else rows:
-            groups[key(row)].add_row(row, amounts[row.signature])
-        ordered = sorted(groups.items(), key=lambda item: -item[1].amount("flops"))
-        return {name: group.totals() for name, group in ordered}
-
-    @cached_property
-    def _amounts(self) -> list[CallAmounts]:
-        """What one call adds to a sum, by signature."""
-        return [
-            amounts_of_call(
-                signature,
-                flops := conventions.flops(signature.cost, self.convention),
-                # Nothing where no peak is known for its dtype.
-                flops * ATTO // round(rate.flops_per_second) if rate else 0,
-            )
-            for signature, rate in zip(self.signatures, self._rates, strict=True)
-        ]
-
-    @property
-    def _rates(self) -> list[Rate | None]:
-        """The rate of each signature's dtype at the peak."""
-        peak = self.peak
-        rates = {
-            dtype: peak.rate(dtype) if peak else None
-            for dtype in {signature.dtype for signature in self.signatures}
-        }
-        return [rates[signature.dtype] for signature in self.signatures]
-
-    def sum_rows(self, rows: Iterable[Row]) -> Totals:
-        """Sums over some of the rows."""
-        return self.accumulate(rows).totals()
-
-    def accumulate(self, rows: Iterable[Row]) -> TotalsSum:
-        """Sums over some of the rows, open for more."""
-        total = TotalsSum()
-        amounts = self._amounts
-        for row in rows:
-            total.add_row(row, amounts[row.signature])
-        return total
-
-    # --- the tree ----------------------------------------------------------------------------
-
-    @cached_property
-    def tree(self) -> Node:
-        """The tree of modules; its root stands for the whole run."""
-        from ipyflops.report.tree import build
-
-        return build(self)
-
-    def find(self, path: str) -> Node:
-        """Give the node at a path: ``model.layers.0``, or ``layers.0`` in the one outermost module.
-
-        Raises
-        ------
-        KeyError
-            If there is none, or if several outermost modules have one; the message names some.
-        """
-        from ipyflops.report.tree import find
-
-        return find(self.tree, path)
-
-    def walk(self) -> Iterator[Node]:
-        """Every node of the tree, parents before their children."""
-        from ipyflops.report.tree import walk
-
-        return walk(self.tree)
-
-    def explain(self, path: str = "") -> tuple[Explanation, ...]:
-        """Give the operators below a node: formula, shapes, calls and FLOPs; the most FLOPs first.
-
-        Their FLOPs add up to the node's.
-
-        Raises
-        ------
-        KeyError
-            As `find`.
-        """
-        from ipyflops.report.explanation import explain
-
-        return explain(self, self.find(path))
+    ranks: tuple[Rank[Report], ...] = ()
 
     # --- other reports -----------------------------------------------------------------------
 
-    def under(self, convention: str) -> Report:
-        """Give the same run under another convention.
-
-        Raises
-        ------
-        ValueError
-            If there is no such convention.
-        """
-        return replace(
-            self,
-            convention=conventions.check(convention),
-            ranks=tuple(rank.under(convention) for rank in self.ranks),
-        )
-
     def __sub__(self, other: Report) -> Difference:
         """Give what this run did more than the other."""
-        from ipyflops.report.difference import Difference
-
         return Difference.between(before=other, after=self)
 
     @staticmethod
@@ -286,17 +82,60 @@ class Report(Figures, Exports, RankMethods):
         ValueError
             If there is no report, or if their conventions differ.
         """
-        from ipyflops.report.merging import merge
-
         return merge(list(reports))
+
+    # --- several processes -------------------------------------------------------------------
+
+    def gather(self, group: ProcessGroup | None = None, *, timeout: float = 60.0) -> Report | None:
+        """Bring the reports of all ranks of ``torch.distributed`` together on the first.
+
+        Every rank calls this, with its own report. The first gets one report of them all; the
+        others get None, and do not wait. Nothing of it is counted, and no collective is used, so
+        it works with every backend and whatever the other ranks are doing.
+
+        Parameters
+        ----------
+        group : torch.distributed.ProcessGroup, optional
+            Whose ranks to gather from; those of the default group where it is left out.
+        timeout : float
+            Seconds that the first rank waits. Ranks that have not called by then are named in the
+            report, which is incomplete.
+
+        Returns
+        -------
+        Report or None
+            On the first rank of the group the merged report.
+
+        Raises
+        ------
+        RuntimeError
+            If ``torch.distributed`` has not been initialized, or this rank is not of the group.
+        ValueError
+            If the ranks' conventions differ.
+        """
+        from ipyflops.processes import gather
+
+        return gather(self, group, timeout=timeout)
+
+    def imbalance(self, measure: Measure = "seconds") -> float:
+        """Give the largest of the ranks' sums divided by their mean: 1 where they are all the same.
+
+        Parameters
+        ----------
+        measure : {"seconds", "flops", "macs", "bytes", "communicated"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such measure.
+        """
+        return imbalance(self.ranks, measure)
 
     # --- in and out --------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as data that JSON can hold; `from_dict` reads it."""
-        from ipyflops.report.serialization.reports import to_dict
-
-        return to_dict(self)
+        return serialization.to_dict(self)
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Report:
@@ -307,15 +146,11 @@ class Report(Figures, Exports, RankMethods):
         ReportFormatError
             If it is something else, damaged, or of a version that this one cannot read.
         """
-        from ipyflops.report.serialization.reports import from_dict
-
-        return from_dict(data)
+        return serialization.from_dict(data, Report)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report as JSON; an existing file is replaced only once all is written."""
-        from ipyflops.report.serialization.reports import save
-
-        save(self, path)
+        serialization.save(self, path)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Report:
@@ -328,9 +163,7 @@ class Report(Figures, Exports, RankMethods):
         OSError
             If the file cannot be read.
         """
-        from ipyflops.report.serialization.reports import load
-
-        return load(path)
+        return serialization.load(path, Report)
 
     # --- shown -------------------------------------------------------------------------------
 
@@ -359,3 +192,159 @@ class Report(Figures, Exports, RankMethods):
             raise NotImplementedError  # one bundle is enough: IPython asks for it
         for bundle in bundles:
             publish(bundle)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one run did more than another: ``after - before``.
+
+    Attributes
+    ----------
+    before, after : Report
+        Both under the convention of `after`.
+    """
+
+    before: Report
+    after: Report
+
+    @classmethod
+    def between(cls, before: Report, after: Report) -> Difference:
+        """Set one report against another, both under the convention of `after`."""
+        return cls(before.under(after.convention), after)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be computed again, and a deep tree cannot be pickled.
+        return {"before": self.before, "after": self.after}
+
+    @cached_property
+    def tree(self) -> Change:
+        """The places of both trees, matched.
+
+        Modules are matched by their paths, an only outermost module with the other's whatever
+        their names; code outside modules by what the lines say, as their numbers may differ.
+        """
+        return match(self.before, self.after)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Every place of either tree, parents before what is inside them."""
+        return tuple(walk(self.tree))
+
+    @property
+    def flops(self) -> int:
+        """FLOPs after, less FLOPs before."""
+        return self.after.flops - self.before.flops
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates after, less those before."""
+        return self.after.macs - self.before.macs
+
+    @property
+    def bytes(self) -> int:
+        """Bytes after, less those before."""
+        return self.after.bytes - self.before.bytes
+
+    @property
+    def int_ops(self) -> int:
+        """Integer operations after, less those before."""
+        return self.after.int_ops - self.before.int_ops
+
+    @property
+    def seconds(self) -> float:
+        """Kernel seconds after, less those before."""
+        return self.after.seconds - self.before.seconds
+
+    @property
+    def ratio(self) -> float | None:
+        """FLOPs after divided by FLOPs before; None where there were none before."""
+        return self.after.flops / self.before.flops if self.before.flops else None
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Give a pandas data frame, one row for each place of either tree.
+
+        Its columns are ``path``, ``type``, ``kind``, ``status``, and for each of ``flops``,
+        ``macs``, ``int_ops``, ``bytes`` and ``seconds`` the number ``…_before``, ``…_after``,
+        ``…_difference`` and ``…_ratio`` (not a number where it was zero before). A place includes
+        what is inside it; one that did not exist has zeros.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the message says how to install it.
+        """
+        from ipyflops.views.changes.table import to_frame
+
+        return to_frame(self)
+
+    def to_markdown(self, *, depth: int = 1, prefix: str = "column") -> str:
+        """Give a table in Markdown: before, after, difference and ratio, the total last.
+
+        Parameters
+        ----------
+        depth : int
+            How many levels are shown inside the whole.
+        prefix : {"column", "cell"}
+            Whether a column has one SI prefix, in its title, or each number has its own.
+
+        Raises
+        ------
+        ValueError
+            If there is no such prefix, or the depth is less than 1.
+        """
+        from ipyflops.views.changes.table import changes_table
+        from ipyflops.views.documents.markdown import markdown
+
+        return markdown(changes_table(self, depth=depth, prefix=prefix))
+
+    def to_latex(
+        self, *, depth: int = 1, prefix: str = "column", caption: str = "", label: str = ""
+    ) -> str:
+        """Give the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
+
+        Raises
+        ------
+        ValueError
+            As `to_markdown` and `Report.to_latex`.
+        """
+        from ipyflops.views.changes.table import changes_table
+        from ipyflops.views.documents.latex import latex
+
+        return latex(changes_table(self, depth=depth, prefix=prefix), caption=caption, label=label)
+
+    def plot(
+        self, ax: matplotlib.axes.Axes | None = None, *, metric: str = "flops", most: int = 12
+    ) -> matplotlib.axes.Axes:
+        """Draw before and after side by side, for what changed most.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure that pyplot does not know is made where it is left out.
+        metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
+        most : int
+            How many places to draw.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric, or `most` is less than 1.
+        """
+        from ipyflops.views.changes.chart import plot
+
+        return plot(self, ax, metric=metric, most=most)
+
+    def __str__(self) -> str:
+        from ipyflops.views.changes.text import difference_to_text
+
+        return difference_to_text(self)
+
+    def __repr__(self) -> str:
+        from ipyflops.views.changes.rows import difference_headline
+
+        return f"<Difference {difference_headline(self).text}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from ipyflops.views import difference_mime_bundle
+
+        return difference_mime_bundle(self)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ipyflops.costs import conventions
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
+from ipyflops.report.report import Report
+from ipyflops.report.tree import Node
 
+# These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
-
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
 
 #: What can be fitted: whole numbers that do not depend on how busy the machine was.
 METRICS = {"flops": "FLOPs", "macs": "MACs", "int_ops": "integer ops", "bytes": "bytes"}
@@ -43,11 +43,11 @@ class Point:
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The nodes of the report's tree by their paths; the root's path is empty."""
-        found: dict[str, Node] = {}
+        nodes: dict[str, Node] = {}
         for node in self.report.walk():
             # A module without a name must not hide the root.
-            found.setdefault(node.path, node)
-        return found
+            nodes.setdefault(node.path, node)
+        return nodes
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TypeAlias
 
 from ipyflops.costs.metrics import Totals
 from ipyflops.report.figures import Figures
-from ipyflops.report.tables import Phase, Row, ScopeKind, TotalsSum
+from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
 
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
+#: Adds some of a run's rows up.
+Accumulate: TypeAlias = Callable[[Iterable[Row]], TotalsSum]
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -60,14 +61,28 @@ class Node(Figures):
         )
 
 
-def build(report: Report) -> Node:
-    """Build the tree; the work is linear in the scopes and rows, however deep they are nested."""
-    rows: dict[int, list[Row]] = defaultdict(list)
-    for row in report.rows:
-        rows[row.scope].append(row)
+def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) -> Node:
+    """Build the tree; the work is linear in the scopes and rows, however deep they are nested.
+
+    Parameters
+    ----------
+    scopes : sequence of Scope
+        Each after the one that holds it; the first is the root.
+    rows : iterable of Row
+    accumulate : callable
+        Adds some of the rows up.
+
+    Returns
+    -------
+    Node
+        The root.
+    """
+    rows_of: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        rows_of[row.scope].append(row)
     children: dict[int, list[int]] = defaultdict(list)
     paths: list[str] = []
-    for index, scope in enumerate(report.scopes):
+    for index, scope in enumerate(scopes):
         above = paths[scope.parent] if scope.parent >= 0 else ""
         paths.append(f"{above}.{scope.name}" if above else scope.name)
         if scope.parent >= 0:
@@ -78,11 +93,11 @@ def build(report: Report) -> Node:
     phase_sums: dict[int, dict[Phase, TotalsSum]] = {}
     # A parent's index is smaller than its children's: from the last to the first, children are
     # finished before their parent, without recursion.
-    for index in range(len(report.scopes) - 1, -1, -1):
-        scope = report.scopes[index]
-        own, phases = _sums(report, rows[index])
+    for index in range(len(scopes) - 1, -1, -1):
+        scope = scopes[index]
+        own, phases = _sums(rows_of[index], accumulate)
         total = own
-        order = _in_order(report, children[index])
+        order = _in_order(scopes, children[index])
         if order:
             total = TotalsSum()
             total.add(own)
@@ -111,15 +126,15 @@ def build(report: Report) -> Node:
     return nodes[0]
 
 
-def _sums(report: Report, rows: list[Row]) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:
-    """The sum of some rows, and those of each phase; not to be changed, they may be the same."""
-    whole = report.accumulate(rows)
+def _sums(rows: list[Row], accumulate: Accumulate) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:
+    """The sum of some rows, and the sum of each phase. Do not change them: they may be the same."""
+    whole = accumulate(rows)
     phases: dict[Phase, list[Row]] = {}
     for row in rows:
         phases.setdefault(row.phase, []).append(row)
     if len(phases) == 1:
         return whole, {rows[0].phase: whole}
-    return whole, {phase: report.accumulate(part) for phase, part in phases.items()}
+    return whole, {phase: accumulate(part) for phase, part in phases.items()}
 
 
 def _copied(part: TotalsSum) -> TotalsSum:
@@ -128,12 +143,20 @@ def _copied(part: TotalsSum) -> TotalsSum:
     return copy
 
 
-def _in_order(report: Report, children: list[int]) -> list[int]:
+def _in_order(scopes: Sequence[Scope], children: list[int]) -> list[int]:
     """Numbered children (of a list of modules) by number, ``10`` after ``2``; else as they ran."""
-    names = [report.scopes[child].name for child in children]
-    if all(name.isdecimal() for name in names):
-        return sorted(children, key=lambda child: int(report.scopes[child].name))
+    if all(scopes[child].name.isdecimal() for child in children):
+        return sorted(children, key=lambda child: int(scopes[child].name))
     return children
+
+
+def below(scopes: Sequence[Scope], scope: int) -> set[int]:
+    """Give the indices of a scope and of all scopes inside it."""
+    inside = {scope}
+    for index in range(scope + 1, len(scopes)):
+        if scopes[index].parent in inside:
+            inside.add(index)
+    return inside
 
 
 def walk(root: Node) -> Iterator[Node]:
@@ -159,8 +182,8 @@ def find(root: Node, path: str) -> Node:
         if node.path == path:
             exact = node
             break
-        _, _, below = node.path.partition(".")
-        if below == path and node.kind == "module":
+        _, _, path_inside = node.path.partition(".")
+        if path_inside == path and node.kind == "module":
             inside.append(node)
     if exact is not None:
         return exact
@@ -174,8 +197,6 @@ def find(root: Node, path: str) -> Node:
 
 
 def _suggestion(root: Node, path: str) -> str:
-    from difflib import get_close_matches
-
     paths = [node.path for node in walk(root) if node.path]
     inside = [path.partition(".")[2] for path in paths]
     close = get_close_matches(path, [*paths, *filter(None, inside)], n=3)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ipyflops.views.frontend import shows_widgets
 
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference
-    from ipyflops.report.report import Report
+    from ipyflops.report.report import Difference, Report
 
 VIEWS = ("auto", "widget", "html", "text")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

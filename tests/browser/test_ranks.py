@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tests.browser.jupyter import Session
 
 RANKS = """\
-from ipyflops.ranks import Rank, merged
+from ipyflops.report.merging import merge_ranks
+from ipyflops.report.run import Rank
 
 def of_rank(number):
     builder = Builder()
@@ -27,7 +28,7 @@ def of_rank(number):
     return builder.report()
 
 lost = Rank(2, None, "no report within <b>5</b> s")
-everything = merged([Rank(0, of_rank(0), place="a:1"), Rank(1, of_rank(1), place="a:2"), lost])
+everything = merge_ranks([Rank(0, of_rank(0), place="a:1"), Rank(1, of_rank(1), place="a:2"), lost])
 """
 
 
@@ -100,7 +101,7 @@ def sampled(number):
     sent = [replace(one, communicated=2000 * ("c10d" in one.operator)) for one in report.signatures]
     return replace(report, rows=tuple(rows), signatures=tuple(sent))
 
-both = merged([Rank(0, sampled(0)), Rank(1, sampled(1))])
+both = merge_ranks([Rank(0, sampled(0)), Rank(1, sampled(1))])
 """
     widget = workbench.again([BY_HAND + RANKS + twice, "FlopsView(both)"])
     assert cell(widget, "norm", "FLOPs") == "1.40 k"

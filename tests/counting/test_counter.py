@@ -22,7 +22,7 @@ from ipyflops.counting.counter import FlopCounter
 from ipyflops.counting.recording import MOST_ENTRIES, FormulaWarning
 from ipyflops.formulas import FormulaError, temporary_formula
 from ipyflops.formulas.registry import REGISTRY, Formula
-from ipyflops.report.source import Source
+from ipyflops.report.excerpts import Source
 from tests.formulas.dispatch import total
 
 

@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import ipyflops
-from ipyflops.report import ceilings, difference, explanation, ranks, tables, timing
+from ipyflops.report import ceilings, difference, explanation, report, run, tables, timing
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
 
 #: What a user gets without asking for it by name.
 OTHERS = (
-    difference.Difference,
+    report.Difference,
     difference.Change,
     explanation.Explanation,
     tables.Totals,
     timing.Timing,
     ceilings.Peak,
     ceilings.Rate,
-    ranks.Rank,
+    run.Rank,
 )
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Sections whose entries are ``name : type`` with an indented text below.
@@ -65,9 +65,19 @@ def entry(name: str, thing: Any) -> Iterator[str]:
         yield from signature(thing.__name__, thing)
     yield document(thing)
     if inspect.isclass(thing):
-        for member, value in vars(thing).items():
-            if not member.startswith("_"):
-                yield from of_class(member, value)
+        for member, value in members(thing).items():
+            yield from of_class(member, value)
+
+
+def members(thing: type) -> dict[str, Any]:
+    """What is public of a class, with what it has from other classes of the package."""
+    return {
+        name: value
+        for base in reversed(thing.mro())
+        if base.__module__.startswith("ipyflops.")
+        for name, value in vars(base).items()
+        if not name.startswith("_")
+    }
 
 
 def of_class(name: str, value: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyflops.measuring import ceiling_cache, peaks
-from ipyflops.report import last_report
+from ipyflops.report.last_report import LAST_REPORT
 from tests.counted import FLOPS, last, model_shell
 from tests.shells import run
 
@@ -185,4 +185,4 @@ def test_a_dtype_without_a_peak_is_named(shell: InteractiveShell) -> None:
 def test_all_that_is_measured_is_saved(shell: InteractiveShell, tmp_path: Any) -> None:
     path = tmp_path / "run.json"
     run(shell, f"%flops -tn1 -r1 --peak --save {path} model(x)")
-    assert last_report.last() == type(last()).load(path)
+    assert LAST_REPORT.report == type(last()).load(path)

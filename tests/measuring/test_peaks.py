@@ -324,7 +324,7 @@ def test_timing_and_peak_are_saved() -> None:
     ],
 )
 def test_damage_is_refused(name: str, path: list[Any], wrong: Any) -> None:
-    from ipyflops.report.serialization.reports import ReportFormatError
+    from ipyflops.report.serialization.reading import ReportFormatError
     from ipyflops.report.timing import Timing
 
     data: Any = replace(mixed(), peak=PEAK, timing=Timing((1.0,))).to_dict()

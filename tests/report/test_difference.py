@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.difference import Change, Difference
-from ipyflops.report.report import Report
+from ipyflops.report.difference import Change
+from ipyflops.report.report import Difference, Report
 from tests.views import reports
 
 

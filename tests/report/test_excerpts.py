@@ -11,9 +11,8 @@ from torch import nn
 
 from ipyflops import FlopCounter, Report
 from ipyflops.counting.source_code import WHOLE, counted_code
-from ipyflops.report.excerpts import Excerpt
-from ipyflops.report.serialization.reports import ReportFormatError
-from ipyflops.report.source import Source
+from ipyflops.report.excerpts import Excerpt, Source
+from ipyflops.report.serialization.reading import ReportFormatError
 
 NETWORK = """\
 import torch

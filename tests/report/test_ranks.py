@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from ipyflops.costs.cost import Cost
-from ipyflops.report.ranks import Rank, imbalance, merged, named
+from ipyflops.report.merging import merge_ranks
+from ipyflops.report.ranks import imbalance, named
 from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import ReportFormatError
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
 from ipyflops.report.tables import Row, Scope, Signature
 from ipyflops.views.html.report import to_html
 
@@ -91,7 +93,7 @@ def test_sums_of_calls_that_differ_are_replicated_as_a_whole() -> None:
 
 def test_lost_ranks_and_failed_ones_are_named() -> None:
     failed = report(row(0), complete=False, error="ValueError: no")
-    found = merged(
+    found = merge_ranks(
         [Rank(3, None, "no report within 5 s"), Rank(0, report(row(0))), Rank(1, failed)]
     )
     assert not found.complete
@@ -101,20 +103,20 @@ def test_lost_ranks_and_failed_ones_are_named() -> None:
     assert "incomplete: rank 1: ValueError: no; rank 3: no report within 5 s" in text
     assert "3 ranks" in text
     with pytest.raises(ValueError, match="no rank gave a report: rank 0: gone"):
-        merged([Rank(0, None, "gone")])
+        merge_ranks([Rank(0, None, "gone")])
     with pytest.raises(ValueError, match="the same number"):
-        merged([Rank(0, failed), Rank(0, failed)])
+        merge_ranks([Rank(0, failed), Rank(0, failed)])
 
 
 def test_ranks_with_the_same_problem_are_named_together() -> None:
     lost = [Rank(number, None, "no report") for number in range(1, 13)]
-    found = merged([Rank(0, report(row(0))), *lost])
+    found = merge_ranks([Rank(0, report(row(0))), *lost])
     assert found.error == "ranks 1, 2, 3, 4, 5, 6, 7, 8 and 4 more: no report"
     assert named([4]) == "rank 4"
 
 
 def test_imbalance_is_the_most_over_the_mean() -> None:
-    ranks = merged(
+    ranks = merge_ranks(
         [
             Rank(0, report(row(0, nanoseconds=10))),
             Rank(1, report(row(0, calls=2, nanoseconds=50))),
@@ -132,7 +134,7 @@ def test_imbalance_is_the_most_over_the_mean() -> None:
 def test_frames_tell_ranks_apart() -> None:
     pytest.importorskip("pandas")
     first, second = report(row(0), row(1, sample=5)), report(row(1, sample=5), row(2))
-    both = merged([Rank(0, first), Rank(4, second), Rank(5, None, "gone")])
+    both = merge_ranks([Rank(0, first), Rank(4, second), Rank(5, None, "gone")])
     whole = both.to_frame()
     assert dict(whole[["flops", "replicated", "communicated"]].sum()) == {
         "flops": 114,
@@ -155,7 +157,7 @@ def test_a_convention_reaches_the_ranks() -> None:
 
 def test_json_and_pickles_keep_ranks_samples_and_communication() -> None:
     one = report(row(0, sample=2**52), row(2))
-    found = merged([Rank(0, one, place="host:1"), Rank(7, None, "gone"), Rank(8, one)])
+    found = merge_ranks([Rank(0, one, place="host:1"), Rank(7, None, "gone"), Rank(8, one)])
     assert found.replicated_flops == 100
     again = Report.from_dict(found.to_dict())
     assert again == found
@@ -191,7 +193,7 @@ def test_damaged_ranks_are_refused(key: str, value: object) -> None:
 
 def test_what_ranks_say_of_themselves_is_escaped() -> None:
     bad = "<img src=x onerror=alert(1)>\x1b[31m"
-    found = merged([Rank(0, report(row(0)), place=bad), Rank(1, None, bad)])
+    found = merge_ranks([Rank(0, report(row(0)), place=bad), Rank(1, None, bad)])
     page = to_html(found)
     assert "<img" not in page
     assert "&lt;img" in page
@@ -202,7 +204,7 @@ def test_hundreds_of_ranks_are_cut_short_but_not_those_with_problems() -> None:
     ranks = [Rank(number, report(row(0))) for number in range(100)]
     ranks[77] = Rank(77, None, "gone")
     # Fifteen rows, and one for what they leave out; nothing that went wrong is left out.
-    text = str(merged(ranks))
+    text = str(merge_ranks(ranks))
     table = text.partition("\nrank ")[2].partition("\n\n")[0].splitlines()[1:]
     assert [line.split("  ")[0].strip() for line in table] == [
         *(f"rank {number}" for number in range(14)),

@@ -14,9 +14,9 @@ from torch import nn
 
 from ipyflops.costs.expressions import evaluate
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.difference import Difference
-from ipyflops.report.report import Report
-from ipyflops.report.serialization.reports import LARGEST_FILE, ReportFormatError
+from ipyflops.report.report import Difference, Report
+from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.report.tables import PHASES
 
 
@@ -215,7 +215,7 @@ def test_binary_and_huge_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportFormatError):
         Report.load(path)
     with path.open("wb") as file:
-        file.truncate(LARGEST_FILE + 1)  # sparse: takes no room on the disk
+        file.truncate(MAX_FILE_BYTES + 1)  # sparse: takes no room on the disk
     with pytest.raises(ReportFormatError, match="too large"):
         Report.load(path)
 
@@ -280,9 +280,8 @@ def test_damage_is_refused_or_harmless(report: Report) -> None:
 def test_reading_a_report_imports_nothing_heavy(report: Report, tmp_path: Path) -> None:
     report.save(tmp_path / "r.json")
     code = (
-        "import sys; from ipyflops.report.serialization.reports import load\n"
-        "from ipyflops.report.tree import build\n"
-        f"r = load({str(tmp_path / 'r.json')!r}); r.tree; r.explain(); r.by_line\n"
+        "import sys; from ipyflops.report.report import Report\n"
+        f"r = Report.load({str(tmp_path / 'r.json')!r}); r.tree; r.explain(); r.by_line\n"
         "heavy = {'matplotlib', 'ipywidgets', 'pandas', 'IPython', 'rich'} & set(sys.modules)\n"
         "print(sorted(heavy), r.flops)"
     )
@@ -297,3 +296,10 @@ def test_the_tables_are_plain_data(report: Report) -> None:
     for table in (report.scopes, report.lines, report.rows):
         for record in table:
             assert all(isinstance(getattr(record, item.name), plain) for item in fields(record))
+
+
+def test_a_number_that_no_float_can_hold_is_refused(report: Report) -> None:
+    data = report.to_dict()
+    data["timing"] = {"seconds": [10**400]}
+    with pytest.raises(ReportFormatError, match="out of its range"):
+        Report.from_dict(data)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ipyflops.report.excerpts import Excerpt, LineCount
+from ipyflops.report.serialization.reading import Reader, ReportFormatError
 from ipyflops.report.tables import PHASES
 
 
@@ -40,54 +41,48 @@ def excerpts(data: object, signatures: int) -> tuple[Excerpt, ...]:
 
     Raises
     ------
-    ValueError
+    ReportFormatError
         If it is anything else.
     """
-    return () if data is None else tuple(_excerpt(one, signatures) for one in _list(data))
+    if data is None:
+        return ()
+    return tuple(_excerpt(one, signatures) for one in _READER.items(data))
+
+
+def _wrong_type(value: object, kind: type) -> str:
+    if kind is int:
+        return _out_of_range(value, kind)
+    return f"it has a {type(value).__name__} where a {kind.__name__} belongs"
+
+
+def _out_of_range(value: object, kind: type) -> str:
+    return "it has a number out of its range in an excerpt"
+
+
+_READER = Reader(_wrong_type, _out_of_range)
 
 
 def _excerpt(record: object, signatures: int) -> Excerpt:
-    values = _list(record)
+    values = _READER.items(record)
     if len(values) != 5:
-        raise ValueError("it has an excerpt of source code that is not whole")
+        raise ReportFormatError("it has an excerpt of source code that is not whole")
     file, name, first, lines, columns = values
-    table = [_list(column) for column in _list(columns)]
-    if len(table) != 5 or len({len(column) for column in table}) != 1:
-        raise ValueError("it has an excerpt whose columns do not fit together")
-    texts = tuple(map(_text, _list(lines)))
-    start = _natural(first)
+    counts = _READER.columns(columns, 5, "it has an excerpt whose columns do not fit together")
+    texts = _READER.texts(lines)
+    start = _READER.natural(first)
     return Excerpt(
-        _text(file),
-        _text(name),
+        _READER.text(file),
+        _READER.text(name),
         start,
         texts,
         tuple(
             LineCount(
-                _natural(number, start + len(texts)),
-                PHASES[_natural(phase, len(PHASES))],
-                _natural(signature, signatures),
-                _natural(calls),
-                _natural(nanoseconds),
+                _READER.natural(number, start + len(texts)),
+                PHASES[_READER.natural(phase, len(PHASES))],
+                _READER.natural(signature, signatures),
+                _READER.natural(calls),
+                _READER.natural(nanoseconds),
             )
-            for number, phase, signature, calls, nanoseconds in zip(*table, strict=True)
+            for number, phase, signature, calls, nanoseconds in counts
         ),
     )
-
-
-def _list(value: object) -> list[Any]:
-    if type(value) is not list:
-        raise ValueError(f"it has a {type(value).__name__} where a list belongs")
-    return value
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise ValueError(f"it has a {type(value).__name__} where a str belongs")
-    return value
-
-
-def _natural(value: object, below: int | None = None) -> int:
-    # bool is a subclass of int, and no number here may be a bool.
-    if type(value) is not int or value < 0 or (below is not None and value >= below):
-        raise ValueError("it has a number out of its range in an excerpt")
-    return value

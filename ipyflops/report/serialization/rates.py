@@ -5,13 +5,16 @@ Both are optional: a report without them reads and writes as it did before there
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report.serialization.reading import Reader, ReportFormatError, Value
 from ipyflops.report.timing import Timing
+
+#: How each field of a dataclass is read.
+_Fields: TypeAlias = Mapping[str, Callable[[object], Any]]
 
 
 def to_plain(value: Timing | Peak | None) -> dict[str, Any] | None:
@@ -28,123 +31,84 @@ def timing(data: object) -> Timing | None:
 
     Raises
     ------
-    ValueError
+    ReportFormatError
         If it is anything else.
     """
-    if data is None:
-        return None
-    found = _checked(
-        Timing,
-        data,
-        {
-            "seconds": _times,
-            "loops": _natural,
-            "threads": _natural,
-            "runs": _natural,
-            "refusal": _text,
-            "remark": _text,
-            "moved": _texts,
-            "restored": _switch,
-        },
-    )
-    return Timing(**found)
+    return None if data is None else _read(Timing, data, _TIMING)
 
 
 def peak(data: object) -> Peak | None:
-    """Read what `to_plain` gave for a peak.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
-    if data is None:
-        return None
-    found = _checked(
-        Peak,
-        data,
-        {
-            "kind": _text,
-            "name": _text,
-            "rates": _rates,
-            "bytes_per_second": _number,
-            "data_sheet_bytes_per_second": _number_or_none,
-        },
-    )
-    return Peak(**found)
+    """Read what `to_plain` gave for a peak; errors are as for `timing`."""
+    return None if data is None else _read(Peak, data, _PEAK)
 
 
-def _rates(value: object) -> tuple[Rate, ...]:
-    checks = {
-        "dtype": _text,
-        "flops_per_second": _rate,
-        "data_sheet": _number_or_none,
-        "mode": _text,
-    }
-    rates = tuple(Rate(**_checked(Rate, one, checks)) for one in _list(value))
-    if not rates:
-        raise ValueError("it has a peak without rates")
-    return rates
-
-
-def _checked(kind: type[Any], data: object, checks: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a dataclass, each checked; one that is missing has its default."""
+def _read(kind: type[Value], data: object, readers: _Fields) -> Value:
+    """Read a dataclass; a field that is missing has its default."""
     if not isinstance(data, Mapping):
-        raise ValueError(f"it has something else where a {kind.__name__} belongs")
-    names = {item.name for item in fields(kind)}
+        raise ReportFormatError(f"it has something else where a {kind.__name__} belongs")
+    names = {item.name for item in fields(kind)}  # type: ignore[arg-type] # it is a dataclass
     try:
-        found = {name: checks[name](data[name]) for name in names & set(data)}
-        kind(**found)
+        return kind(**{name: readers[name](data[name]) for name in names & set(data)})
     except TypeError:
-        raise ValueError(f"its {kind.__name__} is not whole") from None
-    return found
+        raise ReportFormatError(f"its {kind.__name__} is not whole") from None
 
 
-def _list(value: object) -> list[Any]:
-    if type(value) is not list:
-        raise ValueError("it lacks a list in its timing or peak")
-    return value
+def _wrong(value: object, kind: type) -> str:
+    return {
+        list: "it lacks a list in its timing or peak",
+        str: "it lacks a text in its timing or peak",
+        bool: "it lacks a switch in its timing",
+        int: "it has a number out of its range in its timing",
+        float: "it has a number out of its range in its timing or peak",
+    }[kind]
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise ValueError("it lacks a text in its timing or peak")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(_text, _list(value)))
-
-
-def _switch(value: object) -> bool:
-    if type(value) is not bool:
-        raise ValueError("it lacks a switch in its timing")
-    return value
-
-
-def _natural(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("it has a number out of its range in its timing")
-    return value
-
-
-def _number(value: object) -> float:
-    if type(value) not in (int, float) or not 0 <= value < math.inf:  # type: ignore[operator]
-        raise ValueError("it has a number out of its range in its timing or peak")
-    return float(value)  # type: ignore[arg-type]
+_READER = Reader(_wrong, _wrong)
 
 
 def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
+    return None if value is None else _READER.number(value)
 
 
-def _rate(value: object) -> float:
+def _flops_per_second(value: object) -> float:
     # What is divided by it is a whole number, so less than one is as bad as none.
-    rate = _number(value)
+    rate = _READER.number(value)
     if rate < 1:
-        raise ValueError("it has a peak of nothing")
+        raise ReportFormatError("it has a peak of nothing")
     return rate
 
 
 def _times(value: object) -> tuple[float, ...]:
-    return tuple(map(_number, _list(value)))
+    return tuple(map(_READER.number, _READER.items(value)))
+
+
+def _rates(value: object) -> tuple[Rate, ...]:
+    rates = tuple(_read(Rate, one, _RATE) for one in _READER.items(value))
+    if not rates:
+        raise ReportFormatError("it has a peak without rates")
+    return rates
+
+
+_TIMING: _Fields = {
+    "seconds": _times,
+    "loops": _READER.natural,
+    "threads": _READER.natural,
+    "runs": _READER.natural,
+    "refusal": _READER.text,
+    "remark": _READER.text,
+    "moved": _READER.texts,
+    "restored": _READER.switch,
+}
+_RATE: _Fields = {
+    "dtype": _READER.text,
+    "flops_per_second": _flops_per_second,
+    "data_sheet": _number_or_none,
+    "mode": _READER.text,
+}
+_PEAK: _Fields = {
+    "kind": _READER.text,
+    "name": _READER.text,
+    "rates": _rates,
+    "bytes_per_second": _READER.number,
+    "data_sheet_bytes_per_second": _number_or_none,
+}

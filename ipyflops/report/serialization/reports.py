@@ -7,31 +7,26 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, get_args
 
 from ipyflops.costs.conventions import CONVENTIONS
 from ipyflops.costs.cost import ZERO_COUNT, Cost, Count
 from ipyflops.report.files import written_whole
+from ipyflops.report.run import AnyRun, Run
 from ipyflops.report.serialization import excerpts, ranks, rates
+from ipyflops.report.serialization.reading import Reader, ReportFormatError, Value
 from ipyflops.report.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
 
 FORMAT = "ipyflops report"
 VERSION = 1
 #: A larger file is not a report of ours: one of 100,000 modules takes about 20 MB.
-LARGEST_FILE = 512 * 1024 * 1024
-
-
-class ReportFormatError(ValueError):
-    """The data is not a report, is damaged, or is of a version that cannot be read."""
+MAX_FILE_BYTES = 512 * 1024 * 1024
 
 
 # --- out -----------------------------------------------------------------------------------------
 
 
-def to_dict(report: Report) -> dict[str, Any]:
+def to_dict(report: Run) -> dict[str, Any]:
     """Give a report as data that JSON can hold: each table is a list of its columns."""
     data = {
         "format": FORMAT,
@@ -56,7 +51,7 @@ def to_dict(report: Report) -> dict[str, Any]:
     }
     data |= ranks.columns(report.rows)
     if report.ranks:
-        data["ranks"] = ranks.to_plain(report.ranks)
+        data["ranks"] = ranks.to_plain(report.ranks, to_dict)
     if report.excerpts:
         data["excerpts"] = excerpts.to_plain(report.excerpts)
     return data
@@ -91,7 +86,7 @@ def _count_to_list(count: Count) -> list[Any]:
     return [count.expression, count.value] if count != ZERO_COUNT else []
 
 
-def save(report: Report, path: str | os.PathLike[str]) -> None:
+def save(report: Run, path: str | os.PathLike[str]) -> None:
     """Write a report; the file appears, or is replaced, only once it is whole."""
     with written_whole(path) as file:
         json.dump(to_dict(report), file, separators=(",", ":"), ensure_ascii=False)
@@ -100,8 +95,14 @@ def save(report: Report, path: str | os.PathLike[str]) -> None:
 # --- in ------------------------------------------------------------------------------------------
 
 
-def load(path: str | os.PathLike[str]) -> Report:
+def load(path: str | os.PathLike[str], kind: type[AnyRun]) -> AnyRun:
     """Read a file that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    kind : type
+        What to make of it, as `Report`.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def load(path: str | os.PathLike[str]) -> Report:
         If it cannot be read.
     """
     size = os.path.getsize(path)
-    if size > LARGEST_FILE:
+    if size > MAX_FILE_BYTES:
         raise ReportFormatError(f"{os.fspath(path)} has {size:,} bytes: too large for a report")
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -119,21 +120,25 @@ def load(path: str | os.PathLike[str]) -> Report:
     except (ValueError, RecursionError) as error:
         raise ReportFormatError(f"{os.fspath(path)} is not a saved report: {error}") from None
     try:
-        return from_dict(data)
+        return from_dict(data, kind)
     except ReportFormatError as error:
         raise ReportFormatError(f"{os.fspath(path)} is not a saved report: {error}") from None
 
 
-def from_dict(data: Mapping[str, Any]) -> Report:
+def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
     """Read what `to_dict` gave, checking every value.
+
+    Parameters
+    ----------
+    data : mapping
+    kind : type
+        What to make of it, as `Report`.
 
     Raises
     ------
     ReportFormatError
         If anything is not as `to_dict` writes it.
     """
-    from ipyflops.report.report import Report
-
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise ReportFormatError("it lacks the mark of an ipyflops report")
     if data.get("version") != VERSION:
@@ -143,32 +148,28 @@ def from_dict(data: Mapping[str, Any]) -> Report:
         )
     try:
         scopes = tuple(map(_scope, range(1 << 62), _records(data["scopes"], 6)))
-        lines = tuple(
-            Line(*_texts(file, text=text, number=number))
-            for file, number, text in _records(data["lines"], 3)
-        )
-        signatures = tuple(map(_signature, _list(data["signatures"])))
+        lines = tuple(map(_line, _records(data["lines"], 3)))
+        signatures = tuple(map(_signature, _READER.items(data["signatures"])))
         if not scopes:
             raise ReportFormatError("it has no root")
         rows = tuple(
             _row(record, len(scopes), len(lines), len(signatures))
             for record in _records(data["rows"], 6)
         )
-        rows = ranks.with_columns(rows, data)
-        return Report(
+        return kind(
             scopes=scopes,
             lines=lines,
             signatures=signatures,
-            rows=rows,
+            rows=ranks.with_columns(rows, data),
             convention=_one_of(data["convention"], CONVENTIONS),
-            complete=_of(data["complete"], bool),
-            error=_of(data["error"], str),
-            notes=tuple(_of(note, str) for note in _list(data["notes"])),
+            complete=_READER.switch(data["complete"]),
+            error=_READER.text(data["error"]),
+            notes=_READER.texts(data["notes"]),
             # These came later: an older report lacks them.
-            device=_of(data.get("device", "cpu"), str),
+            device=_READER.text(data.get("device", "cpu")),
             timing=rates.timing(data.get("timing")),
             peak=rates.peak(data.get("peak")),
-            ranks=ranks.ranks(data.get("ranks")),
+            ranks=ranks.ranks(data.get("ranks"), lambda rank: from_dict(rank, kind)),
             excerpts=excerpts.excerpts(data.get("excerpts"), len(signatures)),
         )
     except KeyError as error:
@@ -179,18 +180,15 @@ def from_dict(data: Mapping[str, Any]) -> Report:
         raise ReportFormatError(str(error)) from None
 
 
-Value = TypeVar("Value")
+def _wrong_type(value: object, kind: type) -> str:
+    return f"it has {_short(value)} where a {kind.__name__} belongs"
 
 
-def _of(value: object, kind: type[Value]) -> Value:
-    # bool is a subclass of int, and no number here may be a bool.
-    if type(value) is not kind:
-        raise ReportFormatError(f"it has {_short(value)} where a {kind.__name__} belongs")
-    return value
+def _out_of_range(value: object, kind: type) -> str:
+    return f"it has the number {_short(value)} out of its range"
 
 
-def _list(value: object) -> list[Any]:
-    return _of(value, list)
+_READER = Reader(_wrong_type, _out_of_range)
 
 
 def _one_of(value: object, choices: Sequence[Value]) -> Value:
@@ -203,92 +201,81 @@ def _one_of(value: object, choices: Sequence[Value]) -> Value:
 
 
 def _short(value: object) -> str:
-    text = (
-        repr(value)
-        if isinstance(value, (str, int, float, bool, type(None)))
-        else (f"a {type(value).__name__}")
-    )
+    plain = isinstance(value, (str, int, float, bool, type(None)))
+    text = repr(value) if plain else f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _natural(value: object, below: int | None = None, least: int = 0) -> int:
-    number = _of(value, int)
-    if number < least or (below is not None and number >= below):
-        raise ReportFormatError(f"it has the number {_short(number)} out of its range")
-    return number
-
-
-def _records(columns: object, width: int) -> list[tuple[Any, ...]]:
-    table = [_list(column) for column in _list(columns)]
-    if len(table) != width or len({len(column) for column in table}) != 1:
-        raise ReportFormatError("it has a table whose columns do not fit together")
-    return list(zip(*table, strict=True))
+def _records(columns: object, width: int) -> Sequence[tuple[Any, ...]]:
+    return _READER.columns(columns, width, "it has a table whose columns do not fit together")
 
 
 def _scope(index: int, record: tuple[Any, ...]) -> Scope:
     parent, name, kind_name, kind, calls, parameters = record
     return Scope(
-        parent=_natural(parent, below=max(index, 0), least=0) if index else _natural(parent, 0, -1),
-        name=_of(name, str),
-        type=_of(kind_name, str),
+        # The root has no parent; every other scope stands after its own.
+        parent=_READER.natural(parent, index) if index else _READER.natural(parent, 0, -1),
+        name=_READER.text(name),
+        type=_READER.text(kind_name),
         kind=_one_of(kind, get_args(ScopeKind)),
-        calls=_natural(calls),
-        parameters=_natural(parameters),
+        calls=_READER.natural(calls),
+        parameters=_READER.natural(parameters),
     )
 
 
-def _texts(file: object, *, number: object, text: object) -> tuple[str, int, str]:
-    return _of(file, str), _natural(number), _of(text, str)
+def _line(record: tuple[Any, ...]) -> Line:
+    file, number, text = record
+    return Line(_READER.text(file), _READER.natural(number), _READER.text(text))
 
 
 def _signature(record: object) -> Signature:
-    values = _list(record)
+    values = _READER.items(record)
     if len(values) not in (12, 13):
         raise ReportFormatError("it has a signature that is not whole")
     operator, dtype, shapes, verdict, size, summed = values[:6]
     contraction, other, article, integer, symbols, note = values[6:12]
     return Signature(
-        operator=_of(operator, str),
-        dtype=_of(dtype, str),
-        shapes=_of(shapes, str),
+        operator=_READER.text(operator),
+        dtype=_READER.text(dtype),
+        shapes=_READER.text(shapes),
         verdict=_one_of(verdict, get_args(VerdictName)),
         cost=Cost(
             contraction=_count(contraction),
             other=_count(other),
             article=None if article is None else _count(article),
             integer=_count(integer),
-            symbols=tuple(map(_symbol, _list(symbols))),
-            note=_of(note, str),
+            symbols=tuple(map(_symbol, _READER.items(symbols))),
+            note=_READER.text(note),
         ),
-        bytes=_natural(size),
-        summed=_of(summed, bool),
-        communicated=_natural(values[12]) if len(values) > 12 else 0,
+        bytes=_READER.natural(size),
+        summed=_READER.switch(summed),
+        communicated=_READER.natural(values[12]) if len(values) > 12 else 0,
     )
 
 
 def _count(record: object) -> Count:
-    values = _list(record)
+    values = _READER.items(record)
     if not values:
         return ZERO_COUNT
     if len(values) != 2:
         raise ReportFormatError("it has a count that is not whole")
-    return Count(_of(values[0], str), _natural(values[1]))
+    return Count(_READER.text(values[0]), _READER.natural(values[1]))
 
 
 def _symbol(record: object) -> tuple[str, int]:
-    values = _list(record)
+    values = _READER.items(record)
     if len(values) != 2:
         raise ReportFormatError("it has a symbol that is not whole")
-    return _of(values[0], str), _of(values[1], int)
+    return _READER.text(values[0]), _READER.read(values[1], int)
 
 
 def _row(record: tuple[Any, ...], scopes: int, lines: int, signatures: int) -> Row:
     scope, line, phase, signature, calls, nanoseconds = record
     return Row(
-        scope=_natural(scope, scopes),
-        line=_natural(line, lines, least=-1),
-        phase=PHASES[_natural(phase, len(PHASES))],
-        signature=_natural(signature, signatures),
-        calls=_natural(calls),
-        nanoseconds=_natural(nanoseconds),
+        scope=_READER.natural(scope, scopes),
+        line=_READER.natural(line, lines, least=-1),
+        phase=PHASES[_READER.natural(phase, len(PHASES))],
+        signature=_READER.natural(signature, signatures),
+        calls=_READER.natural(calls),
+        nanoseconds=_READER.natural(nanoseconds),
     )

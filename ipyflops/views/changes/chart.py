@@ -18,7 +18,7 @@ from ipyflops.views.rows.visible import shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Difference
 
 #: Grey and one of Okabe and Ito's colours, which the colour-blind can tell apart.
 BEFORE, AFTER = "#9aa4ae", "#0072b2"

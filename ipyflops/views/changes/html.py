@@ -13,7 +13,7 @@ from ipyflops.views.html.parts import Number, figures, numbers, section, text
 from ipyflops.views.html.report import fragment
 
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Difference
 
 MOST_ROWS = 1000
 #: Widths in em of the bar and the numbers, and the least of the name, which takes what is left.

@@ -13,7 +13,7 @@ from ipyflops.views.changes.rows import ratio
 from ipyflops.views.html.parts import text
 
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Difference
 
 MOST_PAIRS = 16
 #: The length of the longest bar, in the units of its SVG.

@@ -15,8 +15,8 @@ from ipyflops.views.rows.outline import Outline, Part, in_order
 from ipyflops.views.rows.visible import source_line
 
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference, Status
-    from ipyflops.report.report import Report
+    from ipyflops.report.difference import Status
+    from ipyflops.report.report import Difference, Report
 
 #: Beside the kinds of a place: what ran in a module but in none of its children, and those left
 #: out.

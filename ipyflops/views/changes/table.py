@@ -15,7 +15,7 @@ from ipyflops.views.rows.visible import shortened
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Difference
 
 NUMBERS = ("flops", "macs", "int_ops", "bytes", "seconds")
 _NOTHING = Totals()

@@ -11,7 +11,7 @@ from ipyflops.views.text.tables import Column, Flexible, cells, load_rich, named
 from ipyflops.views.text.tree import guides
 
 if TYPE_CHECKING:
-    from ipyflops.report.difference import Difference
+    from ipyflops.report.report import Difference
 
 ROWS = 40
 MOST_ROWS = 400

@@ -7,8 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from ipyflops.costs.metrics import Totals
-from ipyflops.report.difference import Difference
-from ipyflops.report.report import Report
+from ipyflops.report.report import Difference, Report
 from ipyflops.views.changes.html import MOST_ROWS, difference_to_html
 from ipyflops.views.changes.rows import ChangeRow, changes
 from ipyflops.views.changes.text import change_bar, difference_to_text

@@ -1,0 +1,287 @@
+"""What was counted in a run: its tables, and the sums over them.
+
+This is the part of a `Report` that only reads. Trees, differences, merged reports and files are
+made of it, so their modules know `Run`, and `ipyflops.report.report` alone knows them all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from ipyflops.costs import conventions
+from ipyflops.costs.conventions import Convention
+from ipyflops.costs.metrics import Totals
+from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report.excerpts import Excerpt
+from ipyflops.report.explanation import Explanation, explain
+from ipyflops.report.figures import Figures
+from ipyflops.report.tables import (
+    ATTO,
+    PHASES,
+    CallAmounts,
+    Line,
+    Row,
+    Scope,
+    Signature,
+    TotalsSum,
+    amounts_of_call,
+)
+from ipyflops.report.timing import Timing
+from ipyflops.report.tree import Node, below, build, find, walk
+
+#: A function that gets a `Report` gives a `Report`, though it knows only what a `Run` has.
+AnyRun = TypeVar("AnyRun", bound="Run")
+#: The same for a class that holds a report.
+HeldRun_co = TypeVar("HeldRun_co", bound="Run", covariant=True)
+Self = TypeVar("Self", bound="Run")
+
+
+@dataclass(frozen=True)
+class Rank(Generic[HeldRun_co]):
+    """One process of several that ran together.
+
+    Attributes
+    ----------
+    number : int
+        Its rank, or the number of the engine.
+    report : Report or None
+        What it counted; None where nothing came from it.
+    missing : str
+        Why there is no report, as ``no report within 60 s``; empty where there is one.
+    place : str
+        Where it ran, as ``host:1234`` with the process's number; may be empty.
+    """
+
+    number: int
+    report: HeldRun_co | None
+    missing: str = ""
+    place: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Why this rank's count is not whole; empty where it is."""
+        if self.report is None:
+            return self.missing or "no report"
+        if self.report.complete:
+            return ""
+        return self.report.error or "not finished"
+
+    def under(self, convention: str) -> Rank[HeldRun_co]:
+        """Give the same rank under another convention."""
+        if self.report is None:
+            return self
+        return replace(self, report=self.report.under(convention))
+
+
+@dataclass(frozen=True)
+class Run(Figures):
+    """The tables of a counted run and what is summed up from them.
+
+    `Report`, which has the same attributes, describes them.
+    """
+
+    scopes: tuple[Scope, ...]
+    lines: tuple[Line, ...]
+    signatures: tuple[Signature, ...]
+    rows: tuple[Row, ...]
+    convention: Convention = "standard"
+    complete: bool = True
+    error: str = ""
+    notes: tuple[str, ...] = field(default=())
+    device: str = "cpu"
+    timing: Timing | None = None
+    peak: Peak | None = None
+    ranks: tuple[Rank[Any], ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    # --- the whole run -----------------------------------------------------------------------
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Sums over all rows."""
+        return self.sum_rows(self.rows)
+
+    @property
+    def communicated(self) -> int:
+        """Bytes of payload that collectives exchanged (see `by_collective`)."""
+        return self.totals.communicated
+
+    @property
+    def replicated_flops(self) -> int:
+        """Those of the FLOPs that another rank had computed already, on the same values.
+
+        Values are compared by a sample of them. ``flops - replicated_flops`` is the work that was
+        not done twice; 0 in the report of one process.
+        """
+        return self.totals.replicated
+
+    @property
+    def share_known(self) -> float:
+        """Share of the operator calls with a verdict: a formula, or known to be free."""
+        calls = self.totals.calls
+        return 1 - sum(self.unknown.values()) / calls if calls else 1.0
+
+    @cached_property
+    def unknown(self) -> dict[str, int]:
+        """Calls of the operators that nobody has described: ``{"ns::op": calls}``."""
+        calls: dict[str, int] = defaultdict(int)
+        for row in self.rows:
+            signature = self.signatures[row.signature]
+            if signature.verdict == "unknown":
+                calls[signature.operator] += row.calls
+        return dict(sorted(calls.items(), key=lambda item: (-item[1], item[0])))
+
+    # --- by something ------------------------------------------------------------------------
+
+    @cached_property
+    def by_operator(self) -> Mapping[str, Totals]:
+        """Totals by operator name, the most FLOPs first."""
+        return self._by(lambda row: self.signatures[row.signature].operator)
+
+    @cached_property
+    def by_dtype(self) -> Mapping[str, Totals]:
+        """Totals by the dtype of the arithmetic, the most FLOPs first."""
+        return self._by(lambda row: self.signatures[row.signature].dtype)
+
+    @cached_property
+    def by_collective(self) -> Mapping[str, Totals]:
+        """Totals by collective (``all_reduce``, ``send``, …); ``communicated`` has its bytes.
+
+        The bytes of a call are what the rank hands in or what it gets, whichever is more: the
+        payload, not the traffic on the wire. The seconds are those of the call, which often only
+        starts the transfer.
+        """
+        totals = self._by(
+            lambda row: COLLECTIVE_OF.get(self.signatures[row.signature].operator),
+            [row for row in self.rows if self._is_collective[row.signature]],
+        )
+        return {name: totals[name] for name in COLLECTIVES if name in totals}
+
+    @cached_property
+    def _is_collective(self) -> list[bool]:
+        return [signature.operator in COLLECTIVE_OF for signature in self.signatures]
+
+    @cached_property
+    def by_phase(self) -> Mapping[str, Totals]:
+        """Totals of the four phases, in their order; a phase that did not run has zeros."""
+        totals = self._by(lambda row: row.phase)
+        return {phase: totals.get(phase, Totals()) for phase in PHASES}
+
+    @cached_property
+    def by_line(self) -> Mapping[str, Totals]:
+        """Totals by source line, as ``In[5]:3``, in the order of the lines."""
+        totals = self._by(lambda row: row.line)
+        order = sorted(totals, key=lambda line: (line < 0, self._line_key(line)))
+        return {self.line_name(line): totals[line] for line in order}
+
+    def _line_key(self, line: int) -> tuple[str, int]:
+        return (self.lines[line].file, self.lines[line].number) if line >= 0 else ("", 0)
+
+    def line_name(self, line: int) -> str:
+        """The name of the line at an index of `lines`; ``(unknown line)`` for -1."""
+        return self.lines[line].name if line >= 0 else "(unknown line)"
+
+    def _by(
+        self, key: Callable[[Row], Any], rows: Iterable[Row] | None = None
+    ) -> dict[Any, Totals]:
+        groups: dict[Any, TotalsSum] = defaultdict(TotalsSum)
+        amounts = self._amounts
+        for row in self.rows if rows is None else rows:
+            groups[key(row)].add_row(row, amounts[row.signature])
+        ordered = sorted(groups.items(), key=lambda item: -item[1].amount("flops"))
+        return {name: group.totals() for name, group in ordered}
+
+    @cached_property
+    def _amounts(self) -> list[CallAmounts]:
+        """What one call adds to a sum, by signature."""
+        return [
+            amounts_of_call(
+                signature,
+                flops := conventions.flops(signature.cost, self.convention),
+                # Nothing where no peak is known for its dtype.
+                flops * ATTO // round(rate.flops_per_second) if rate else 0,
+            )
+            for signature, rate in zip(self.signatures, self._rates, strict=True)
+        ]
+
+    @property
+    def _rates(self) -> list[Rate | None]:
+        """The rate of each signature's dtype at the peak."""
+        peak = self.peak
+        rates = {
+            dtype: peak.rate(dtype) if peak else None
+            for dtype in {signature.dtype for signature in self.signatures}
+        }
+        return [rates[signature.dtype] for signature in self.signatures]
+
+    def sum_rows(self, rows: Iterable[Row]) -> Totals:
+        """Sums over some of the rows."""
+        return self.accumulate(rows).totals()
+
+    def accumulate(self, rows: Iterable[Row]) -> TotalsSum:
+        """Sums over some of the rows, open for more."""
+        total = TotalsSum()
+        amounts = self._amounts
+        for row in rows:
+            total.add_row(row, amounts[row.signature])
+        return total
+
+    # --- the tree ----------------------------------------------------------------------------
+
+    @cached_property
+    def tree(self) -> Node:
+        """The tree of modules; its root stands for the whole run."""
+        return build(self.scopes, self.rows, self.accumulate)
+
+    def find(self, path: str) -> Node:
+        """Give the node at a path: ``model.layers.0``, or ``layers.0`` in the one outermost module.
+
+        Raises
+        ------
+        KeyError
+            If there is none, or if several outermost modules have one; the message names some.
+        """
+        return find(self.tree, path)
+
+    def walk(self) -> Iterator[Node]:
+        """Every node of the tree, parents before their children."""
+        return walk(self.tree)
+
+    def explain(self, path: str = "") -> tuple[Explanation, ...]:
+        """Give the operators below a node: formula, shapes, calls and FLOPs; the most FLOPs first.
+
+        Their FLOPs add up to the node's.
+
+        Raises
+        ------
+        KeyError
+            As `find`.
+        """
+        scopes = below(self.scopes, self.find(path).scope)
+        rows = [row for row in self.rows if row.scope in scopes]
+        return explain(rows, self.signatures, self.convention)
+
+    # --- the same counts, read otherwise -----------------------------------------------------
+
+    def under(self: Self, convention: str) -> Self:  # noqa: PYI019 - from Python 3.11 on
+        """Give the same run under another convention.
+
+        Raises
+        ------
+        ValueError
+            If there is no such convention.
+        """
+        return replace(
+            self,
+            convention=conventions.check(convention),
+            ranks=tuple(rank.under(convention) for rank in self.ranks),
+        )
