@@ -8,6 +8,7 @@
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
+#   make test-nightly  the tests on PyTorch's nightly build  (TORCH_NIGHTLY_INDEX says where it is)
 #   make docs    the reference and the table of operators, which are made of the code
 #   make dist    the wheel and the source distribution, checked
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
@@ -16,6 +17,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+TORCH_NIGHTLY_INDEX ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
 # Files are taken in their order: a slow file of few tests that came last would keep one process busy.
@@ -34,7 +36,7 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-js coverage hooks test-oldest test-newest lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-js coverage hooks test-oldest test-newest test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -80,6 +82,17 @@ test-oldest: $(VENV)-oldest/.ready
 test-newest: $(VENV)-newest/.ready
 	OMP_NUM_THREADS=1 $(VENV)-newest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
 
+# The nightly build is another one every night, so it is installed anew each time.
+test-nightly: $(VENV)-nightly/bin/python
+	@test -n "$(TORCH_NIGHTLY_INDEX)" || { \
+	    echo "make test-nightly: set TORCH_NIGHTLY_INDEX to PyTorch's index of nightly builds"; exit 1; }
+	$< -m pip install --quiet --upgrade --pre --index-url "$(TORCH_NIGHTLY_INDEX)" torch
+	$< -m pip install --quiet --editable '.[test,pandas,lab]'
+	OMP_NUM_THREADS=1 $< -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+
+$(VENV)-nightly/bin/python:
+	$(PYTHON) -m venv $(VENV)-nightly
+
 $(VENV)-oldest/.ready: CONSTRAINT := --constraint tests/oldest.txt
 $(VENV)-oldest/.ready $(VENV)-newest/.ready: pyproject.toml tests/oldest.txt
 	$(PYTHON) -m venv $(@D)
@@ -114,7 +127,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(NODE_MODULES)
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(NODE_MODULES)
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."
