@@ -8,7 +8,7 @@ To add a name, put it into the section that it is about, with two sentences befo
 needed, and, after "Without it", what happens where PyTorch does not have it. That is one of two:
 
 - the package cannot work: the name stands in a ``with _required():`` block, and the import fails
-  with an error that names the release of PyTorch;
+  with an error that names the release of PyTorch and all that it lacks;
 - something else stands in, or a feature is left out: the name is read with a default.
 
 Then add a test to ``tests/test_torch_private.py`` of what is relied on. Names that are read for
@@ -28,17 +28,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_missing: list[str] = []
+
 
 @contextmanager
 def _required() -> Iterator[None]:
-    """Name the release of PyTorch where it lacks something that nothing can stand in for."""
+    """Note what PyTorch lacks and nothing can stand in for; the end of this file raises for all."""
     try:
         yield
     except (AttributeError, ImportError) as error:
-        raise ImportError(
-            f"this ipyflops does not know PyTorch {torch.__version__}, which lacks a part that "
-            f"counting needs ({error}). Use PyTorch 2.12 or 2.13, or a newer ipyflops"
-        ) from error
+        _missing.append(str(error))
 
 
 _TORCH = os.path.dirname(torch.__file__)
@@ -222,7 +221,7 @@ current_sequence_number: Callable[[], int] = getattr(
 #: Without it: a number that no node has, so that backward passes count at the line.
 sequence_number_of: Callable[[Any], int] = (
     methodcaller("_sequence_nr")
-    if hasattr(torch._C._FunctionBase, "_sequence_nr")
+    if hasattr(getattr(torch._C, "_FunctionBase", None), "_sequence_nr")
     else lambda node: sys.maxsize
 )
 
@@ -389,3 +388,10 @@ def default_store() -> Any:
     Without it: an error that names it, when reports are gathered.
     """
     return torch.distributed.distributed_c10d._get_default_store()
+
+
+if _missing:
+    raise ImportError(
+        f"this ipyflops does not know PyTorch {torch.__version__}, which lacks what counting needs "
+        f"({'; '.join(_missing)}). Use PyTorch 2.12 or 2.13, or a newer ipyflops"
+    )

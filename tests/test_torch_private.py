@@ -494,7 +494,7 @@ def a_replica_shares_the_dictionary_of_its_hooks() -> None:
 
 @relied_on("cuda_driver_version")
 def the_driver_of_a_gpu_has_a_version() -> None:
-    assert (private.cuda_driver_version() > 0) == torch.cuda.is_available()
+    assert private.cuda_driver_version() >= (1 if torch.cuda.is_available() else 0)
 
 
 @relied_on("data_sheet_of")
@@ -566,6 +566,15 @@ def test_a_release_that_lacks_what_is_required_is_named(
         loaded_again()
 
 
+def test_all_that_a_release_lacks_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.utils._pytree, "tree_leaves")
+    monkeypatch.delattr(torch._C, "DisableTorchFunctionSubclass")
+    monkeypatch.delattr(torch._C, "_current_graph_task_id")
+    lacks = r"tree_leaves.*; .*DisableTorchFunctionSubclass.*; .*_current_graph_task_id"
+    with pytest.raises(ImportError, match=lacks):
+        loaded_again()
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "stands_in"),
     [
@@ -577,6 +586,7 @@ def test_a_release_that_lacks_what_is_required_is_named(
         ),
         (torch._C, "_get_dispatch_mode", lambda again: again.mode_of(again.TRACING) is None),
         (torch._C, "_TorchDispatchModeKey", lambda again: again.mode_of(again.TRACING) is None),
+        (torch._C, "_FunctionBase", lambda again: again.sequence_number_of(None) == sys.maxsize),
         (torch._C, "_dispatch_get_all_op_names", lambda again: again.all_operator_names() == []),
         (torch._ops, "_higher_order_ops", lambda again: not again.higher_order_operators()),
         (
