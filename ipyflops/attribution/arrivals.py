@@ -1,22 +1,54 @@
-"""At which place a call of a module or of an optimizer arrives, and what it is called there."""
+"""At which place a called module or optimizer counts, and in which phase."""
 
 from __future__ import annotations
 
 from itertools import chain
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from ipyflops.attribution.frames import user_frames
-from ipyflops.attribution.names import namespaces, variable_name, variable_path
+from ipyflops.attribution.frames import (
+    CALL,
+    CLOSURE,
+    CONSTRUCTOR,
+    DROPOUT,
+    SELF,
+    calls_itself,
+    self_of,
+    user_frames,
+)
+from ipyflops.attribution.marks import Location
+from ipyflops.attribution.modules import unwrap_compiled
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
+from ipyflops.attribution.variables import namespaces, variable_name, variable_path
 from ipyflops.report.tables import Phase
+
+
+class Arrival(NamedTuple):
+    """Where the operators of a called frame count.
+
+    Attributes
+    ----------
+    place : Place
+    phase : {"forward", "backward", "recompute", "optimizer"}
+    constructing : bool
+        Whether a module's constructor is at work.
+    repeats : bool
+        Whether the same call from the same location will lead to the same place.
+    """
+
+    place: Place
+    phase: Phase
+    constructing: bool
+    repeats: bool = True
 
 
 class Arrivals:
     """Finds the places of what is called.
+
+    Callers hold a lock meanwhile, so that only one thread at a time makes places.
 
     Parameters
     ----------
@@ -33,17 +65,60 @@ class Arrivals:
         self._thread = thread
         self._replicas = Replicas()
 
-    def counted_as(self, holder: Any, frame: FrameType) -> Any:
-        """What the variable ``self`` of a frame counts as: a replica as what it is a copy of."""
+    def of_frame(
+        self, frame: FrameType, kind: int, around: Location, call_frame: FrameType | None
+    ) -> Arrival:
+        """Say where the operators of a frame count that was called at `around`.
+
+        Parameters
+        ----------
+        frame : frame
+        kind : int
+            What its code can tell; see `frames`.
+        around : Location
+        call_frame : frame or None
+            The frame of PyTorch through which `frame` was called as a module's forward, if it was.
+        """
+        place, phase, constructing = around.place, around.phase, around.constructing
+        if place.kind == "code":
+            place = self._root
+        if kind & DROPOUT:
+            return Arrival(place.dropout(), phase, constructing)
+        is_loss = phase == "optimizer" and bool(kind & CLOSURE)
+        if kind & (SELF | CALL):
+            value = self_of(frame)
+            if call_frame is not None and not issubclass(type(value), torch.nn.Module):
+                # What the module calls as its forward is a method of something else.
+                value = self_of(call_frame)
+            holder = self._resolve_replica(value, frame)
+            if issubclass(type(holder), torch.nn.Module) and unwrap_compiled(holder) is holder:
+                is_call = call_frame is not None or bool(kind & CALL)
+                repeats = True
+                if is_call and place.holder is holder and calls_itself(call_frame or frame, value):
+                    is_call = repeats = False  # its own `__call__` was the call
+                constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
+                if not constructing:
+                    place, phase = self._module(holder, frame, place, phase, is_call)
+                return Arrival(place, phase, constructing, repeats)
+            if issubclass(type(holder), torch.optim.Optimizer):
+                return Arrival(self._optimizer(holder, frame, place), "optimizer", constructing)
+        elif phase == "optimizer" and torch.is_grad_enabled():
+            is_loss = True  # a function in the user's file that computes with gradients
+        if is_loss:
+            return Arrival(self._root, "forward", constructing)
+        return Arrival(place, phase, constructing)
+
+    def _resolve_replica(self, holder: Any, frame: FrameType) -> Any:
+        """The module that a replica is a copy of; anything else as it is."""
         if not is_replica(holder):
             return holder
-        known = self._replicas.known(holder)
-        if known is not None:
-            return known
+        original = self._replicas.known(holder)
+        if original is not None:
+            return original
         around = chain(*user_frames(frame, self._user_file, self._thread))
         return self._replicas.find(holder, namespaces(around)) or holder
 
-    def module(
+    def _module(
         self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool
     ) -> tuple[Place, Phase]:
         """The place and the phase of a module whose frame was called at `around`.
@@ -54,7 +129,7 @@ class Arrivals:
             around = around.parent
         in_engine = phase == "backward"
         if phase == "optimizer":
-            # A closure that the optimizer calls: it runs the model.
+            # The optimizer called a closure, which runs the model.
             around, phase = self._root, "forward"
         place: Place | None = around
         if around.holder is not module:
@@ -74,12 +149,13 @@ class Arrivals:
             if outer.holder is module:
                 return outer  # a module called inside itself is one place, however deep
         if in_engine:
-            # The node at work may lie anywhere in what is recomputed; go out to where both are.
+            # The node at work may lie anywhere in what is recomputed. So the module is looked for
+            # below each place around it.
             for outer in around.enclosing():
-                found = outer.registered(module)
-                if found is not None:
-                    return found
-        # A graph that nobody holds is one that torch made, of the branch of a `cond`, say.
+                place = outer.registered(module)
+                if place is not None:
+                    return place
+        # A graph that nobody holds is one that PyTorch made: of a function given to `cond`, say.
         is_graph = issubclass(type(module), torch.fx.GraphModule)
         if around.kind == "module":
             return around.registered(module) if is_graph else around.module(module)
@@ -88,20 +164,24 @@ class Arrivals:
             return known
         path = variable_path(module, user_frames(frame, self._user_file, self._thread))
         if path is None:
-            return None if is_graph else self._root.held(module, type(module).__name__)
+            return None if is_graph else self._root.unregistered(module, type(module).__name__)
         name, owner, names = path
-        place = self._root.held(owner, name)
+        place = self._root.unregistered(owner, name)
         if names:
             place = place.descend(owner, names)
             self._root.remember(module, place)
         return place
 
-    def optimizer(self, optimizer: torch.optim.Optimizer, frame: FrameType, around: Place) -> Place:
+    def _optimizer(
+        self, optimizer: torch.optim.Optimizer, frame: FrameType, around: Place
+    ) -> Place:
         """The place of an optimizer one of whose methods was called."""
         place = self._root.known(optimizer)
         if place is None:
             name = variable_name(optimizer, user_frames(frame, self._user_file, self._thread))
-            place = self._root.held(optimizer, name or type(optimizer).__name__, "optimizer")
+            place = self._root.unregistered(
+                optimizer, name or type(optimizer).__name__, "optimizer"
+            )
         if around is not place and frame.f_code.co_name == "step":
             place.calls += 1
         return place

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from types import CodeType, FrameType
+from functools import partial
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
 import torch
 
+from ipyflops.cells.code_files import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
     COMPILED_CALLS_FILE,
@@ -20,7 +21,7 @@ from ipyflops.torch_private import (
     SHARDING_FILE,
 )
 
-# What a code object can tell; it may be several of these.
+# What a code object can tell. A code object may tell several of these things.
 SELF = 1  # it has a variable `self`
 USER = 2  # it is in the file whose lines are wanted
 ENGINE = 4  # it drives the autograd engine
@@ -29,16 +30,13 @@ CALL = 16  # it is the function through which a module is called
 CONSTRUCTOR = 32  # it is an __init__
 SUSPENDABLE = 64  # a generator or coroutine: who calls it changes while it lives
 COMPILED = 128  # through it torch.compile calls what it has compiled, here the eager code
-FOLLOWED = 512  # the lines of it are told apart, if it is a module's method
-REHEARSAL = 256  # it runs operators on fake tensors of torch's own, only to learn their shapes
+SHAPE_PROPAGATION = 256  # it runs operators on torch's own fake tensors, only to learn shapes
+FOLLOWED = 512  # its lines are told apart, if it is a module's method
+CLOSURE = 1024  # an optimizer was given it to compute the loss
 
 _MODULE_FILE = torch.nn.modules.module.__file__
 _GRAPH_FILE = torch.fx.graph_module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
-_TORCH = os.path.dirname(torch.__file__)
-#: Where no frame holds a variable of the user's: torch, what it has generated, and this package.
-_IPYFLOPS = os.path.dirname(os.path.dirname(__file__))
-_NOT_THE_USERS = (_TORCH + os.sep, "<eval_with_key>", _IPYFLOPS + os.sep)
 _DROPOUT_NAMES = frozenset(
     {
         "dropout",
@@ -50,6 +48,7 @@ _DROPOUT_NAMES = frozenset(
     }
 )
 _SUSPENDABLE_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+#: Whether reading a function's variables leaves a snapshot of them; see `read_variables`.
 _SNAPSHOTS = sys.version_info < (3, 13)
 
 
@@ -70,7 +69,7 @@ def classify(code: CodeType, user_file: str) -> int:
         # The same file has the wrapper of code that must not be compiled: of optimizers, say.
         kind = COMPILED if code.co_name == "compile_wrapper" else 0
     elif file == SHARDING_FILE:
-        kind = REHEARSAL
+        kind = SHAPE_PROPAGATION
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
     if file == user_file:
@@ -80,26 +79,21 @@ def classify(code: CodeType, user_file: str) -> int:
     return kind
 
 
-def is_outside_torch(code: CodeType) -> bool:
-    """Whether code is somebody's own and not PyTorch's."""
-    return not code.co_filename.startswith(_NOT_THE_USERS)
-
-
 def self_of(frame: FrameType) -> Any:
     """The variable ``self`` of a frame; None if it has none now. See `read_variables`."""
     variables = frame.f_locals
-    found = variables.get("self")
+    value = variables.get("self")
     if (
         _SNAPSHOTS
         and frame.f_code.co_flags & inspect.CO_OPTIMIZED
         and sys.getrefcount(variables) <= 3
     ):
         variables.clear()
-    return found
+    return value
 
 
 def calls_itself(frame: FrameType, module: object) -> bool:
-    """Whether a module's own ``__call__`` led to torch's, which `frame` is of."""
+    """Whether a module's own ``__call__`` called that of PyTorch, which `frame` is of."""
     outer = frame.f_back.f_back if frame.f_back is not None else None
     return outer is not None and outer.f_code.co_name == "__call__" and self_of(outer) is module
 
@@ -114,17 +108,42 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
     """The variables of a frame.
 
     Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot of all its variables with
-    the frame, which would keep tensors alive that the code lets go of. So it is emptied at once,
-    unless somebody else holds it: what ``locals()`` gives there is this same dictionary.
+    the frame, which would keep tensors alive that the code lets go of. So the snapshot is emptied
+    at once. It is left as it is if somebody else holds it, because ``locals()`` gives the function
+    this same dictionary.
     """
     variables = frame.f_locals
     if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
         return variables  # a module's or class's own namespace, no snapshot
-    found = dict(variables)
+    copied = dict(variables)
     # Three references: the frame's, this function's, and that of the question itself.
     if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
         variables.clear()
-    return found
+    return copied
+
+
+def closure_codes(frame: FrameType) -> Iterator[CodeType]:
+    """Give the code of the closure that a frame of an optimizer was given, if it was given one.
+
+    An optimizer calls its closure to compute the loss, as ``optimizer.step(closure)`` does. Where
+    the closure is wrapped in other functions, the code of these is given, too.
+    """
+    code = frame.f_code
+    if "closure" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return
+    function = read_variables(frame).get("closure")
+    while function is not None:
+        if issubclass(type(function), partial):
+            function = function.func
+        elif type(function) is MethodType:
+            function = function.__func__
+        elif type(function) is FunctionType:
+            yield function.__code__
+            function = function.__dict__.get("__wrapped__")
+        else:
+            # An object whose class makes it one that can be called.
+            call = vars(type(function)).get("__call__")
+            function = call if type(call) is FunctionType else None
 
 
 def user_frames(
@@ -132,8 +151,9 @@ def user_frames(
 ) -> tuple[list[FrameType], list[FrameType]]:
     """The frames that may hold the user's variables, in the order in which to look.
 
-    First those of the user's file, the outermost first; then all others around that are neither
-    torch's nor ours, from the inside out, and at last those of the thread that entered the block.
+    The first group are those of the user's file, the outermost first. The second are all others
+    around that are neither PyTorch's nor ours, from the inside out. In both, those of the thread
+    that entered the block come after those of this thread, from the inside out.
     """
     around = list(_around(frame.f_back))
     if threading.get_ident() != thread:
@@ -142,8 +162,7 @@ def user_frames(
     others = [
         one
         for one in around
-        if one.f_code.co_filename != user_file
-        and not one.f_code.co_filename.startswith(_NOT_THE_USERS)
+        if one.f_code.co_filename != user_file and is_the_users(one.f_code.co_filename)
     ]
     return in_file[::-1], others
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch.nn.parameter import is_lazy
 
-from ipyflops.torch_private import CHILDREN, PARAMETERS, without_torch_function
+from ipyflops.attribution.modules import submodules, vars_of
+from ipyflops.torch_private import PARAMETERS, without_torch_function
 
 
 class ParameterCounts:
@@ -30,18 +31,18 @@ class ParameterCounts:
             self._walk(module)
 
     def find(self, module: object) -> int | None:
-        """Elements of the parameters of a module and all below it; None if it is not among them."""
-        found = self._counts.get(id(module))
-        return found[1] if found is not None and found[0]() is module else None
+        """Give the elements of a module's parameters and all below it; None if it is not known."""
+        counted = self._counts.get(id(module))
+        return counted[1] if counted is not None and counted[0]() is module else None
 
     def _walk(self, top: object) -> None:
-        own = _survey(top)
-        if own is None:
+        levels = _own_parameters(top)
+        if levels is None:
             return
         # Of a module and all below it: what one module alone holds, and what several do, by id.
         elements: dict[int, int] = {}
         shared: dict[int, dict[int, int]] = {}
-        for one in reversed(own):
+        for one in reversed(levels):
             alone, several = one.elements, one.tied
             for child in one.children:
                 alone += elements[child]
@@ -68,11 +69,11 @@ class _Own:
         self.tied: dict[int, int] = {}
 
 
-def _survey(top: object) -> list[_Own] | None:
-    """All modules, each before those below it.
+def _own_parameters(top: object) -> list[_Own] | None:
+    """What each module holds itself, each module before those below it.
 
-    There is no such order where one module is below two others, or below itself, and nothing to
-    survey yet where a parameter has no shape.
+    None where there is no such order, because one module is below two others or below itself, and
+    where a parameter has no shape yet.
     """
     order: list[_Own] = []
     holders: dict[int, _Own] = {}
@@ -131,18 +132,3 @@ def _elements(parameter: Any) -> int:
 
 def _parameters(module: object) -> Mapping[str, Any]:
     return vars_of(module).get(PARAMETERS) or {}
-
-
-def submodules(module: object) -> Mapping[str, Any]:
-    """The registered children; read past whatever the class makes of attribute access."""
-    found = vars_of(module).get(CHILDREN)
-    return found if isinstance(found, dict) else {}
-
-
-def vars_of(value: object) -> Mapping[str, Any]:
-    """The instance's own attributes, without calling any code of its class."""
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return attributes if isinstance(attributes, dict) else {}

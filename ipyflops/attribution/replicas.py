@@ -1,10 +1,10 @@
 """Replicas: the copies of a module that ``torch.nn.DataParallel`` makes in every forward pass.
 
-What a replica runs belongs to the module that it is a copy of: replicas live for one pass, each has
+What a replica runs counts at the module that it is a copy of: replicas live for one pass, each has
 its own device, and no variable of the user's leads to them. PyTorch does not say what a replica is
-a copy of, but the two share the dictionaries of their hooks. So the module is the one with the same
-dictionary, among those that can be replicated right now: below a ``DataParallel`` at work in some
-thread, or below a variable of the user's.
+a copy of, but the two share the dictionaries of their hooks. So the module with the same dictionary
+is looked for among those that can be replicated right now: those below a ``DataParallel`` that is
+at work in some thread, and those below a variable of the user's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch.nn.parallel import data_parallel
 
 from ipyflops.attribution.frames import read_variables
-from ipyflops.attribution.parameters import submodules, vars_of
+from ipyflops.attribution.modules import submodules, vars_of
 from ipyflops.torch_private import FORWARD_HOOKS, REPLICA
 
 _DATA_PARALLEL_CODE = data_parallel.__code__
@@ -29,30 +29,31 @@ class Replicas:
     """Remembers which modules were found to be replicated."""
 
     def __init__(self) -> None:
-        #: By the id of the dictionary that the copies share; that it is still the same is asked.
+        #: By the id of the dictionary that the copies share. The id may pass to another dictionary,
+        #: so `known` compares the dictionaries themselves.
         self._originals: dict[int, weakref.ref[Any]] = {}
 
     def known(self, replica: torch.nn.Module) -> torch.nn.Module | None:
-        """The module that a replica is a copy of, if it was found before."""
+        """Give the module that a replica is a copy of, if it was found before."""
         shared = vars_of(replica).get(FORWARD_HOOKS)
         reference = self._originals.get(id(shared))
-        found = None if reference is None else reference()
-        return found if vars_of(found).get(FORWARD_HOOKS) is shared else None
+        original = None if reference is None else reference()
+        return original if vars_of(original).get(FORWARD_HOOKS) is shared else None
 
     def find(
         self, replica: torch.nn.Module, variables: Iterable[Mapping[str, Any]]
     ) -> torch.nn.Module | None:
-        """The module that a replica is a copy of; None if it cannot be found.
+        """Look for the module that a replica is a copy of; None if it cannot be found.
 
-        `variables` are the user's, where to look beside the living frames of ``DataParallel``.
+        `variables` are the user's: one of them may hold the module, or one that contains it.
         """
         for outermost in (*_at_work(), *_modules_among(variables)):
             for module in _with_all_below(outermost):
                 if not is_replica(module):
                     self._originals[id(vars_of(module).get(FORWARD_HOOKS))] = weakref.ref(module)
-            found = self.known(replica)
-            if found is not None:
-                return found
+            original = self.known(replica)
+            if original is not None:
+                return original
         return None
 
 

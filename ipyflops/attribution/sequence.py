@@ -6,21 +6,19 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING
 
+from ipyflops.attribution.marks import Location
 from ipyflops.torch_private import current_sequence_number
-
-if TYPE_CHECKING:
-    from ipyflops.attribution.marks import Location
 
 
 class SequenceMap:
-    """The location where each autograd node was made, by the node's number.
+    """The location where each autograd node of one thread was made, by the node's number.
 
-    Nodes are numbered upwards in each thread, and most neighbours are of one location: kept are
-    only the numbers at which it changes, and of those the last `LIMIT`, so that a long run of
-    training steps, whose graphs are long gone, takes no more memory than a short one. What counts
-    is the place, and the line of a method where such lines are followed.
+    Nodes are numbered upwards in each thread, and most neighbours were made at one location. So
+    only the numbers are kept at which it changes. Of these only the last `MAX_CHANGES` are kept,
+    so that a long run of training steps, whose graphs are long gone, takes no more memory than a
+    short one. Two locations are the same here if they have the same place and, where lines of
+    methods are followed, the same line of a method.
 
     Attributes
     ----------
@@ -30,7 +28,7 @@ class SequenceMap:
         Where the nodes before it were made.
     """
 
-    LIMIT = 1 << 18
+    MAX_CHANGES = 1 << 18
     __slots__ = ("_locations", "_starts", "last", "next_number")
 
     def __init__(self, next_number: int) -> None:
@@ -41,12 +39,12 @@ class SequenceMap:
 
     def note(self, location: Location | None) -> None:
         """Note that the nodes made since the last operator were made at `location`."""
-        if not self._starts or not _alike(location, self.last):
+        if not self._starts or not _same_origin(location, self.last):
             self._starts.append(self.next_number)
             self._locations.append(location)
             self.last = location
-            if len(self._starts) > self.LIMIT:
-                del self._starts[: self.LIMIT // 2], self._locations[: self.LIMIT // 2]
+            if len(self._starts) > self.MAX_CHANGES:
+                del self._starts[: self.MAX_CHANGES // 2], self._locations[: self.MAX_CHANGES // 2]
         self.next_number = current_sequence_number()
 
     def skip(self) -> None:
@@ -61,20 +59,21 @@ class SequenceMap:
         return self._locations[index] if index >= 0 else None
 
 
-def _alike(one: Location | None, other: Location | None) -> bool:
+def _same_origin(one: Location | None, other: Location | None) -> bool:
     """Whether the backward pass of both is at one place, and on one line of a method."""
     if one is None or other is None:
         return one is other
-    return one.place is other.place and one.site is other.site
+    return one.place is other.place and one.method_line is other.method_line
 
 
 class NodeMap:
     """The location where each autograd node was made, in every thread that is counted.
 
     Each thread numbers its nodes from zero, and a node does not tell which thread made it. So where
-    two threads have made nodes of one number in different places, nobody knows which of these it
-    is. The threads of the autograd engine are apart: what they make, when they recompute a forward,
-    they also take the gradient of, in a backward pass that they start themselves.
+    two threads have made nodes of one number in different places, nobody knows in which of them a
+    node was made. The threads of the autograd engine are kept apart: they make nodes when they
+    recompute a forward, and take the gradient of these in a backward pass that they start
+    themselves.
 
     Attributes
     ----------
@@ -85,23 +84,23 @@ class NodeMap:
     """
 
     #: Threads that have ended whose nodes are remembered.
-    MOST_ENDED = 64
+    MAX_ENDED = 64
     __slots__ = ("_ended", "_engine", "only", "threads")
 
     def __init__(self) -> None:
         self.threads: dict[int, SequenceMap] = {}
         self.only: SequenceMap | None = None
-        self._ended: deque[SequenceMap] = deque(maxlen=self.MOST_ENDED)
+        self._ended: deque[SequenceMap] = deque(maxlen=self.MAX_ENDED)
         self._engine: dict[int, SequenceMap] = {}
 
     def of_this_thread(self) -> SequenceMap:
-        """Where the nodes of this thread are noted, which may be one of the autograd engine."""
+        """Give the map of this thread, which may be one of the autograd engine."""
         thread = get_ident()
-        found = self.threads.get(thread) or self._engine.get(thread)
-        if found is None:
-            # The operator at hand has made its node by now, which would be missed.
-            found = self._engine[thread] = SequenceMap(0)
-        return found
+        sequence = self.threads.get(thread) or self._engine.get(thread)
+        if sequence is None:
+            # From 0 on, because the operator at hand has made its node by now.
+            sequence = self._engine[thread] = SequenceMap(0)
+        return sequence
 
     def begin_thread(self) -> None:
         """Note the nodes of this thread from now on, leaving out those made since it stopped."""
@@ -117,18 +116,18 @@ class NodeMap:
     def origins_of(self, number: int, thread: int) -> Sequence[Location]:
         """Where a node may have been made, in a backward pass that was started in `thread`.
 
-        That is one location in all but rare cases, and none if it was not counted.
+        That is one location in all but rare cases, and none if the node was not counted.
         """
-        if self._engine and (made := self._engine.get(thread)) is not None:
-            origin = made.origin_of(number)
+        if self._engine and (sequence := self._engine.get(thread)) is not None:
+            origin = sequence.origin_of(number)
             if origin is not None:
                 return (origin,)
         if self.only is not None:
             origin = self.only.origin_of(number)
             return () if origin is None else (origin,)
-        found: list[Location] = []
-        for one in (*self.threads.values(), *self._ended):
-            origin = one.origin_of(number)
-            if origin is not None and not any(_alike(origin, other) for other in found):
-                found.append(origin)
-        return found
+        origins: list[Location] = []
+        for sequence in (*self.threads.values(), *self._ended):
+            origin = sequence.origin_of(number)
+            if origin is not None and not any(_same_origin(origin, one) for one in origins):
+                origins.append(origin)
+        return origins

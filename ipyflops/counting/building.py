@@ -5,9 +5,7 @@ from __future__ import annotations
 import linecache
 from dataclasses import replace
 
-from ipyflops.attribution.marks import LineKey, Location
-from ipyflops.attribution.places import Place
-from ipyflops.attribution.scopes import Scopes
+from ipyflops.attribution import LineKey, Location, Locator, Place
 from ipyflops.costs.conventions import Convention, within_layer
 from ipyflops.counting import first_calls
 from ipyflops.counting.followed_lines import FollowedLines
@@ -18,11 +16,11 @@ from ipyflops.report.report import Report
 from ipyflops.report.tables import Line, Row, Scope, Signature
 
 #: How many modules a note names.
-MOST_NAMES = 4
+MAX_NAMES = 4
 
 
 def build_report(
-    scopes: Scopes | None,
+    locator: Locator | None,
     recorder: Recorder,
     *,
     convention: Convention,
@@ -34,16 +32,16 @@ def build_report(
 
     Parameters
     ----------
-    scopes : Scopes or None
+    locator : Locator or None
         None where nothing was ever counted.
     recorder : Recorder
     convention, complete, error, device
         See `Report`.
     """
-    tables = _Tables(scopes)
-    tables.add(scopes.root if scopes is not None else Place(None, "", "", "root"))
+    tables = _Tables(locator)
+    tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
     excerpts = tables.excerpts()
-    notes = [*(scopes.notes if scopes is not None else ()), *tables.notes()]
+    notes = [*(locator.notes if locator is not None else ()), *tables.notes()]
     notes += [
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
@@ -71,22 +69,23 @@ def build_report(
 class _Tables:
     """The report's tables while they are filled, each entry kept once."""
 
-    def __init__(self, scopes: Scopes | None) -> None:
-        self._scopes = scopes
+    def __init__(self, locator: Locator | None) -> None:
+        self._locator = locator
+        self._locations = {} if locator is None else locator.locations.by_place()
         self.scopes: list[Scope] = []
         self.lines: list[Line] = []
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
-        self._whole: dict[str, list[str]] = {}
+        self._opaque: dict[str, list[str]] = {}
         self._on_lines = FollowedLines()
 
     def notes(self) -> list[str]:
         """What the tables cannot show."""
         notes: list[str] = []
-        for reason, places in self._whole.items():
-            names = ", ".join(places[:MOST_NAMES])
-            more = len(places) - MOST_NAMES
+        for reason, places in self._opaque.items():
+            names = ", ".join(places[:MAX_NAMES])
+            more = len(places) - MAX_NAMES
             notes.append(
                 f"{reason} does not show its submodules: {names}"
                 f"{f' and {more} more' if more > 0 else ''} counted as a whole"
@@ -98,17 +97,18 @@ class _Tables:
         waiting: list[tuple[Place, int]] = [(root, -1)]
         while waiting:
             place, parent = waiting.pop()
-            if place.kind == "code" and not any(one.entries for one in place.locations.values()):
+            locations = self._locations.get(place, ())
+            if place.kind == "code" and not any(one.entries for one in locations):
                 continue  # a line that made views and no more
             index = parent
-            if place.whole:
-                self._whole.setdefault(place.whole, []).append(place.name)
+            if place.opaque_because:
+                self._opaque.setdefault(place.opaque_because, []).append(place.name)
             if not place.folded:
                 index = len(self.scopes)
                 self.scopes.append(
                     Scope(parent, place.name, place.type, place.kind, place.calls, place.parameters)
                 )
-            for location in list(place.locations.values()):
+            for location in locations:
                 self._add_rows(location, index)
             waiting.extend((child, index) for child in reversed(place.children()))
 
@@ -117,8 +117,10 @@ class _Tables:
         for entry in list(location.entries.values()):
             signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
-            if location.site is not None:
-                self._on_lines.add(location.site, location.phase, index, signature.summed, entry)
+            if location.method_line is not None:
+                self._on_lines.add(
+                    location.method_line, location.phase, index, signature.summed, entry
+                )
             self.rows.append(
                 Row(
                     scope,
@@ -133,10 +135,10 @@ class _Tables:
 
     def excerpts(self) -> tuple[Excerpt, ...]:
         """The source of the counted code, and of the methods whose lines were followed."""
-        if self._scopes is None:
+        if self._locator is None:
             return ()
         numbers = [number for _, number in self._line_of]
-        counted = counted_code(self._scopes.user_file, self._scopes.file_label, numbers)
+        counted = counted_code(self._locator.user_file, self._locator.file_label, numbers)
         return (*counted, *methods(self._on_lines.counts()))
 
     def _line(self, key: LineKey) -> int:
@@ -144,7 +146,7 @@ class _Tables:
         if index is None:
             index = self._line_of[key] = len(self.lines)
             filename, number = key
-            label = self._scopes.file_label if self._scopes is not None else filename
+            label = self._locator.file_label if self._locator is not None else filename
             self.lines.append(Line(label, number, linecache.getline(filename, number).rstrip()))
         return index
 

@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ipyflops.attribution.marks import Location
-from ipyflops.attribution.scopes import Scopes
-from ipyflops.cells.code_names import readable_name
+from ipyflops.attribution import Location, Locator
+from ipyflops.cells.code_files import readable_name
 from ipyflops.costs import conventions
 from ipyflops.costs.conventions import Convention
 from ipyflops.counting import clock, compiled, stack, threads
@@ -110,7 +109,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         self._recorder = Recorder()
         self._id = id(self)
         self._bound: dict[int, Bound] = {}
-        self._scopes: Scopes
+        self._locator: Locator
         self._entered = False
         self._reader: Reader | None = None
         #: How often the block is open, by thread.
@@ -131,7 +130,10 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
     def __enter__(self) -> FlopCounter:
         if not self._entered:
             source = self._source or _source_of(sys._getframe(1))
-            self._scopes = Scopes(source.filename, source.name, follow_methods=self._follow_methods)
+            self._locator = Locator(
+                source.filename, source.name, follow_methods=self._follow_methods
+            )
+            self._recorder.file_label = source.name
             self._entered = True
         if not self._depths:
             self.outside = threads.Outside()
@@ -163,8 +165,8 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             self._error = _described(exc_type, exc_val)
         if not self._depths:
             threads.unfollow(self)
-            self._scopes.notes.update(dict.fromkeys(self.outside.notes()))
-            self._scopes.release(sys._getframe(1))
+            self._locator.notes.update(dict.fromkeys(self.outside.notes()))
+            self._locator.release(sys._getframe(1))
             self._bound.clear()
             errors = self._recorder.errors
             if errors and self._raises:
@@ -177,7 +179,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         """Count what this thread runs; nothing changes where that is so already."""
         _counting.set((*_counting.get(), self._id))
         if not stack.contains(self):
-            self._scopes.begin_thread()
+            self._locator.begin_thread()
             stack.enter(self)
 
     def step_out_of_thread(self) -> bool:
@@ -193,7 +195,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         if self._cuda is not None:
             self._cuda.resolve()
         return build_report(
-            self._scopes if self._entered else None,
+            self._locator if self._entered else None,
             self._recorder,
             convention=self._convention,
             complete=not self._depths and not self._error,
@@ -211,7 +213,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         if not self._entered:
             return Progress(0, 0, "")
         if self._reader is None:
-            self._reader = Reader(self._scopes.root, self._convention)
+            self._reader = Reader(self._locator.locations, self._convention)
         return self._reader.read()
 
     # --- one operator --------------------------------------------------------------------------
@@ -229,15 +231,15 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             kwargs = {}
         if func is _DEVICE:
             return func(*args)
-        scopes = self._scopes
-        if self._id not in _counting.get() and scopes.in_own_thread():
+        locator = self._locator
+        if self._id not in _counting.get() and locator.in_own_thread():
             # Another asyncio task, which the loop runs while this one waits inside its block.
             return func(*args, **kwargs)
         bound = self._bound.get(id(func))
         if bound is None:
             bound = self._bound[id(func)] = _bind(func)
         verdict, run, does_nothing, key_of, _ = bound
-        location = scopes.locate(_getframe().f_back)
+        location = locator.locate(_getframe().f_back)
         if does_nothing:
             return run(*args, **kwargs)
         if verdict is UNKNOWN:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from types import CodeType
-from typing import TYPE_CHECKING
 
+from ipyflops.attribution import MethodLine
+from ipyflops.counting.recording import Entry
 from ipyflops.report.excerpts import LineCount
 from ipyflops.report.tables import Phase
-
-if TYPE_CHECKING:
-    from ipyflops.attribution.marks import Site
-    from ipyflops.counting.recording import Entry
 
 
 class FollowedLines:
@@ -23,12 +20,14 @@ class FollowedLines:
         #: Where the signature stands for calls that differ, each row is on its own.
         self._apart: dict[CodeType, list[LineCount]] = defaultdict(list)
 
-    def add(self, site: Site, phase: Phase, signature: int, summed: bool, entry: Entry) -> None:
-        """Add what ran at a site.
+    def add(
+        self, method_line: MethodLine, phase: Phase, signature: int, summed: bool, entry: Entry
+    ) -> None:
+        """Add what ran on a line of a method, to that line and to those that led there.
 
         Parameters
         ----------
-        site : Site
+        method_line : MethodLine
         phase : {"forward", "backward", "recompute", "optimizer"}
         signature : int
             Its index in the report.
@@ -37,7 +36,7 @@ class FollowedLines:
         entry : Entry
         """
         calls, nanoseconds = entry.calls, entry.nanoseconds
-        for one in site.chain():
+        for one in method_line.chain():
             # The methods in the order in which they were met.
             sums = self._sums[one.code]
             if summed:

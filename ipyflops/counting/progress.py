@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.attribution.places import Place
+from ipyflops.attribution import Place
+from ipyflops.attribution.location_table import LocationTable
 from ipyflops.costs import conventions
 from ipyflops.costs.conventions import Convention
 from ipyflops.units import scaled
@@ -34,20 +35,22 @@ class Progress:
 class Reader:
     """Reads the sums of a running count; it remembers them, to tell where the count is at work."""
 
-    def __init__(self, root: Place, convention: Convention) -> None:
-        self._root = root
+    def __init__(self, locations: LocationTable, convention: Convention) -> None:
+        self._locations = locations
         self._convention = convention
         self._calls: dict[int, int] = {}
 
     def read(self) -> Progress:
         """Add up what there is; other threads may go on counting meanwhile."""
         operators = flops = most = 0
-        latest = self._root
-        waiting = [self._root]
+        latest = self._locations.root
+        by_place = self._locations.by_place()
+        waiting = [self._locations.root]
         while waiting:
             place = waiting.pop()
+            waiting.extend(place.children())
             calls = 0
-            for location in list(place.locations.values()):
+            for location in by_place.get(place, ()):
                 for entry in list(location.entries.values()):
                     calls += entry.calls
                     if entry.sums is None:
@@ -61,7 +64,6 @@ class Reader:
                 self._calls[id(place)] = calls
                 if gained >= most:
                     most, latest = gained, place
-            waiting.extend(place.children())
         return Progress(operators, flops, _path(latest))
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ipyflops.attribution.marks import Location
+from ipyflops.attribution import Location
 from ipyflops.costs.cost import ZERO_COST, Cost, CostSum
 from ipyflops.counting import sampling
 from ipyflops.counting.communication import payload
@@ -180,6 +180,8 @@ class Recorder:
     """Makes the entries of a count and remembers what each distinct call costs."""
 
     def __init__(self) -> None:
+        #: What the file is called whose lines errors name.
+        self.file_label = ""
         #: What formulas failed with, by operator.
         self.failures: dict[str, str] = {}
         #: Operators whose cost was worked out without the values that tell it.
@@ -279,7 +281,7 @@ class Recorder:
             )
             warnings.warn_explicit(message, FormulaWarning, filename, number)
             return
-        at = f"{location.scopes.file_label}:{location.line[1]}: " if location.line else ""
+        at = f"{self.file_label}:{location.line[1]}: " if location.line else ""
         what = (
             str(error)
             if isinstance(error, FormulaError)

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ipyflops.cells.code_names import readable_name
+from ipyflops.cells.code_files import readable_name
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.dry_runs.errors import DryRunError, Labels, explained
 from ipyflops.dry_runs.mode import DryMode
@@ -98,7 +98,7 @@ def counted_dry(
     with run.block(counter, Labels(filename, name)):
         for module, variable in names:
             # A module that is called first by this function has no variable around it.
-            counter._scopes.root.held(run.copy(module), variable)
+            counter._locator.locations.root.unregistered(run.copy(module), variable)
         call(*args, **kwargs)
     del call, args, kwargs
     return run.finished(counter.report, look_for_held=look_for_held)

@@ -86,7 +86,7 @@ def code_of(function: Callable[..., object]) -> CodeType:
     [
         (
             "raise ValueError",
-            ["user", "torch.nn", "ipyflops.counting.counter", "ipyflops.attribution.scopes"],
+            ["user", "torch.nn", "ipyflops.counting.counter", "ipyflops.attribution.locator"],
         ),
         ("raise KeyboardInterrupt", ["user", "torch.nn"]),
     ],
@@ -95,7 +95,7 @@ def test_an_error_of_ours_stays_whole_and_an_interrupt_is_no_error_of_ours(
     raised: str, modules: list[str]
 ) -> None:
     functions = [
-        module_function("ipyflops.attribution.scopes", raised),
+        module_function("ipyflops.attribution.locator", raised),
         module_function("ipyflops.counting.counter", "return inner[-1](inner[:-1])"),
         module_function("torch.nn", "return inner[-1](inner[:-1])"),
         module_function("user", "return inner[-1](inner[:-1])"),

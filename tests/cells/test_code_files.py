@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyflops.cells.code_names import readable_name
+from ipyflops.cells.code_files import readable_name
 from tests.shells import fresh_shell, run
 
 

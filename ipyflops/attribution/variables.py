@@ -1,4 +1,4 @@
-"""What the user calls a module: the variable that holds it, or something that contains it."""
+"""What the user calls a module: by the variable that holds it, or one that holds its container."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from ipyflops.attribution.frames import read_variables
-from ipyflops.attribution.places import DescendantNames, original
+from ipyflops.attribution.modules import DescendantNames, unwrap_compiled
 
 
 def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
-    """The variables of frames: of each its own, and then those of its file, each namespace once."""
+    """Give the variables of frames: of each its own, then those of its file, each only once."""
     seen: set[int] = set()
     for frame in frames:
         yield read_variables(frame)
@@ -25,14 +25,14 @@ def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
 def _public(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
     # IPython's history variables (_, __, _5) hold results too, but are nobody's name for them.
     return [
-        (name, original(value))
+        (name, unwrap_compiled(value))
         for name, value in list(variables.items())
         if type(name) is str and not name.startswith("_") and name != "self"
     ]
 
 
 def variable_name(value: object, groups: Iterable[Iterable[FrameType]]) -> str | None:
-    """The first variable that holds a value, looking through groups of frames in their order."""
+    """Give the first variable that holds a value; looks through the groups in their order."""
     for frames in groups:
         for variables in namespaces(frames):
             for name, held in _public(variables):
@@ -44,11 +44,11 @@ def variable_name(value: object, groups: Iterable[Iterable[FrameType]]) -> str |
 def variable_path(
     module: torch.nn.Module, groups: Iterable[Iterable[FrameType]]
 ) -> tuple[str, torch.nn.Module, tuple[str, ...]] | None:
-    """How the user reaches a module: a variable, the module it holds, and names below that.
+    """Say how the user reaches a module: a variable, the module it holds, and names below that.
 
-    A variable that holds the module itself comes first; then one that holds a module which
-    contains it, as when only ``model.encoder(x)`` is called. Each group of frames is looked
-    through for both before the next one.
+    ``model.encoder(x)`` calls a module that only ``model`` leads to: that is ``model``, the module
+    in it, and ``("encoder",)``. A variable that holds the module itself is preferred. Each group of
+    frames is looked through for both before the next group.
     """
     for frames in groups:
         name = variable_name(module, [frames])

@@ -1,0 +1,128 @@
+"""Where the operators of a backward pass run: where the forward was that made their node.
+
+Each backward pass has a mark, which knows the line and the thread that started it. That of the
+node at work is looked up by the node's number (see `sequence`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from threading import get_ident
+
+from ipyflops.attribution.lines import LineKey
+from ipyflops.attribution.location_table import LocationTable
+from ipyflops.attribution.marks import EngineFrame, Location
+from ipyflops.attribution.places import common
+from ipyflops.attribution.sequence import NodeMap
+from ipyflops.torch_private import (
+    ENGINE_CODE,
+    current_backward_pass,
+    current_node,
+    sequence_number_of,
+)
+
+
+class BackwardPasses:
+    """Gives the marks of backward passes, and says where their operators run.
+
+    Parameters
+    ----------
+    owner : object
+        Whose marks these are.
+    locations : LocationTable
+    nodes : NodeMap
+        Where the nodes of autograd were made.
+    user_file : str
+        The file name of the code whose lines are wanted.
+    thread : int
+        The thread that entered the block; those of the engine work for it.
+    """
+
+    def __init__(
+        self, owner: object, locations: LocationTable, nodes: NodeMap, user_file: str, thread: int
+    ) -> None:
+        self._owner = owner
+        self._locations = locations
+        self._nodes = nodes
+        self._user_file = user_file
+        self._thread = thread
+        self._marks: dict[tuple[LineKey | None, int], EngineFrame] = {}
+        #: The backward pass that each thread of the engine has worked for last.
+        self._tasks: dict[int, tuple[int, EngineFrame]] = {}
+        #: Where the node was made that each thread has worked on last.
+        self._last_origin: dict[int, Location] = {}
+
+    def started_at(self, line: LineKey | None, thread: int) -> EngineFrame:
+        """Give the mark of a backward pass that begins in this thread.
+
+        Parameters
+        ----------
+        line : (str, int) or None
+            The line that started it.
+        thread : int
+            The thread that started it.
+        """
+        self._last_origin.pop(get_ident(), None)
+        mark = self._marks.get((line, thread))
+        if mark is None:
+            mark = self._marks[line, thread] = EngineFrame(self._owner, line, thread)
+        return mark
+
+    def of_engine_thread(self) -> EngineFrame:
+        """Give the mark of the backward pass that this thread of the engine works for."""
+        task = current_backward_pass()
+        known = self._tasks.get(get_ident())
+        if known is not None and known[0] == task:
+            return known[1]
+        mark = self.started_at(self._waiting_line(), self._thread)
+        self._tasks[get_ident()] = (task, mark)
+        return mark
+
+    def _waiting_line(self) -> LineKey | None:
+        """The line of the user's file that waits for the engine."""
+        frame = sys._current_frames().get(self._thread)
+        while frame is not None and frame.f_code is not ENGINE_CODE:
+            frame = frame.f_back
+        while frame is not None and frame.f_code.co_filename != self._user_file:
+            frame = frame.f_back
+        return None if frame is None else (self._user_file, frame.f_lineno)
+
+    def locate(self, mark: EngineFrame) -> Location:
+        """Say where the node at work runs: at the place whose forward made it.
+
+        Sums of gradients run between two nodes, or in one that belongs to a parameter and has no
+        number. They count where the node before them counts.
+        """
+        node = current_node()
+        origin: Location | None = None
+        number = -1
+        if node is not None:
+            number = sequence_number_of(node)
+            last = mark.last
+            if last is not None and last[0] == number:
+                return last[1]  # one node runs several operators
+            origins = self._nodes.origins_of(number, mark.thread)
+            if origins:
+                origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
+        is_known = origin is not None
+        if origin is not None:
+            self._last_origin[get_ident()] = origin
+        else:
+            origin = self._last_origin.get(get_ident())
+            if origin is None:
+                place = self._locations.code_place(mark.line)
+                return self._locations.at(place, mark.line, "backward")
+        location = self._locations.at(
+            origin.place, mark.line, "backward", False, origin.method_line
+        )
+        if is_known and self._nodes.only is not None:
+            mark.last = (number, location)
+        return location
+
+    def _around(self, origins: Sequence[Location], line: LineKey | None) -> Location:
+        """What holds all these locations: no module is blamed for what may be another's."""
+        place = common([origin.place for origin in origins])
+        if place is None or place is self._locations.root:
+            place = self._locations.code_place(line)
+        return self._locations.at(place, line, "backward")

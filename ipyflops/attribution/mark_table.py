@@ -1,0 +1,85 @@
+"""Puts marks on frames, and remembers those of frames that cannot carry them.
+
+A frame cannot carry a mark while a tracer (a debugger, coverage) uses what would hold it.
+"""
+
+from __future__ import annotations
+
+from sys import gettrace
+from threading import get_ident
+from types import FrameType
+from typing import Any
+
+from ipyflops.attribution.marks import Mark, MarksOfAllCounters, TraceFunction
+
+
+class MarkTable:
+    """The marks of one counter.
+
+    It is true as long as it remembers marks that stand on no frame.
+    """
+
+    __slots__ = ("_by_thread", "_owner")
+
+    def __init__(self, owner: object) -> None:
+        self._owner = owner
+        #: Outermost first.
+        self._by_thread: dict[int, list[tuple[FrameType, Mark]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_thread)
+
+    def keep(self, frame: FrameType, mark: Mark) -> None:
+        """Mark a frame: on the frame itself, or beside it where a tracer may use that."""
+        present: Any = frame.f_trace
+        if gettrace() is not None or not (present is None or _is_ours(present)):
+            self._by_thread.setdefault(get_ident(), []).append((frame, mark))
+        elif present is None:
+            frame.f_trace = mark
+        else:
+            marks = present.marks if type(present) is MarksOfAllCounters else (present,)
+            others = tuple(other for other in marks if other.owner is not self._owner)
+            frame.f_trace = MarksOfAllCounters((*others, mark)) if others else mark
+
+    def read(self, frame: FrameType) -> Mark | None:
+        """Give this counter's mark that stands on a frame."""
+        present: Any = frame.f_trace
+        if type(present) is MarksOfAllCounters:
+            return next((mark for mark in present.marks if mark.owner is self._owner), None)
+        if _is_ours(present) and present.owner is self._owner:
+            mark: Mark = present
+            return mark
+        return None
+
+    def recall(self, frame: FrameType) -> Mark | None:
+        """Give the mark that is remembered for a frame; forgets the frames called from it."""
+        remembered = self._by_thread.get(get_ident(), [])
+        for index in range(len(remembered) - 1, -1, -1):
+            marked, mark = remembered[index]
+            if marked is frame:
+                del remembered[index + 1 :]
+                return mark
+        return None
+
+    def erase(self, frame: FrameType) -> None:
+        """Take this counter's mark from a frame, and leave those of others."""
+        present: Any = frame.f_trace
+        if type(present) is MarksOfAllCounters:
+            others = tuple(mark for mark in present.marks if mark.owner is not self._owner)
+            frame.f_trace = MarksOfAllCounters(others) if len(others) > 1 else others[0]
+        elif _is_ours(present) and present.owner is self._owner:
+            frame.f_trace = None
+
+    def forget_thread(self) -> None:
+        """Forget what is remembered for frames of this thread."""
+        self._by_thread.pop(get_ident(), None)
+
+    def clear(self) -> None:
+        """Forget what is remembered for all frames."""
+        self._by_thread.clear()
+
+
+def _is_ours(value: object) -> bool:
+    """Whether something found in ``f_trace`` is a mark, whichever counter's."""
+    # Not `isinstance`, which would ask a tracer's own object for its class.
+    return issubclass(type(value), TraceFunction)

@@ -1,0 +1,58 @@
+"""Whose a file of code is, and what a reader calls it.
+
+Files are named here as code objects name them (``co_filename``).
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from functools import cache
+from types import FrameType
+
+import torch
+
+#: The folders of PyTorch and of this package, each with a separator at its end.
+PYTORCH_FOLDER = os.path.join(os.path.dirname(torch.__file__), "")
+OWN_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+#: The last is what PyTorch calls the code that it generates of a graph.
+_NOT_THE_USERS = (PYTORCH_FOLDER, OWN_FOLDER, "<eval_with_key>")
+
+
+def readable_name(filename: str) -> str:
+    """Give ``In[5]`` for the code of a cell that IPython compiled, else the name of the file."""
+    # Where IPython has not been imported, there is no cell; importing it here would be slow.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None:
+        # IPython's own tracebacks name cells by this.
+        label = shell.compile.format_code_name(filename)
+        if label:
+            return str(label[1])
+    return os.path.basename(filename) or filename
+
+
+def is_the_users(filename: str) -> bool:
+    """Whether code is neither PyTorch's nor this package's. Other packages count as the user's."""
+    return not filename.startswith(_NOT_THE_USERS)
+
+
+def is_installed(filename: str) -> bool:
+    """Whether a file lies where packages are installed, and is not one that the user works on."""
+    return os.path.abspath(filename).startswith(_installed_folders())
+
+
+def package_of(frame: FrameType) -> str:
+    """Give the name of the top package that a frame's code belongs to, as ``torch``."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+@cache
+def _installed_folders() -> tuple[str, ...]:
+    paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {*site.getsitepackages(), site.getusersitepackages()}
+    # These may lie elsewhere: PyTorch built from source, this package in a checkout.
+    paths |= {PYTORCH_FOLDER, OWN_FOLDER}
+    return tuple(os.path.join(os.path.abspath(path), "") for path in paths if path)
