@@ -113,9 +113,11 @@ class BackwardPasses:
             if origin is None:
                 place = self._locations.code_place(mark.line)
                 return self._locations.at(place, mark.line, "backward")
-        location = self._locations.at(
-            origin.place, mark.line, "backward", False, origin.method_line
-        )
+        location = mark.of_origin.get(origin)
+        if location is None:
+            location = mark.of_origin[origin] = self._locations.at(
+                origin.place, mark.line, "backward", False, origin.method_line
+            )
         if is_known and self._nodes.only is not None:
             mark.last = (number, location)
         return location

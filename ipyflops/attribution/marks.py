@@ -150,15 +150,18 @@ class EngineFrame(Mark):
         The thread that started it, which may be another than the one that runs it.
     last : (int, Location) or None
         The number of the autograd node that ran last, and where it ran.
+    of_origin : dict of Location to Location
+        Where the backward pass runs of what ran at a location.
     """
 
-    __slots__ = ("last", "line", "thread")
+    __slots__ = ("last", "line", "of_origin", "thread")
 
     def __init__(self, owner: object, line: LineKey | None, thread: int) -> None:
         self.owner = owner
         self.line = line
         self.thread = thread
         self.last: tuple[int, Location] | None = None
+        self.of_origin: dict[Location, Location] = {}
 
 
 class MarksOfAllCounters(TraceFunction):

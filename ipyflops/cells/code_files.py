@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from functools import cache
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -21,11 +22,18 @@ OWN_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _NOT_THE_USERS = (PYTORCH_FOLDER, OWN_FOLDER, "<eval_with_key>")
 
 
-def readable_name(filename: str) -> str:
-    """Give ``In[5]`` for the code of a cell that IPython compiled, else the name of the file."""
-    # Where IPython has not been imported, there is no cell; importing it here would be slow.
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+def readable_name(filename: str, shell: Any = None) -> str:
+    """Give ``In[5]`` for the code of a cell that IPython compiled, else the name of the file.
+
+    Parameters
+    ----------
+    filename : str
+    shell : IPython.core.interactiveshell.InteractiveShell, optional
+        Which has compiled the cell; the running one by default.
+    """
+    if shell is None and (ipython := sys.modules.get("IPython")) is not None:
+        # Where IPython has not been imported, there is no cell; importing it here would be slow.
+        shell = ipython.get_ipython()
     if shell is not None:
         # IPython's own tracebacks name cells by this.
         label = shell.compile.format_code_name(filename)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias
 
+from ipyflops.cells.code_files import package_of, readable_name
+
 #: IPython's InteractiveShell; how much of it has types differs from version to version.
 Shell: TypeAlias = Any
 
@@ -94,9 +96,8 @@ def _number(shell: Shell) -> int:
 
 def _cell_of(shell: Shell, frame: FrameType) -> int | None:
     """The number of the cell that a frame's code belongs to."""
-    label = shell.compile.format_code_name(frame.f_code.co_filename)
-    found = re.fullmatch(r"In\[(\d+)\]", label[1]) if label else None
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"In\[(\d+)\]", readable_name(frame.f_code.co_filename, shell))
+    return int(match[1]) if match else None
 
 
 def _raw_cell(shell: Shell) -> str:
@@ -108,8 +109,7 @@ def _caller() -> FrameType | None:
     """The frame that called the magic: the first that is neither IPython's nor ours."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in ("IPython", "ipyflops"):
+        if package_of(frame) not in ("IPython", "ipyflops"):
             return frame
         frame = frame.f_back
     return None

@@ -21,6 +21,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.origin import Origin, Shell
 
 NO_AWAIT = (
@@ -87,10 +88,9 @@ def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
             shell.compile(part, filename, "exec" if isinstance(part, ast.Module) else "eval")
             for part in _parts(module)
         )
-    label = shell.compile.format_code_name(filename)
     cell = CompiledCell(
         filename=filename,
-        name=label[1] if label else filename,
+        name=readable_name(filename, shell),
         parts=parts,
         # IPython's own decorator for this looks at the raw text, and fails on `!echo it's`.
         silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),

@@ -9,6 +9,7 @@ import linecache
 from collections.abc import Collection, Iterator
 from types import CodeType, TracebackType
 
+from ipyflops.cells.code_files import package_of
 from ipyflops.torch_private import OPERATORS_MODULE
 
 
@@ -68,7 +69,7 @@ def _marked(frames: list[TracebackType]) -> Iterator[tuple[TracebackType, bool]]
 
 
 def _is_ours(frame: TracebackType) -> bool:
-    return _module(frame).partition(".")[0] == "ipyflops"
+    return package_of(frame.tb_frame) == "ipyflops"
 
 
 def _is_our_fault(innermost: TracebackType) -> bool:

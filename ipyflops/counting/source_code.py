@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+from ipyflops.cells.code_files import readable_name
 from ipyflops.report.excerpts import Excerpt, LineCount
 
 #: A source of so many lines is shown whole; of a longer one, the functions that ran.
@@ -102,7 +101,7 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
         last = first + len(lines)
         excerpts.append(
             Excerpt(
-                label(code.co_filename),
+                readable_name(code.co_filename),
                 getattr(code, "co_qualname", code.co_name),
                 first,
                 tuple(lines),
@@ -120,15 +119,3 @@ def _block(text: Sequence[str], first: int) -> list[str]:
     except (SyntaxError, IndentationError):
         block = []
     return [line.rstrip("\r\n") for line in block]
-
-
-def label(filename: str) -> str:
-    """What to call a file: ``In[3]`` for a cell, else its name."""
-    if not os.path.exists(filename) and "IPython" in sys.modules:
-        from IPython.core.getipython import get_ipython
-
-        shell: Any = get_ipython()
-        known = shell.compile.format_code_name(filename) if shell is not None else None
-        if known:
-            return str(known[1])
-    return os.path.basename(filename) or filename

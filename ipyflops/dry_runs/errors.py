@@ -8,17 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-import torch
-
+from ipyflops.cells.code_files import PYTORCH_FOLDER, is_the_users, readable_name
 from ipyflops.torch_private import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _INSTEAD = (
     "Take this out of the code, give the value as a plain number, or count without --fake "
@@ -50,7 +46,7 @@ _UNSUPPORTED = (
         "nn.LazyLinear(8)), or build it and call it once before",
     ),
 )
-_DATA = os.path.join(_TORCH, "utils", "data") + os.sep
+_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")
 _LOADER = (
     "a DataLoader picks and collates real values, and a dry run has none. Take a batch before, "
     "as in batch = next(iter(loader)), and give that to the code"
@@ -70,12 +66,12 @@ class Labels:
     filename, name : str
         Of the code that is run, as ``In[5]``.
     others : callable
-        Gives what another file is called; the same name where there is nothing better.
+        Gives what another file is called.
     """
 
     filename: str
     name: str
-    others: Callable[[str], str] = os.path.basename
+    others: Callable[[str], str] = readable_name
 
     def line(self, frame: TracebackType) -> str:
         """A line, as ``In[5]:3``."""
@@ -109,7 +105,7 @@ def _all_frames(trace: TracebackType | None) -> Iterator[TracebackType]:
 def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
     """The frames of a traceback that are neither torch's nor ours."""
     for one in _all_frames(trace):
-        if not one.tb_frame.f_code.co_filename.startswith((_TORCH, _OURS)):
+        if is_the_users(one.tb_frame.f_code.co_filename):
             yield one
 
 

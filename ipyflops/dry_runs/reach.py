@@ -11,16 +11,12 @@ by itself (``eval``, ``globals``, magics) reaches all variables there are.
 
 from __future__ import annotations
 
-import os
-import site
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-import torch
-
+from ipyflops.cells.code_files import is_installed
 from ipyflops.dry_runs.copies import Copier, Shared
 from ipyflops.dry_runs.mode import DryMode
 
@@ -217,19 +213,7 @@ def _is_users(module: types.ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if module.__name__ == "__main__":
         return True
-    return file is not None and not os.path.abspath(file).startswith(_INSTALLED)
-
-
-def _installed() -> tuple[str, ...]:
-    paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {*site.getsitepackages(), site.getusersitepackages()}
-    paths.add(os.path.dirname(os.path.dirname(__file__)))  # ours
-    # PyTorch may lie elsewhere, built from source.
-    paths.add(os.path.dirname(torch.__file__))
-    return tuple(os.path.join(os.path.abspath(path), "") for path in paths if path)
-
-
-_INSTALLED = _installed()
+    return file is not None and not is_installed(file)
 
 
 # --- what is put where, and undone ---------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 from ipyflops.cells import running
+from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.origin import Shell
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.dry_runs.errors import Labels
@@ -53,15 +54,11 @@ class DryCell:
             Whatever the code raises.
         """
         __tracebackhide__ = True
-        labels = Labels(self._cell.filename, self._cell.name, self._label)
+        names = partial(readable_name, shell=self._shell)
+        labels = Labels(self._cell.filename, self._cell.name, names)
         running.run(self._shell, self._cell, self._run.block(counter, labels), self._local)
 
     def finished(self, report: Report) -> Report:
         """Say in the report what a dry run is."""
         self._local = None
         return self._run.finished(report)
-
-    def _label(self, filename: str) -> str:
-        """How IPython calls a file: its cells have names of their own."""
-        label = self._shell.compile.format_code_name(filename)
-        return str(label[1]) if label else os.path.basename(filename)

@@ -1,8 +1,10 @@
 """Where operators are found to run: modules, lines and phases."""
 
+import functools
 import gc
 import sys
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -436,6 +438,101 @@ def test_a_closure_of_the_optimizer_is_not_its_own_work() -> None:
     assert report.by_phase["forward"].flops == runs * (32 + 8)
     assert report.by_phase["backward"].flops > 0
     assert counter.report.by_phase["optimizer"].calls > 0
+
+
+ELSEWHERE = """
+def closure_of(model, optimizer):
+    def closure():
+        optimizer.zero_grad()
+        output = model(torch.ones(1, 4))
+        loss = (output @ output.T).sum()
+        loss.backward()
+        return loss
+    return closure
+
+class Closure:
+    def __init__(self, function):
+        self.function = function
+    def __call__(self):
+        return self.function()
+    def method(self):
+        loss = self.function()
+        return loss
+
+class Scorer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 4)
+    def forward(self, x):
+        return self.layer(x) * 3
+
+class Slow(torch.optim.SGD):
+    def step(self, closure=None):
+        loss = super().step(closure)
+        with torch.enable_grad():
+            scaled(self.param_groups)
+        return loss
+
+def scaled(groups):
+    for group in groups:
+        for one in group["params"]:
+            one @ one
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> dict[str, Any]:
+    """What a module of another file defines."""
+    file = tmp_path / "elsewhere.py"
+    file.write_text(ELSEWHERE)
+    namespace: dict[str, Any] = {"torch": torch}
+    exec(compile(ELSEWHERE, str(file), "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.LBFGS, torch.optim.Adam])
+@pytest.mark.parametrize("wrap", ["plain", "partial", "object", "method", "wrapped"])
+def test_a_closure_from_another_file_is_not_the_optimizers_work(
+    elsewhere: dict[str, Any], optimizer: type[torch.optim.Optimizer], wrap: str
+) -> None:
+    model = elsewhere["Scorer"]()
+    options: dict[str, Any] = {"max_iter": 2} if optimizer is torch.optim.LBFGS else {}
+    optimizer_ = optimizer(model.parameters(), lr=0.01, **options)  # type: ignore[call-arg]
+    plain = elsewhere["closure_of"](model, optimizer_)
+    closure: Any = {
+        "plain": plain,
+        "partial": functools.partial(plain),
+        "object": elsewhere["Closure"](plain),
+        "method": elsewhere["Closure"](plain).method,
+        "wrapped": functools.wraps(plain)(lambda: plain()),
+    }[wrap]
+    with FlopCounter() as counter:
+        for _ in range(2):
+            optimizer_.step(closure)
+    report = counter.report
+    runs = report.find("model").calls
+    assert runs >= 2
+    # The layer's product (its bias begins the sums), three times its result, the loss's product.
+    assert report.by_phase["forward"].flops == runs * (2 * 16 + 4 + 8)
+    assert report.find("model").phases["forward"].flops == runs * (2 * 16 + 4)
+    assert set(report.find("model").phases) == {"forward", "backward"}
+    assert products(report).by_phase["backward"].flops == runs * (2 * 16 + 2 * 2 * 4)
+    assert set(report.find("optimizer_").phases) == {"optimizer"}
+    if optimizer is not torch.optim.LBFGS:
+        assert products(report).by_phase["optimizer"].flops == 0
+
+
+def test_what_an_optimizer_of_another_file_computes_with_gradients_is_its_own(
+    elsewhere: dict[str, Any],
+) -> None:
+    model = elsewhere["Scorer"]()
+    optimizer = elsewhere["Slow"]([model.layer.weight], lr=0.01)
+    closure = elsewhere["closure_of"](model, optimizer)
+    with FlopCounter() as counter:
+        optimizer.step(closure)
+    report = products(counter.report)
+    assert report.by_phase["forward"].flops == 2 * 16 + 8
+    assert report.find("optimizer").phases["optimizer"].flops == 2 * 4 * 4 * 4
 
 
 # --- hooks, tracers, frames ----------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """Files of code by the names that a reader knows them by."""
 
+import sys
+import sysconfig
 from collections.abc import Iterator
 
 import pytest
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyflops.cells.code_files import readable_name
+import ipyflops
+from ipyflops.cells.code_files import is_installed, is_the_users, package_of, readable_name
 from tests.shells import fresh_shell, run
 
 
@@ -48,3 +52,33 @@ def test_lines_of_a_cell_are_named_by_it(shell: InteractiveShell, cell: str, lin
     done = run(shell, cell)
     assert done.error is None
     assert set(shell.user_ns["report"].by_line) == {line}
+
+
+@pytest.mark.parametrize(
+    ("filename", "users", "installed"),
+    [
+        (torch.nn.functional.__file__, False, True),
+        (ipyflops.units.__file__, False, True),
+        (torch.fx.symbolic_trace(torch.nn.ReLU()).forward.__code__.co_filename, False, False),
+        (pytest.__file__, True, True),
+        (sysconfig.__file__, True, True),
+        (__file__, True, False),
+        ("<ipython-input-1>", True, False),
+    ],
+    ids=["torch", "ipyflops", "generated", "package", "stdlib", "own", "cell"],
+)
+def test_whose_a_file_is(filename: str, users: bool, installed: bool) -> None:
+    assert is_the_users(filename) == users
+    assert is_installed(filename) == installed
+
+
+def test_which_package_a_frame_is_of() -> None:
+    frames = {
+        "torch.nn.modules.linear": "torch",
+        "ipyflops": "ipyflops",
+        "ipyflops2.x": "ipyflops2",
+    }
+    for module, package in frames.items():
+        namespace = {"__name__": module, "sys": sys}
+        assert package_of(eval("sys._getframe()", namespace)) == package
+    assert package_of(eval("sys._getframe()", {"sys": sys})) == ""
