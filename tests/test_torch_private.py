@@ -664,7 +664,7 @@ OTHERS = {
     "_current_frames",  # of sys
     "_targets",  # of ipyparallel's results
     "_autopx",  # of ipyparallel's magics
-    "_scopes",  # of our counter, in a dry run
+    "_locator",  # of our counter, in a dry run
 }
 
 
