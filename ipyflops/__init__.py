@@ -17,10 +17,9 @@ from typing import Any
 
 from ipyflops.costs.cost import Cost
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.dry_runs.running import DryRunError, dry_run
-from ipyflops.dry_runs.sweeping import SweepError, sweep
+from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
-from ipyflops.measuring.peaks import peak
+from ipyflops.measuring import peak
 from ipyflops.report.last_report import last
 from ipyflops.report.report import Report
 from ipyflops.report.sweep import Sweep
@@ -51,14 +50,14 @@ __all__ = [
 
 def load_ipython_extension(shell: Any) -> None:
     """Do what ``%load_ext ipyflops`` asks for."""
-    # Only here, so that a script which imports the package need not wait for IPython.
-    from ipyflops.magics.extension import load
+    # Only here: the magics import IPython, and a script need not wait for that.
+    from ipyflops.magics import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Do what ``%unload_ext ipyflops`` asks for."""
-    from ipyflops.magics.extension import unload
+    from ipyflops.magics import unload
 
     unload(shell)

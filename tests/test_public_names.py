@@ -1,24 +1,17 @@
-"""What `import ipyflops` gives: these names and no others, each with one meaning."""
+"""The names that `import ipyflops` offers."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import pkgutil
+import types
 
 import pytest
 
 import ipyflops
 
-#: Somebody's code may use each of these: a name that goes, or that changes its meaning, breaks it.
-PUBLIC_NAMES = [
-    "Cost",
-    "DryRunError",
-    "FlopCounter",
-    "FormulaError",
-    "Node",
-    "Report",
-    "Sweep",
-    "SweepError",
-    "__version__",
+CLASSES = {"Cost", "FlopCounter", "Node", "Report", "Sweep"}
+ERRORS = {"DryRunError", "FormulaError", "SweepError"}
+FUNCTIONS = {
     "dry_run",
     "last",
     "load_ipython_extension",
@@ -27,14 +20,38 @@ PUBLIC_NAMES = [
     "sweep",
     "temporary_formula",
     "unload_ipython_extension",
-]
+}
 
 
-def test_the_public_names_are_those_of_the_list() -> None:
-    assert sorted(ipyflops.__all__) == PUBLIC_NAMES
+def test_the_public_names_are_these() -> None:
+    assert set(ipyflops.__all__) == {*CLASSES, *ERRORS, *FUNCTIONS, "__version__"}
+    assert len(ipyflops.__all__) == len(set(ipyflops.__all__))
 
 
-@pytest.mark.parametrize("name", PUBLIC_NAMES)
-def test_a_public_name_is_there_and_is_not_a_module_too(name: str) -> None:
-    assert getattr(ipyflops, name) is not None
-    assert find_spec(f"ipyflops.{name}") is None
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_a_class_is_a_class(name: str) -> None:
+    value = getattr(ipyflops, name)
+    assert isinstance(value, type)
+    assert not issubclass(value, BaseException)
+    assert value.__name__ == name
+
+
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_an_error_can_be_caught(name: str) -> None:
+    value = getattr(ipyflops, name)
+    assert issubclass(value, Exception)
+    assert value.__name__ == name
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_is_a_function(name: str) -> None:
+    value = getattr(ipyflops, name)
+    assert isinstance(value, types.FunctionType)
+    assert value.__name__ == name
+
+
+def test_no_public_name_is_also_a_module_or_a_folder() -> None:
+    # `ipyflops.peak` was both: which one it was depended on what had been imported.
+    modules = {module.name for module in pkgutil.iter_modules(ipyflops.__path__)}
+    assert modules >= {"magics", "units"}
+    assert not modules & set(ipyflops.__all__)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ipyflops.cells.code_files import is_the_users
+from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
     COMPILED_CALLS_FILE,

@@ -50,7 +50,7 @@ from ipyflops.attribution.marks import (
 )
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.sequence import NodeMap
-from ipyflops.cells.code_files import is_the_users
+from ipyflops.cells import is_the_users
 from ipyflops.torch_private import CALL_CODE, WRAPPED_CALL_CODE, current_sequence_number
 
 EAGERLY = "compiled code was counted as the eager code that it was compiled from"

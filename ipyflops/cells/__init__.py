@@ -2,3 +2,25 @@
 
 Where a magic stands, how its code is compiled and run once, and which traceback an error has.
 """
+
+from __future__ import annotations
+
+# `running` is not here: it imports IPython, and a script that counts need not wait for that.
+from ipyflops.cells.code_files import (
+    PYTORCH_FOLDER,
+    is_installed,
+    is_the_users,
+    package_of,
+    readable_name,
+)
+from ipyflops.cells.origin import Origin, Shell
+
+__all__ = [
+    "PYTORCH_FOLDER",
+    "Origin",
+    "Shell",
+    "is_installed",
+    "is_the_users",
+    "package_of",
+    "readable_name",
+]

@@ -1,7 +1,7 @@
 """Where a magic stands: the number of its cell and the line that it is on.
 
-What a magic gets is only its own text. The compiled code should still have the cell's own line
-numbers, so that a traceback, a breakpoint and the report's lines all point into the cell.
+IPython gives a magic only the magic's own text. The compiled code still needs the line numbers of
+the cell, so that a traceback, a breakpoint and the report's lines point into the cell.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from ipyflops.cells.code_files import package_of, readable_name
 
-#: IPython's InteractiveShell; how much of it has types differs from version to version.
+#: IPython's InteractiveShell. Some versions of it have types, others have not.
 Shell: TypeAlias = Any
 
 
@@ -38,9 +38,9 @@ class Origin:
 
     @property
     def padding(self) -> str:
-        """Source that moves the code down to its own line, and says what stood there.
+        """Comments with the lines above, which move the code down to its own line.
 
-        As a comment, the line of the magic can be read in a traceback.
+        They make the line of the magic readable in a traceback.
         """
         return "".join(
             f"# {line}\n" if line and line.isprintable() else "\n" for line in self.above
@@ -63,7 +63,7 @@ def of_cell(shell: Shell, line: str, body: str) -> Origin:
     head = typed.removesuffix(body)
     if head != typed and head.endswith("\n") and head.lstrip().startswith("%%"):
         return Origin(_number(shell), tuple(head[:-1].split("\n")), raw)
-    # Called from code, or behind prompts that were pasted along: a cell of its own.
+    # Called from code, or pasted together with prompts: treated as a cell of its own.
     head = f"%%flops {line}".rstrip()
     return Origin(_number(shell), (head,), f"{head}\n{body}")
 
@@ -88,8 +88,8 @@ def _number(shell: Shell) -> int:
     frame = _caller()
     number = _cell_of(shell, frame) if frame is not None else None
     if number is None:
-        # Recent versions of IPython raise execution_count before the cell runs, older ones do it
-        # afterwards. The result at hand has the right number in all of them.
+        # Recent versions of IPython raise execution_count before the cell runs, older ones
+        # afterwards. The result object has the right number in all versions.
         number = getattr(shell.displayhook.exec_result, "execution_count", None)
     return int(shell.execution_count if number is None else number)
 
@@ -106,7 +106,7 @@ def _raw_cell(shell: Shell) -> str:
 
 
 def _caller() -> FrameType | None:
-    """The frame that called the magic: the first that is neither IPython's nor ours."""
+    """The frame that called the magic: the first that is not in IPython or ipyflops."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if package_of(frame) not in ("IPython", "ipyflops"):

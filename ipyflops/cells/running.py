@@ -1,10 +1,11 @@
 """Compiles the code of a magic and runs it once, the way IPython runs a cell.
 
-The shell's own `run_cell` is no help here: called from inside a magic it shows the error of the
-cell and swallows it, and a notebook that fails would pass. What is needed of it is little: the
-transformations, the compiler that keeps the source for tracebacks, and the loop for ``await``.
+The shell's own `run_cell` cannot be used: called from inside a magic it shows the error of the cell
+but does not raise it, so a notebook that fails would pass. Only three parts of IPython are needed:
+its transformations of the text, its compiler, which keeps the source for tracebacks, and its event
+loop for ``await``.
 
-Nothing here knows of counting. The counter comes as a context manager, and its block holds the
+Nothing here depends on counting. The counter is a context manager, and its block holds the
 execution of the code and nothing else.
 """
 
@@ -76,8 +77,8 @@ def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
             source = origin.padding + text
             error.filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
         raise
-    # The lines above go in front only now: the transformations take blank lines away, and look for
-    # a magic on the first one.
+    # The lines above are put in front only now, because the transformations remove blank lines and
+    # look for a magic on the first line.
     source = padding + transformed
     filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
     tree = shell.compile.ast_parse(source, filename=filename)
@@ -92,7 +93,7 @@ def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
         filename=filename,
         name=readable_name(filename, shell),
         parts=parts,
-        # IPython's own decorator for this looks at the raw text, and fails on `!echo it's`.
+        # IPython's decorator output_can_be_silenced reads the raw text, and fails on `!echo it's`.
         silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),
     )
     if cell.awaits and not _can_await(shell):
@@ -113,7 +114,7 @@ def run(
     shell : IPython.core.interactiveshell.InteractiveShell
     cell : CompiledCell
     block : context manager
-        Entered as the last thing before the code runs, left as the first thing afterwards.
+        Entered directly before the code runs, and left directly afterwards.
     local : mapping, optional
         The variables of the function that a line magic stands in.
 
@@ -131,8 +132,8 @@ def run(
     globals_, locals_ = _namespaces(shell, local)
     if cell.awaits:
         coroutine = _run_async(cell.parts, globals_, locals_)
-        # The block is around the loop, not inside of the coroutine: an interrupt may leave the
-        # coroutine suspended, and the block must be left even then.
+        # The block is around the event loop, not inside of the coroutine. An interrupt may leave
+        # the coroutine suspended, and the block must end even then.
         with block:
             return shell.loop_runner(coroutine)
     value = None
@@ -155,7 +156,7 @@ async def _run_async(
 
 
 def _blank_lines(text: str) -> str:
-    """The blank lines that code begins with, if anything follows them."""
+    """The blank lines that text begins with; none if all its lines are blank."""
     lines = text.split("\n")
     blank = next((index for index, line in enumerate(lines) if line.strip()), 0)
     return "\n" * blank
@@ -179,8 +180,8 @@ def _namespaces(
     """The globals and locals to run in."""
     if local is None or local is shell.user_ns:
         return shell.user_global_ns, shell.user_ns
-    # In a function, the magic sees the function's variables. They have to be among the globals as
-    # well: a generator or a lambda in the code looks nowhere else.
+    # In a function, the magic sees the function's variables. They are put among the globals too,
+    # because a generator or a lambda in the code looks only there.
     return {**shell.user_global_ns, **local}, local
 
 

@@ -1,6 +1,6 @@
-"""Takes out of an error's traceback what is there only because the code was counted.
+"""Removes the frames from an error's traceback that are there only because the code was counted.
 
-Python 3.10 gives a re-raised error its first traceback back, so there it stays as it was.
+On Python 3.10 the frames come back: raising an error again restores its first traceback.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from ipyflops.torch_private import OPERATORS_MODULE
 def trim(error: BaseException, start: Collection[CodeType]) -> None:
     """Make an error's traceback what it would be without counting.
 
-    It then begins in the code that was counted, and has no frame of ours or of the way through the
-    dispatcher. Errors that this one was raised from, or while handling, are trimmed likewise.
-    Where the innermost frame is ours, the error is ours too, and its traceback stays whole.
+    The traceback then begins in the code that was counted. Frames of ipyflops, and those through
+    which it calls an operator, are removed. The same is done to the errors that this one was raised
+    from, or while handling. If the innermost frame is one of ipyflops, so is the error, and its
+    traceback stays whole.
 
     Parameters
     ----------
     error : BaseException
     start : collection of code
-        What was run; the frames around it are dropped.
+        The code that was run. The frames around it are removed.
     """
     for one in _chain(error):
         frames = list(_frames(one.__traceback__))
-        # An interrupt may hit any code, ours too, and is no fault of it.
+        # An interrupt may happen in any code, also in ipyflops, without an error there.
         if not frames or (isinstance(one, Exception) and _is_our_fault(frames[-1])):
             continue
         first = next(
@@ -41,7 +42,7 @@ def trim(error: BaseException, start: Collection[CodeType]) -> None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and all that it was raised from or while handling."""
+    """The error, and the errors that it was raised from or while handling."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -62,7 +63,7 @@ def _marked(frames: list[TracebackType]) -> Iterator[tuple[TracebackType, bool]]
     """Each frame, and whether the counting added it."""
     behind_ours = False
     for frame in frames:
-        # The counter calls an operator by its Python object, torch itself does it without.
+        # The counter calls an operator by its Python object, which adds a frame of torch._ops.
         added = _is_ours(frame) or (behind_ours and _module(frame) == OPERATORS_MODULE)
         yield frame, added
         behind_ours = added
@@ -73,11 +74,11 @@ def _is_ours(frame: TracebackType) -> bool:
 
 
 def _is_our_fault(innermost: TracebackType) -> bool:
-    """Whether an error was raised in our code, and not by an operator that it has passed on."""
+    """Whether an error was raised by ipyflops itself, not by an operator that it calls."""
     code = innermost.tb_frame.f_code
     line = linecache.getline(code.co_filename, innermost.tb_lineno)
-    passed_on = code.co_name == "__torch_dispatch__" and "run(*args, **kwargs)" in line
-    return _is_ours(innermost) and not passed_on
+    calls_operator = code.co_name == "__torch_dispatch__" and "run(*args, **kwargs)" in line
+    return _is_ours(innermost) and not calls_operator
 
 
 def _module(frame: TracebackType) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
+from ipyflops.choices import check_choice
 from ipyflops.costs.cost import Cost, Count
 
 Convention: TypeAlias = Literal["standard", "contractions", "article"]
@@ -28,10 +29,7 @@ def check(name: str) -> Convention:
     ValueError
         If it is not; the message lists those that are.
     """
-    for convention in CONVENTIONS:
-        if name == convention:
-            return convention
-    raise ValueError(f"there is no convention {name!r}; choose one of {', '.join(CONVENTIONS)}")
+    return check_choice(name, CONVENTIONS, f"there is no convention {name!r}")
 
 
 def flops(cost: Cost, convention: Convention) -> int:

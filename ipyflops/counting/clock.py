@@ -145,7 +145,8 @@ def _device_of(values: Any) -> int | None:
                 return value.get_device()
         elif isinstance(value, torch.device):
             if value.type == "cuda":
-                return torch.cuda.current_device() if value.index is None else value.index
+                index: Any = value.index  # torch's types say that it is never None
+                return torch.cuda.current_device() if index is None else int(index)
         elif isinstance(value, (list, tuple)) and (found := _device_of(value)) is not None:
             return found
     return None

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import torch
 
 from ipyflops.attribution import Location, Locator
-from ipyflops.cells.code_files import readable_name
+from ipyflops.cells import readable_name
 from ipyflops.costs import conventions
 from ipyflops.costs.conventions import Convention
 from ipyflops.counting import clock, compiled, stack, threads

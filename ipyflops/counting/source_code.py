@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
-from ipyflops.cells.code_files import readable_name
+from ipyflops.cells import readable_name
 from ipyflops.report.excerpts import Excerpt, LineCount
 
 #: A source of so many lines is shown whole; of a longer one, the functions that ran.

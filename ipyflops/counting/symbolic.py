@@ -6,6 +6,7 @@ behind, so that what the user finds out about the shapes is what it would be wit
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,7 +20,8 @@ def without_guards(call: Call) -> AbstractContextManager[Any]:
     """Give a block in which the sizes of a call's tensors are read as the numbers they have now."""
     for tensor in (*call.inputs(), *call.outputs()):
         if isinstance(tensor, FakeTensor):
-            for size in tensor.shape:
+            sizes: Iterable[Any] = tensor.shape  # torch's types say that all of them are int
+            for size in sizes:
                 if isinstance(size, torch.SymInt) and size.node.shape_env is not None:
                     guards: AbstractContextManager[Any] = size.node.shape_env.suppress_guards()
                     return guards

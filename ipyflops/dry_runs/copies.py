@@ -1,8 +1,8 @@
 """Copies of a user's objects in which every tensor is a fake one.
 
-What can change is copied: modules, optimizers, containers, plain objects. What a program shares
-stays shared: classes, functions, imported modules, locks, open files, widgets. An object that is
-reached in two ways has one copy, so tied weights stay tied.
+Objects that can change are copied: modules, optimizers, containers, plain objects. Objects that a
+program shares are not: classes, functions, imported modules, locks, open files, widgets. An object
+that is reached in two ways has one copy, so tied weights stay tied.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ipyflops.dry_runs.errors import DryRunError
-from ipyflops.dry_runs.mode import DryMode
-from ipyflops.measuring.restoring import gradient_of
+from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.measuring import gradient_of
 from ipyflops.torch_private import (
     FAKE_BUFFER,
     FAKE_PARAMETER,
@@ -31,12 +31,12 @@ from ipyflops.torch_private import (
     post_accumulate_hooks_of,
 )
 
-_ATOMS = (
+_IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented),
     types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType, enum.Enum,
     torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
 )  # fmt: skip
-#: Objects of these packages are parts of the machinery around the code, or show something.
+#: Objects of these packages are not copied: they run the notebook, or show something.
 _SHARED_PACKAGES = frozenset(
     (
         *("IPython", "ipykernel", "ipyflops", "ipyparallel", "ipywidgets", "anywidget", "comm"),
@@ -45,18 +45,19 @@ _SHARED_PACKAGES = frozenset(
         *("weakref", "_weakref", "_io", "io", "contextvars", "_contextvars"),
     )
 )
-#: Likewise in torch: operators, processes, streams, profilers.
+#: Objects of these parts of torch are not copied: operators, processes, streams, profilers.
 _SHARED_OF_TORCH = (
     *SHARED_MODULES,
     *("torch.library", "torch.cuda"),
     *("torch.distributed.device_mesh", "torch.distributed.distributed_c10d", "torch.profiler"),
 )
-#: Kept by their own attributes, whatever they make of being pickled.
+#: Copied attribute by attribute, even if their classes define how they are pickled.
 _BY_ATTRIBUTES = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
-#: Larger NumPy arrays are not copied; the dry run sees them, but cannot write to them.
-LARGEST_ARRAY = 1 << 28
+#: Bytes of the largest NumPy array that is copied. The dry run can read larger ones, not write.
+MAX_ARRAY_BYTES = 1 << 28
 _LRU_CACHE: type = type(functools.lru_cache(lambda: None))
-Shared = types.FunctionType | type | types.ModuleType
+#: Objects that are not copied, but whose code reaches further objects.
+CodeOwner = types.FunctionType | type | types.ModuleType
 
 
 class Copier:
@@ -64,20 +65,20 @@ class Copier:
 
     Parameters
     ----------
-    mode : DryMode
-    found : callable
-        Told of every function, class and module that is met; they are shared.
+    mode : DryRunMode
+    on_code_owner : callable
+        Called with every function, class and module that is reached. They are not copied.
 
     Attributes
     ----------
     uncopied : dict
-        Names of the types of objects that could not be copied: what the dry run does to them stays.
+        Names of the types of objects that could not be copied: the dry run changes them for good.
     """
 
-    def __init__(self, mode: DryMode, found: Callable[[Shared], None]) -> None:
+    def __init__(self, mode: DryRunMode, on_code_owner: Callable[[CodeOwner], None]) -> None:
         self._mode = mode
-        self._found = found
-        #: Copies by the id of what they are copies of; in the form that `copy.deepcopy` uses.
+        self._on_code_owner = on_code_owner
+        #: Copies by the id of the original, as `copy.deepcopy` has them in its `memo`.
         self._copies: dict[int, Any] = {}
         self._originals: list[Any] = []
         self.uncopied: dict[str, None] = {}
@@ -85,18 +86,19 @@ class Copier:
     def copy(self, value: Any) -> Any:
         """Give the copy of an object; the object itself where it is shared or cannot change."""
         kind = type(value)
-        if kind in _ATOMS or issubclass(kind, _ATOMS):
+        if kind in _IMMUTABLE or issubclass(kind, _IMMUTABLE):
             return value
-        known = self._copies.get(id(value), self)
-        if known is not self:
-            return known
+        # `self` stands for no copy, because None can be one.
+        copied = self._copies.get(id(value), self)
+        if copied is not self:
+            return copied
         make = _MAKERS.get(kind)
         if make is not None:
             return make(self, value)
         if issubclass(kind, Tensor):
             return self._tensor(value)
         if issubclass(kind, type):
-            self._found(value)
+            self._on_code_owner(value)
             return value
         if issubclass(kind, _BY_ATTRIBUTES) and not issubclass(kind, torch.jit.ScriptModule):
             return self._by_attributes(value)
@@ -109,11 +111,11 @@ class Copier:
         except Exception:
             # Copying runs code of the object's class, which may fail in any way.
             self.uncopied[kind.__name__] = None
-            return self._keep(value, value)
+            return self._record(value, value)
 
-    def _keep(self, value: Any, made: Any) -> Any:
+    def _record(self, value: Any, made: Any) -> Any:
         self._copies[id(value)] = made
-        self._originals.append(value)  # so that its id stays its own
+        self._originals.append(value)  # so that no other object gets its id
         return made
 
     # --- tensors -------------------------------------------------------------------------------
@@ -124,13 +126,13 @@ class Copier:
                 "a dry run cannot give a lazy module its parameters: call it once, for real, or "
                 "build it in the code itself"
             )
-        fake: Tensor = self._keep(tensor, self._mode.fake_of(tensor))
+        fake: Tensor = self._record(tensor, self._mode.fake_of(tensor))
         gradient = gradient_of(tensor)
         if gradient is not None:
             fake.grad = self.copy(gradient)
-        hidden = _fake_attributes(fake)
+        torch_attributes = _fake_attributes(fake)
         for name, value in vars(tensor).items():
-            if name not in hidden:
+            if name not in torch_attributes:
                 setattr(fake, name, self.copy(value))
         for hook in hooks_of(tensor):
             fake.register_hook(self.copy(hook))
@@ -141,33 +143,33 @@ class Copier:
     # --- containers ----------------------------------------------------------------------------
 
     def _list(self, value: list[Any]) -> list[Any]:
-        made: list[Any] = self._keep(value, [])
+        made: list[Any] = self._record(value, [])
         made.extend(map(self.copy, value))
         return made
 
     def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
-        made: dict[Any, Any] = self._keep(value, {})
+        made: dict[Any, Any] = self._record(value, {})
         for key, item in value.items():
             made[self.copy(key)] = self.copy(item)
         return made
 
     def _set(self, value: set[Any]) -> set[Any]:
-        made: set[Any] = self._keep(value, set())
+        made: set[Any] = self._record(value, set())
         made.update(map(self.copy, value))
         return made
 
-    def _frozen(self, value: Any) -> Any:
+    def _immutable_container(self, value: Any) -> Any:
         items = list(value)
         made = [self.copy(item) for item in items]
         if all(one is other for one, other in zip(items, made, strict=True)):
             return value
-        known = self._copies.get(id(value))  # a tuple may hold something that holds the tuple
-        return known if known is not None else self._keep(value, type(value)(made))
+        copied = self._copies.get(id(value))  # a tuple may hold something that holds the tuple
+        return copied if copied is not None else self._record(value, type(value)(made))
 
     # --- code ----------------------------------------------------------------------------------
 
-    def _shared(self, value: Any) -> Any:
-        self._found(value)
+    def _code_owner(self, value: Any) -> Any:
+        self._on_code_owner(value)
         return value
 
     def _method(self, value: types.MethodType) -> Any:
@@ -175,56 +177,56 @@ class Copier:
         function = self.copy(value.__func__)
         if owner is value.__self__ and function is value.__func__:
             return value
-        return self._keep(value, types.MethodType(function, owner))
+        return self._record(value, types.MethodType(function, owner))
 
     def _builtin(self, value: types.BuiltinMethodType) -> Any:
         owner = value.__self__
         if owner is None or isinstance(owner, types.ModuleType):
             return value
         made = self.copy(owner)
-        return value if made is owner else self._keep(value, getattr(made, value.__name__))
+        return value if made is owner else self._record(value, getattr(made, value.__name__))
 
     def _descriptor(self, value: Any) -> Any:
         for name in ("__func__", "fget", "fset", "fdel", "func"):
             self.copy(getattr(value, name, None))
         return value
 
-    def _cache(self, value: Any) -> Any:
-        """A function that remembers its results: it shall not remember fake ones afterwards."""
+    def _cached_function(self, value: Any) -> Any:
+        """A function with `functools.lru_cache`: the original must not cache fake results."""
         empty = functools.lru_cache(**value.cache_parameters())(self.copy(value.__wrapped__))
-        return self._keep(value, functools.update_wrapper(empty, value))
+        return self._record(value, functools.update_wrapper(empty, value))
 
     # --- objects -------------------------------------------------------------------------------
 
-    def _weak(self, value: weakref.ref[Any]) -> Any:
+    def _weak_reference(self, value: weakref.ref[Any]) -> Any:
         target = value()
         made = None if target is None else self.copy(target)
-        return value if made is target else self._keep(value, weakref.ref(made))
+        return value if made is target else self._record(value, weakref.ref(made))
 
     def _generator(self, value: torch.Generator) -> Any:
-        return self._keep(value, value.clone_state())
+        return self._record(value, value.clone_state())
 
     def _by_attributes(self, value: Any) -> Any:
-        made = self._keep(value, object.__new__(type(value)))
-        self._found(type(value))
+        made = self._record(value, object.__new__(type(value)))
+        self._on_code_owner(type(value))
         for name, item in object.__getattribute__(value, "__dict__").items():
             made.__dict__[name] = self.copy(item)
         return made
 
     def _by_protocol(self, value: Any) -> Any:
-        """What `copy.deepcopy` does for any object, with fakes for the tensors in it."""
+        """Copy any object as `copy.deepcopy` does, with fakes for the tensors in it."""
         kind = type(value)
-        self._found(kind)
+        self._on_code_owner(kind)
         array = _large_array(value)
         if array is not None:
-            return self._keep(value, array)
-        own = getattr(kind, "__deepcopy__", None)
-        if own is not None:
-            self._seed(value)
-            with _DeepCopies(self):
-                return self._keep(value, own(value, self._copies))
-        reducer = copyreg.dispatch_table.get(kind)
-        reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+            return self._record(value, array)
+        deepcopy = getattr(kind, "__deepcopy__", None)
+        if deepcopy is not None:
+            self._copy_tensors_of_module(value)
+            with _FakeDeepCopies(self):
+                return self._record(value, deepcopy(value, self._copies))
+        reduce = copyreg.dispatch_table.get(kind)
+        reduced = reduce(value) if reduce is not None else value.__reduce_ex__(4)
         return value if isinstance(reduced, str) else self._rebuilt(value, *reduced)
 
     def _rebuilt(
@@ -237,8 +239,8 @@ class Copier:
         pairs: Iterator[tuple[Any, Any]] | None = None,
         set_state: Callable[[Any, Any], None] | None = None,
     ) -> Any:
-        """Make an object anew from what `object.__reduce_ex__` tells of it."""
-        made = self._keep(value, make(*map(self.copy, arguments)))
+        """Build an object from what `object.__reduce_ex__` has given."""
+        made = self._record(value, make(*map(self.copy, arguments)))
         if state is not None:
             state = self.copy(state)
             if set_state is not None:
@@ -257,8 +259,8 @@ class Copier:
             made[self.copy(key)] = self.copy(item)
         return made
 
-    def _seed(self, value: Any) -> None:
-        """Copy the parameters of a module first: they make copies of themselves otherwise."""
+    def _copy_tensors_of_module(self, value: Any) -> None:
+        """Copy a module's tensors before its own `__deepcopy__` copies them for real."""
         if isinstance(value, torch.nn.Module):
             for tensor in (*value.parameters(), *value.buffers()):
                 self.copy(tensor)
@@ -268,24 +270,24 @@ _MAKERS: Mapping[type, Callable[[Copier, Any], Any]] = {
     list: Copier._list,
     dict: Copier._dict,
     set: Copier._set,
-    tuple: Copier._frozen,
-    frozenset: Copier._frozen,
-    types.FunctionType: Copier._shared,
-    types.ModuleType: Copier._shared,
+    tuple: Copier._immutable_container,
+    frozenset: Copier._immutable_container,
+    types.FunctionType: Copier._code_owner,
+    types.ModuleType: Copier._code_owner,
     types.MethodType: Copier._method,
     types.BuiltinMethodType: Copier._builtin,
     property: Copier._descriptor,
     staticmethod: Copier._descriptor,
     classmethod: Copier._descriptor,
     functools.cached_property: Copier._descriptor,
-    _LRU_CACHE: Copier._cache,
-    weakref.ref: Copier._weak,
+    _LRU_CACHE: Copier._cached_function,
+    weakref.ref: Copier._weak_reference,
     torch.Generator: Copier._generator,
 }
 
 
-class _DeepCopies(TorchFunctionMode):
-    """Gives fakes to objects that copy their tensors themselves."""
+class _FakeDeepCopies(TorchFunctionMode):
+    """Makes tensors give fake copies of themselves while an object copies itself."""
 
     def __init__(self, copier: Copier) -> None:
         super().__init__()
@@ -308,11 +310,11 @@ def _is_shared(kind: type) -> bool:
 
 
 def _large_array(value: Any) -> Any:
-    """A read-only view of a NumPy array that is too large to copy, or lies in a file."""
+    """A read-only view of a NumPy array that is too large to copy or is mapped from a file."""
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(value, numpy.ndarray):
         return None
-    if value.nbytes <= LARGEST_ARRAY and not isinstance(value, numpy.memmap):
+    if value.nbytes <= MAX_ARRAY_BYTES and not isinstance(value, numpy.memmap):
         return None
     view = value.view()
     view.flags.writeable = False

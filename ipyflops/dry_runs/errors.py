@@ -1,4 +1,4 @@
-"""What a dry run cannot do, said so that its reader knows what to do instead."""
+"""Errors of dry runs: what cannot run on fake tensors, on which line, and what to do instead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-from ipyflops.cells.code_files import PYTORCH_FOLDER, is_the_users, readable_name
+from ipyflops.cells import PYTORCH_FOLDER, is_the_users, readable_name
 from ipyflops.torch_private import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -20,19 +20,19 @@ _INSTEAD = (
     "Take this out of the code, give the value as a plain number, or count without --fake "
     "(ipyflops.FlopCounter in a script)"
 )
-_VALUE = "needs the value of a tensor, and a dry run computes none"
-#: What torch says itself where Python asks a fake tensor for values.
-_ASKED = (
-    (".numpy() is not supported for tensor subclasses", f"a NumPy array {_VALUE}"),
-    ("Cannot access data pointer of Tensor", f"a pointer to the data {_VALUE}"),
-    ("to FakeTensor.__format__", f"a number written with a format {_VALUE}"),
-    ("NestedTensorImpl doesn't support sizes", f"a nested tensor {_VALUE}"),
+_NEEDS_VALUE = "needs the value of a tensor, and a dry run computes none"
+#: Parts of torch's messages where Python asks a fake tensor for values, and what needs them.
+_VALUE_ERRORS = (
+    (".numpy() is not supported for tensor subclasses", f"a NumPy array {_NEEDS_VALUE}"),
+    ("Cannot access data pointer of Tensor", f"a pointer to the data {_NEEDS_VALUE}"),
+    ("to FakeTensor.__format__", f"a number written with a format {_NEEDS_VALUE}"),
+    ("NestedTensorImpl doesn't support sizes", f"a nested tensor {_NEEDS_VALUE}"),
 )
 NO_DEVICE = (
     "there is no such device here, and a dry run needs PyTorch's part for it. Leave the device out "
     "to count as on the CPU"
 )
-#: What torch says of what has no fake form, and what to do then.
+#: Parts of torch's messages about what has no fake form, and what to do then.
 _UNSUPPORTED = (
     ("PyTorch is not linked with support for", NO_DEVICE),
     (
@@ -46,8 +46,8 @@ _UNSUPPORTED = (
         "nn.LazyLinear(8)), or build it and call it once before",
     ),
 )
-_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")
-_LOADER = (
+_TORCH_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")
+_DATA_LOADER = (
     "a DataLoader picks and collates real values, and a dry run has none. Take a batch before, "
     "as in batch = next(iter(loader)), and give that to the code"
 )
@@ -58,7 +58,7 @@ class DryRunError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Labels:
+class FileLabels:
     """What the user calls the files of their code.
 
     Attributes
@@ -66,7 +66,7 @@ class Labels:
     filename, name : str
         Of the code that is run, as ``In[5]``.
     others : callable
-        Gives what another file is called.
+        Gives what the user calls another file.
     """
 
     filename: str
@@ -74,15 +74,15 @@ class Labels:
     others: Callable[[str], str] = readable_name
 
     def line(self, frame: TracebackType) -> str:
-        """A line, as ``In[5]:3``."""
+        """What the user calls the line of a frame, as ``In[5]:3``."""
         filename = frame.tb_frame.f_code.co_filename
         label = self.name if filename == self.filename else self.others(filename)
         return f"{label}:{frame.tb_lineno}"
 
 
 @contextmanager
-def explained(labels: Labels) -> Iterator[None]:
-    """Raise what torch says of fake tensors as a `DryRunError` that a user can act upon."""
+def errors_explained(labels: FileLabels) -> Iterator[None]:
+    """Raise torch's errors about fake tensors as a `DryRunError` that says what to do."""
     try:
         yield
     except Exception as error:
@@ -90,10 +90,12 @@ def explained(labels: Labels) -> Iterator[None]:
         if reason is None:
             raise
         frames = list(_frames(error.__traceback__))
-        where = _where(frames, labels)
+        place = _user_line(frames, labels)
         for frame in frames[-1:]:
-            frame.tb_next = None  # what torch and we do below the user's line tells nobody anything
-        raise DryRunError(f"{where}: {reason}").with_traceback(error.__traceback__) from None
+            frame.tb_next = (
+                None  # frames of torch and of ipyflops below the user's line say nothing
+            )
+        raise DryRunError(f"{place}: {reason}").with_traceback(error.__traceback__) from None
 
 
 def _all_frames(trace: TracebackType | None) -> Iterator[TracebackType]:
@@ -103,29 +105,29 @@ def _all_frames(trace: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
-    """The frames of a traceback that are neither torch's nor ours."""
-    for one in _all_frames(trace):
-        if is_the_users(one.tb_frame.f_code.co_filename):
-            yield one
+    """The frames of a traceback that belong neither to torch nor to ipyflops."""
+    for frame in _all_frames(trace):
+        if is_the_users(frame.tb_frame.f_code.co_filename):
+            yield frame
 
 
 def _reason(error: Exception) -> str | None:
-    """Why an error is one of the dry run; None if it would come of a real run too."""
+    """Why the dry run is the cause of an error; None if a real run would raise it too."""
     if isinstance(error, DryRunError):
         return str(error)
     reason = _torch_reason(error)
     if reason is None:
         return None
-    files = (one.tb_frame.f_code.co_filename for one in _all_frames(error.__traceback__))
-    return _LOADER if any(file.startswith(_DATA) for file in files) else reason
+    files = (frame.tb_frame.f_code.co_filename for frame in _all_frames(error.__traceback__))
+    return _DATA_LOADER if any(file.startswith(_TORCH_DATA) for file in files) else reason
 
 
 def _torch_reason(error: Exception) -> str | None:
-    """What an error says that torch raised of a fake tensor; None if it says something else."""
+    """Explain an error that torch raises about a fake tensor; None for other errors."""
     if isinstance(error, DataDependentOutputException):
-        asked = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
+        python_names = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
         name = _operator(error)
-        return f"{asked.get(name, name)} {_VALUE}. {_INSTEAD}"
+        return f"{python_names.get(name, name)} {_NEEDS_VALUE}. {_INSTEAD}"
     if isinstance(error, DynamicOutputShapeException):
         return (
             f"the values of a tensor say how large the result of {_operator(error)} is, and a dry "
@@ -139,9 +141,9 @@ def _torch_reason(error: Exception) -> str | None:
     if isinstance(error, UnsupportedFakeTensorException):
         return f"PyTorch has no fake tensors for this ({error}). Count it without --fake"
     text = str(error)
-    known = [f"{reason}. {_INSTEAD}" for sign, reason in _ASKED if sign in text]
-    known += [reason for sign, reason in _UNSUPPORTED if sign in text]
-    return known[0] if known else None
+    reasons = [f"{reason}. {_INSTEAD}" for part, reason in _VALUE_ERRORS if part in text]
+    reasons += [reason for part, reason in _UNSUPPORTED if part in text]
+    return reasons[0] if reasons else None
 
 
 def _operator(error: BaseException) -> str:
@@ -149,10 +151,13 @@ def _operator(error: BaseException) -> str:
     return str(func).removeprefix("aten.").partition(".")[0]
 
 
-def _where(frames: list[TracebackType], labels: Labels) -> str:
-    """The user's line that an error comes from, and the line of a file of theirs that it is in."""
-    known = [one for one in frames if one.tb_frame.f_code.co_filename == labels.filename]
-    if not known:
+def _user_line(frames: list[TracebackType], labels: FileLabels) -> str:
+    """The line of the user's code that an error comes from.
+
+    If that line calls into another file of the user's, the line of that file follows in brackets.
+    """
+    own = [one for one in frames if one.tb_frame.f_code.co_filename == labels.filename]
+    if not own:
         return labels.line(frames[-1]) if frames else labels.name
-    line = labels.line(known[-1])
-    return line if frames[-1] is known[-1] else f"{line} ({labels.line(frames[-1])})"
+    line = labels.line(own[-1])
+    return line if frames[-1] is own[-1] else f"{line} ({labels.line(frames[-1])})"

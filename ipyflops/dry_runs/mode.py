@@ -1,8 +1,9 @@
 """Tensors without values: PyTorch's fake tensors, and what may touch a real one meanwhile.
 
-Under a `DryMode` every operator works out what its result would look like, and computes nothing.
-Real tensors that reach an operator all the same (held by a library, say) are read as fakes; nothing
-may write to them, and the gradients they get are taken off again.
+Under a `DryRunMode` every operator works out the shape, dtype and device of its result, and
+computes nothing. Real tensors can still reach an operator, for example from a library's cache. They
+are read like fake tensors, writing to them is an error, and gradients that they get are removed
+afterwards.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
-from ipyflops.measuring.restoring import gradient_of
+from ipyflops.measuring import gradient_of
 from ipyflops.torch_private import (
     FAKE_PARAMETER,
     FakeTensor,
@@ -27,29 +28,29 @@ from ipyflops.torch_private import (
 )
 
 _CPU = torch.device("cpu")
-#: Asks for a tensor's device.
-_DEVICE = torch.ops.prim.device.default
-#: Operators that take in a tensor which was made a moment ago, from numbers.
+#: The operator that gives a tensor's device.
+_DEVICE_OPERATOR = torch.ops.prim.device.default
+#: Operators whose argument is a tensor that torch has just made from numbers.
 _LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
 
 
-class DryMode(UnwrappedMode, FakeTensorMode):
+class DryRunMode(UnwrappedMode, FakeTensorMode):
     """PyTorch's mode of fake tensors, for code that was written for real ones.
 
-    There is no meta device under it: what is asked for there is on the CPU, as it would be once it
-    really is to run. So counts are those of a CPU's kernels, and tensors of both can meet.
+    Tensors of the meta device become tensors of the CPU, where a real run would put them. So counts
+    are those of a CPU's kernels, and tensors of both devices can be used together.
 
     Attributes
     ----------
     met_meta : bool
-        Whether any tensor was taken from the meta device to the CPU.
+        Whether a tensor of the meta device was moved to the CPU.
     """
 
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
         self.met_meta = False
-        #: Real tensors that operators met, with the gradients that they had.
-        self._strays: dict[int, tuple[Tensor, Tensor | None]] = {}
+        #: Real tensors that were arguments of operators, with the gradients that they had before.
+        self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
     def __torch_dispatch__(
         self,
@@ -58,7 +59,7 @@ class DryMode(UnwrappedMode, FakeTensorMode):
         args: Any = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func is _DEVICE:  # every other call is one of these
+        if func is _DEVICE_OPERATOR:  # half of all calls; this returns early
             return super().__torch_dispatch__(func, types, args, kwargs or {})
         if kwargs:
             device = kwargs.get("device")
@@ -67,7 +68,7 @@ class DryMode(UnwrappedMode, FakeTensorMode):
                 if backend == "meta":
                     kwargs = {**kwargs, "device": _CPU}
                     self.met_meta = True
-                elif not _is_here(backend):
+                elif not _is_available(backend):
                     # The backward pass of such a tensor would end the process.
                     raise DryRunError(NO_DEVICE)
         for value in args if not kwargs else (*args, *kwargs.values()):
@@ -76,36 +77,40 @@ class DryMode(UnwrappedMode, FakeTensorMode):
                 continue
             for tensor in _tensors(value):
                 if not isinstance(tensor, FakeTensor) and func not in _LIFTS:
-                    self._admit(func, tensor, args, kwargs or {})
+                    self._check_real_tensor(func, tensor, args, kwargs or {})
         return super().__torch_dispatch__(func, types, args, kwargs or {})
 
-    def _admit(self, func: Any, stray: Tensor, args: Any, kwargs: Mapping[str, Any]) -> None:
-        if _writes(func, stray, args, kwargs):
+    def _check_real_tensor(
+        self, func: Any, tensor: Tensor, args: Any, kwargs: Mapping[str, Any]
+    ) -> None:
+        if _writes(func, tensor, args, kwargs):
             raise DryRunError(
-                f"{func} would write to a real tensor ({_described(stray)}) that the dry run does "
+                f"{func} would write to a real tensor ({_described(tensor)}) that the dry run does "
                 "not know: it was made from other data, as by torch.from_numpy, or is held by "
                 "something outside the variables in use. Give it to the code as a variable or an "
                 "argument, or make a new tensor instead of writing"
             )
-        if stray.requires_grad and id(stray) not in self._strays:
-            self._strays[id(stray)] = (stray, gradient_of(stray))
-            if type(stray) in (Tensor, torch.nn.Parameter):
-                self._from_real(stray)  # which torch remembers, and would do itself
+        if tensor.requires_grad and id(tensor) not in self._real_tensors:
+            self._real_tensors[id(tensor)] = (tensor, gradient_of(tensor))
+            if type(tensor) in (Tensor, torch.nn.Parameter):
+                # Torch keeps the fake tensor and uses it for this argument. Made by torch, it would
+                # lack the hook that refuses a backward pass into a real graph.
+                self._from_real(tensor)
 
-    def put_back(self) -> None:
-        """Give real tensors that got the gradients of a dry run their own back."""
-        for tensor, gradient in self._strays.values():
+    def restore_gradients(self) -> None:
+        """Give real tensors the gradients back that they had before the dry run."""
+        for tensor, gradient in self._real_tensors.values():
             if gradient_of(tensor) is not gradient:
                 tensor.grad = gradient
-        self._strays.clear()
+        self._real_tensors.clear()
 
     # --- from real to fake ---------------------------------------------------------------------
 
     def fake_of(self, tensor: Tensor) -> Tensor:
         """Give a tensor of the same shape, strides, dtype and device, without values.
 
-        Tensors that share memory have fakes that do. A single number on the CPU keeps its value
-        for as long as it is known: an optimizer asks for the number of its step.
+        Fakes of tensors that share memory share memory too. A single number on the CPU keeps its
+        value for as long as it is known: an optimizer reads the number of its step.
 
         Raises
         ------
@@ -121,7 +126,7 @@ class DryMode(UnwrappedMode, FakeTensorMode):
         try:
             if tensor.device.type == "meta" and type(tensor) in (Tensor, torch.nn.Parameter):
                 return self._from_meta(tensor)
-            number = _number(tensor)
+            number = _copied_number(tensor)
             if number is not None:
                 converter = self.fake_tensor_converter
                 return converter.from_real_tensor(self, number, make_constant=True)
@@ -134,18 +139,18 @@ class DryMode(UnwrappedMode, FakeTensorMode):
 
     def _from_real(self, tensor: Tensor) -> Tensor:
         with warnings.catch_warnings():
-            # It asks tensors for their gradients that have none.
+            # It reads the gradients of tensors that have none.
             warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
             fake = self.from_tensor(tensor)
         if fake.requires_grad and not tensor.is_leaf:
-            fake.register_hook(_no_graph)
+            fake.register_hook(_refuse_backward)
         return fake
 
     def _from_meta(self, tensor: Tensor) -> Tensor:
         self.met_meta = True
         with torch.no_grad():
-            # Of the same storage, but with a version of its own: writing to the fake shall not show
-            # in the real one. Neither has any values.
+            # The alias has the same storage but its own version. So writing to the fake does not
+            # change the version of the real tensor. Neither has any values.
             alias = torch.empty(0, dtype=tensor.dtype, device="meta").set_(
                 tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
             )
@@ -157,21 +162,21 @@ class DryMode(UnwrappedMode, FakeTensorMode):
 
 
 @lru_cache
-def _is_here(kind: str) -> bool:
-    """Whether this PyTorch can use a kind of device on this machine."""
+def _is_available(kind: str) -> bool:
+    """Whether PyTorch can use this kind of device on this machine."""
     backend = getattr(torch, kind, None)
     return kind == "cpu" or (backend is not None and bool(backend.is_available()))
 
 
-def _no_graph(_: Tensor) -> None:
+def _refuse_backward(_: Tensor) -> None:
     raise DryRunError(
         "the backward pass comes to a tensor whose forward ran before, for real, and a dry run "
         "knows only its own forward. Put the forward into the same code"
     )
 
 
-def _number(tensor: Tensor) -> Tensor | None:
-    """A copy of a tensor that holds one number on the CPU, none that is learnt; else None."""
+def _copied_number(tensor: Tensor) -> Tensor | None:
+    """A copy of a tensor that holds one number on the CPU and is not learnt; else None."""
     plain = type(tensor) is Tensor and tensor.device.type == "cpu" and tensor.dim() == 0
     return tensor.detach().clone() if plain and not tensor.requires_grad else None
 
@@ -185,17 +190,17 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _writes(func: Any, tensor: Tensor, args: Any, kwargs: Mapping[str, Any]) -> bool:
-    """Whether an operator writes to one of its arguments."""
+    """Whether an operator writes to a tensor that is one of its arguments."""
     if not isinstance(func, OpOverload) or not schema_of(func).is_mutable:
         return False
     arguments = schema_of(func).arguments
-    given = [*zip(arguments, args, strict=False)]
-    given += [(one, kwargs[one.name]) for one in arguments if one.name in kwargs]
+    values = [*zip(arguments, args, strict=False)]
+    values += [(one, kwargs[one.name]) for one in arguments if one.name in kwargs]
     return any(
         one.alias_info is not None
         and one.alias_info.is_write
-        and any(held is tensor for held in _tensors(value))
-        for one, value in given
+        and any(item is tensor for item in _tensors(value))
+        for one, value in values
     )
 
 

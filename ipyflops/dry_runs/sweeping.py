@@ -1,25 +1,22 @@
-"""What if: the same code counted for a grid of sizes, on fake tensors."""
+"""Counts the same function for a grid of sizes, on fake tensors: `ipyflops.sweep`."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
 import math
+import operator
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import index
-from typing import TYPE_CHECKING
 
+from ipyflops.dry_runs.calls import count_call
 from ipyflops.report.growth import fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.sweep import METRICS, Point, Sweep, counts_of
 
-if TYPE_CHECKING:
-    pass
-
-MOST_POINTS = 10_000
+MAX_POINTS = 10_000
 
 
 class SweepError(RuntimeError):
@@ -67,12 +64,14 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
         raise TypeError(f"a sweep calls a function, not {type(function).__name__} {function!r:.80}")
     grid = _grid(variables)
     _check_accepts(function, [variable.name for variable in grid])
-    counter = _Counter(function, grid, sys._getframe(1))
-    every = itertools.product(*(variable.values for variable in grid))
-    points = tuple(counter.at(values, first=not place) for place, values in enumerate(every))
+    counter = _CallCounter(function, grid, sys._getframe(1))
+    all_values = itertools.product(*(variable.values for variable in grid))
+    points = tuple(
+        counter.count(values, first=index == 0) for index, values in enumerate(all_values)
+    )
     notes = dict.fromkeys(note for point in points for note in point.report.notes)
     counted = Sweep(grid, points, notes=tuple(notes))
-    checks, failed = _checks(counter, counted)
+    checks, failed = _count_checks(counter, counted)
     return replace(counted, checks=checks, notes=(*failed, *counted.notes))
 
 
@@ -86,27 +85,27 @@ def _grid(variables: Mapping[str, Iterable[int]]) -> tuple[Variable, ...]:
             "ipyflops.dry_run(function, …) counts a single call"
         )
     points = math.prod(len(variable.values) for variable in grid)
-    if points > MOST_POINTS:
-        raise ValueError(f"the grid has {points:,} points; at most {MOST_POINTS:,} are counted")
+    if points > MAX_POINTS:
+        raise ValueError(f"the grid has {points:,} points; at most {MAX_POINTS:,} are counted")
     return grid
 
 
 def _values(name: str, values: Iterable[int]) -> tuple[int, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise TypeError(f"the values of {name} are a list, as {name}=[1, 2, 4], not {values!r:.80}")
-    found = set()
+    numbers = set()
     for value in values:
         try:
-            found.add(index(value))
+            numbers.add(operator.index(value))
         except TypeError:
             raise TypeError(
                 f"the values of {name} are whole numbers, and {value!r:.80} is none"
             ) from None
         if isinstance(value, bool):
             raise TypeError(f"the values of {name} are whole numbers, and {value} is none")
-    if not found:
+    if not numbers:
         raise ValueError(f"{name} has no values")
-    return tuple(sorted(found))
+    return tuple(sorted(numbers))
 
 
 def _check_accepts(function: Callable[..., object], names: Sequence[str]) -> None:
@@ -127,20 +126,18 @@ def _check_accepts(function: Callable[..., object], names: Sequence[str]) -> Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Counter:
+class _CallCounter:
     """Counts calls of one function."""
 
     function: Callable[..., object]
     grid: Sequence[Variable]
     caller: types.FrameType
 
-    def at(self, values: Sequence[int], *, first: bool = False) -> Point:
-        """Count one point; what every call has in common is looked at the first time only."""
-        from ipyflops.dry_runs.running import counted_dry
-
+    def count(self, values: Sequence[int], *, first: bool = False) -> Point:
+        """Count one point; only the first one looks for fake tensors that stay alive."""
         sizes = {variable.name: value for variable, value in zip(self.grid, values, strict=True)}
         try:
-            report = counted_dry(self.function, (), sizes, self.caller, look_for_held=first)
+            report = count_call(self.function, (), sizes, self.caller, look_for_leaks=first)
         except Exception as error:
             at = ", ".join(f"{name}={value}" for name, value in sizes.items())
             raise SweepError(f"at {at}: {type(error).__name__}: {error}") from error
@@ -150,27 +147,29 @@ class _Counter:
 # --- further points, to tell how counts grow -----------------------------------------------------
 
 
-def _checks(counter: _Counter, counted: Sweep) -> tuple[tuple[Point, ...], tuple[str, ...]]:
-    """Count one more value of each variable of which the given ones are too few; say what failed.
+def _count_checks(
+    counter: _CallCounter, counted: Sweep
+) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """Count one more value of each variable that has too few; say what failed.
 
     The other variables have their largest values: the smallest of all are often special.
     """
     checks = []
     failed = []
-    for place, variable in enumerate(counted.variables):
-        if len(variable.values) < 2 or not _is_open(counted, place):
+    for index, variable in enumerate(counted.variables):
+        if len(variable.values) < 2 or not _needs_check(counted, index):
             continue
         values = [one.values[-1] for one in counted.variables]
-        values[place] = _further(variable.values)
+        values[index] = _further_value(variable.values)
         try:
-            checks.append(counter.at(values))
+            checks.append(counter.count(values))
         except SweepError as error:
             failed.append(f"the growth with {variable.name} could not be checked {error}")
     return tuple(checks), tuple(failed)
 
 
-def _is_open(counted: Sweep, place: int) -> bool:
-    """Whether there is a node whose growth with a variable the points do not tell."""
+def _needs_check(counted: Sweep, index: int) -> bool:
+    """Whether the points do not determine how some node grows with a variable."""
     seen = set()
     for path in counted.paths:
         for metric in METRICS:
@@ -178,17 +177,17 @@ def _is_open(counted: Sweep, place: int) -> bool:
             if counts in seen:
                 continue
             seen.add(counts)
-            known = fit(counted.variables, counts).by_variable[place].known
+            known = fit(counted.variables, counts).by_variable[index].known
             if known in ("undetermined", "irregular"):
                 return True
     return False
 
 
-def _further(values: Sequence[int]) -> int:
-    """A value that is not among these, but a multiple of what they are all multiples of.
+def _further_value(values: Sequence[int]) -> int:
+    """A new value that is, like the given ones, a multiple of their greatest common divisor.
 
-    Between the two largest, or else the two next to them, and so on; beyond the largest where
-    there is no room.
+    It lies between the two largest values or, if there is no room, between the two next to them,
+    and so on. If there is no room anywhere, it is larger than all of them.
     """
     step = math.gcd(*values) or 1
     for low, high in zip(values[-2::-1], values[:0:-1], strict=True):

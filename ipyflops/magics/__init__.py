@@ -3,3 +3,9 @@
 ``%flops`` and ``%%flops``: their options, their help, what `%load_ext` puts into a shell, and the
 line that says how far a long cell has come.
 """
+
+from __future__ import annotations
+
+from ipyflops.magics.extension import load, unload
+
+__all__ = ["load", "unload"]

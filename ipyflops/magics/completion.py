@@ -4,42 +4,64 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 
-from ipyflops.cells.origin import Shell
-from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError, scan
+from ipyflops.cells import Shell
+from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
+from ipyflops.magics.scanning import scan
 from ipyflops.report.report import Report
 
-if TYPE_CHECKING:
-    from IPython.core.completer import SimpleMatcherResult
-
-#: By which the matcher is known to IPython's settings, and found when the extension is unloaded.
+#: The matcher's name in IPython's settings; `extension.unload` finds the matcher by it.
 IDENTIFIER = "ipyflops.options"
-#: A line that calls a magic, with or without an assignment; what follows are options and code.
+#: A line that calls a magic, with or without an assignment. Options and code follow.
 _CALL = re.compile(r"\s*(?:[^%=]+=\s*)?(?P<escape>%%?)flops\s(?P<rest>.*)", re.DOTALL)
+
+
+class Completion(NamedTuple):
+    """What can stand at the cursor.
+
+    Attributes
+    ----------
+    fragment : str
+        What is typed of it so far.
+    candidates : list of str
+        The texts that can replace the fragment.
+    exclusive : bool
+        Whether nothing else can stand there.
+    """
+
+    fragment: str
+    candidates: list[str]
+    exclusive: bool
 
 
 def option_matcher(shell: Shell) -> Any:
     """Make the matcher for a shell's ``Completer.custom_matchers``."""
 
     def match(context: CompletionContext) -> SimpleMatcherResult:
-        found = complete(context.text_until_cursor, shell.user_ns)
-        if found is None:
+        completion = complete(context.text_until_cursor, shell.user_ns)
+        if completion is None:
             return {"completions": []}
-        fragment, matches, exclusive = found
         return {
-            "completions": [SimpleCompletion(text, type="option") for text in matches],
-            "matched_fragment": fragment,
-            "suppress": exclusive and bool(matches),
+            "completions": [
+                SimpleCompletion(text, type="option") for text in completion.candidates
+            ],
+            "matched_fragment": completion.fragment,
+            "suppress": completion.exclusive and bool(completion.candidates),
             "ordered": True,
         }
 
     return context_matcher(identifier=IDENTIFIER)(match)
 
 
-def complete(text: str, variables: dict[str, Any]) -> tuple[str, list[str], bool] | None:
+def complete(text: str, variables: dict[str, Any]) -> Completion | None:
     """Complete what stands before the cursor.
 
     Parameters
@@ -51,9 +73,8 @@ def complete(text: str, variables: dict[str, Any]) -> tuple[str, list[str], bool
 
     Returns
     -------
-    (str, list of str, bool) or None
-        The fragment that is completed, its completions, and whether nothing else can stand there;
-        None if there is nothing of ours to complete.
+    Completion or None
+        None if the line does not call the magic, or if its code stands at the cursor.
     """
     call = _CALL.fullmatch(text)
     if call is None:
@@ -64,7 +85,7 @@ def complete(text: str, variables: dict[str, Any]) -> tuple[str, list[str], bool
     try:
         _, code = scan(before)
     except MissingValueError as error:
-        return _value(error.option, fragment, variables)
+        return _complete_value(error.option, fragment, variables)
     except OptionError:
         return None
     if before[code:].strip() or re.search(r"(^|\s)--\s", before):
@@ -72,21 +93,20 @@ def complete(text: str, variables: dict[str, Any]) -> tuple[str, list[str], bool
     flag, equals, value = fragment.partition("=")
     if equals:
         option = BY_FLAG.get(flag)
-        return _value(option, value, variables) if option is not None else None
+        return _complete_value(option, value, variables) if option is not None else None
     flags = [flag for option in OPTIONS for flag in option.flags]
-    # Behind %flops, code may begin instead; behind %%flops, nothing but options can stand.
-    return fragment, _starting(flags, fragment), bool(fragment) or call["escape"] == "%%"
+    # Behind %flops, code may begin instead. Behind %%flops, only options can stand.
+    exclusive = bool(fragment) or call["escape"] == "%%"
+    return Completion(fragment, _with_prefix(flags, fragment), exclusive)
 
 
-def _value(
-    option: Option, fragment: str, variables: dict[str, Any]
-) -> tuple[str, list[str], bool] | None:
-    if option.choices:
-        return fragment, _starting(option.choices, fragment), True
-    if option.name == "against":
+def _complete_value(option: Option, fragment: str, variables: dict[str, Any]) -> Completion | None:
+    if option.kind == "choice":
+        return Completion(fragment, _with_prefix(option.choices, fragment), exclusive=True)
+    if option.kind == "report":
         reports = [name for name, value in variables.items() if _is_users_report(name, value)]
         # A file can stand here too, and IPython completes those.
-        return fragment, _starting(sorted(reports), fragment), False
+        return Completion(fragment, _with_prefix(sorted(reports), fragment), exclusive=False)
     return None
 
 
@@ -94,5 +114,5 @@ def _is_users_report(name: str, value: object) -> bool:
     return isinstance(value, Report) and not name.startswith("_")
 
 
-def _starting(names: Iterable[str], fragment: str) -> list[str]:
-    return [name for name in names if name.startswith(fragment)]
+def _with_prefix(names: Iterable[str], prefix: str) -> list[str]:
+    return [name for name in names if name.startswith(prefix)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipyflops.cells.origin import Shell
+from ipyflops.cells import Shell
 from ipyflops.magics.completion import IDENTIFIER, option_matcher
 from ipyflops.magics.flops import FlopsMagics
 
 
 def load(shell: Shell) -> None:
-    """Give a shell the magics, the completion of their options, and the eye on ``%%px`` cells."""
+    """Give a shell the magics and the completion of their options; watch its ``%%px`` cells."""
     unload(shell)
     magics = FlopsMagics(shell)
     shell.register_magics(magics)
@@ -17,7 +17,7 @@ def load(shell: Shell) -> None:
 
 
 def unload(shell: Shell) -> None:
-    """Take out what `load` put in; a shell that has none of it stays as it is."""
+    """Take out what `load` put in. Other shells stay as they are."""
     manager = shell.magics_manager
     magics = manager.registry.pop(FlopsMagics.__name__, None)
     if magics is not None:
@@ -25,6 +25,10 @@ def unload(shell: Shell) -> None:
     for table in manager.magics.values():
         if magics is not None and getattr(table.get("flops"), "__self__", None) is magics:
             del table["flops"]
-    shell.configurables[:] = [one for one in shell.configurables if one is not magics]
+    shell.configurables[:] = [
+        configurable for configurable in shell.configurables if configurable is not magics
+    ]
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != IDENTIFIER]
+    matchers[:] = [
+        matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != IDENTIFIER
+    ]

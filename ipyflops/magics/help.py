@@ -95,7 +95,7 @@ def _entry(option: Option) -> str:
     written = ", ".join(option.flags)
     if option.choices:
         written += f" {'|'.join(option.choices)}"
-    elif option.value:
+    elif option.takes_value:
         written += f" {option.value}"
     written = f"    {written}"
     if len(written) < _COLUMN - 1:

@@ -1,7 +1,7 @@
 """Remembers measured ceilings: in the process, and in a file for the next one.
 
-The file is only a convenience. One that is damaged, or cannot be read or written, is as good as
-none.
+The file is only a convenience. A file that is damaged, or cannot be read or written, counts as
+empty.
 """
 
 from __future__ import annotations
@@ -9,35 +9,48 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import sys
 from pathlib import Path
 
-from ipyflops.measuring.cache_folder import cache_folder
 from ipyflops.report.files import written_whole
 
 FILE = "peaks.json"
-_known: dict[str, float] = {}
 
 
-def recall(key: str) -> float | None:
-    """What was measured under a key; None where nothing was."""
-    if key not in _known:
-        found = _read(cache_folder() / FILE).get(key)
-        if found is None:
-            return None
-        _known[key] = found
-    return _known[key]
+class CeilingCache:
+    """Ceilings by what they were measured on, in memory and in a file of the cache folder."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
+    def recall(self, key: str) -> float | None:
+        """Give what was measured under a key; None if nothing was."""
+        if key not in self._values:
+            value = _read(cache_folder() / FILE).get(key)
+            if value is None:
+                return None
+            self._values[key] = value
+        return self._values[key]
+
+    def remember(self, key: str, value: float) -> None:
+        """Keep what was measured, also in the file."""
+        self._values[key] = value
+        path = cache_folder() / FILE
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            values = {**_read(path), key: value}
+            # The file is replaced at once, because another process may be reading it.
+            with written_whole(path) as file:
+                json.dump(values, file, indent=1, sort_keys=True)
+
+    def reset(self) -> None:
+        """Forget what is in memory, as in a new process; the file stays."""
+        self._values.clear()
 
 
-def remember(key: str, value: float) -> None:
-    """Keep what was measured."""
-    _known[key] = value
-    path = cache_folder() / FILE
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        values = {**_read(path), key: value}
-        # Another process may be reading the file.
-        with written_whole(path) as file:
-            json.dump(values, file, indent=1, sort_keys=True)
+#: Of this process.
+CACHE = CeilingCache()
 
 
 def _read(path: Path) -> dict[str, float]:
@@ -52,3 +65,25 @@ def _read(path: Path) -> dict[str, float]:
         for key, value in data.items()
         if type(value) in (int, float) and 0 < value < math.inf
     }
+
+
+# --- where the file is ---------------------------------------------------------------------------
+
+
+def cache_folder() -> Path:
+    """Give the platform's folder for files that can be made again; it need not exist yet.
+
+    ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and
+    ``%LOCALAPPDATA%`` on Windows, ``ipyflops`` in each.
+    """
+    if sys.platform == "win32":
+        return _folder_from("LOCALAPPDATA", Path("~/AppData/Local")) / "ipyflops" / "Cache"
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches").expanduser() / "ipyflops"
+    return _folder_from("XDG_CACHE_HOME", Path("~/.cache")) / "ipyflops"
+
+
+def _folder_from(variable: str, default: Path) -> Path:
+    folder = Path(os.environ.get(variable, ""))
+    # The XDG specification says that relative paths are to be ignored.
+    return folder if folder.is_absolute() else default.expanduser()

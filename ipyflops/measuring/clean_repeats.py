@@ -1,7 +1,8 @@
 """Clean repeats of counted code: wall time with nothing intercepted, by `torch.utils.benchmark`.
 
-A repeat tells the rate of the counted FLOPs only if it does the same FLOPs. So one repeat is
-counted first, and what differs is said. That check and a run to warm up are not timed.
+A repeat gives the rate of the counted FLOPs only if it does the same FLOPs. So one repeat is
+counted first, and the timing says how its FLOPs differ. Neither this repeat nor the run to warm up
+is timed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch.utils import benchmark
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.measuring.restoring import Snapshot, Watch
+from ipyflops.measuring.restoring import ChangeDetector, Snapshot
 from ipyflops.report.report import Report
 from ipyflops.report.timing import Timing
 from ipyflops.units import percent, scaled
@@ -24,14 +25,14 @@ from ipyflops.units import percent, scaled
 #: Runs the code once inside a block.
 Run = Callable[[AbstractContextManager[object]], object]
 
-#: Seconds that the repeats take together, at least, and how many there are, at least.
-LEAST_SECONDS, LEAST_REPEATS = 1.0, 5
-#: With ``-n`` or ``-r`` alone, the other is as for ``%timeit``.
+#: The least seconds that the repeats take together, and the least number of them.
+MIN_SECONDS, MIN_REPEATS = 1.0, 5
+#: If only one of ``-n`` and ``-r`` is given, the other one is chosen as ``%timeit`` does.
 REPEATS, SECONDS_PER_REPEAT = 7, 0.2
-#: A repeat whose FLOPs differ by more than this share says nothing about the counted FLOPs.
+#: A repeat whose FLOPs differ by more than this share is refused: it does other work.
 TOLERANCE = 0.01
 
-#: Waits for what the accelerator still computes, and gives the time in seconds.
+#: Waits until the accelerator has finished, and gives the time in seconds.
 clock: Callable[[], float] = benchmark.timer
 
 
@@ -45,7 +46,7 @@ def time_again(
     restore: bool = False,
     namespace: MutableMapping[str, Any] | None = None,
 ) -> Timing:
-    """Run code again and again, and say what a run takes.
+    """Run code again and again, and measure how long a run takes.
 
     Parameters
     ----------
@@ -65,17 +66,17 @@ def time_again(
     Returns
     -------
     Timing
-        An error of a repeat is its refusal; what is no `Exception`, an interrupt say, is raised.
+        An `Exception` of a repeat becomes its refusal. An interrupt is raised.
     """
-    watch = Watch(variables or {})
+    detector = ChangeDetector(variables or {})
     snapshot = Snapshot(variables or {}, namespace) if restore else None
     runs = _Runs(run)
     seconds: tuple[float, ...] = ()
     number = loops or 1
     refusal = remark = ""
     try:
-        refusal, remark = _compare(report, runs.counted())
-        seconds, number = _measured(runs, loops, repeats)
+        refusal, remark = _compare_flops(report, runs.run_counted())
+        seconds, number = _time(runs, loops, repeats)
     except Exception as error:
         refusal = f"a repeat failed: {type(error).__name__}: {error}".rstrip(": ")
     finally:
@@ -88,7 +89,7 @@ def time_again(
         runs=1 + runs.count,
         refusal=refusal,
         remark=remark,
-        moved=() if restore else watch.moved(),
+        moved=() if restore else detector.changed(),
         restored=restore,
     )
 
@@ -98,26 +99,27 @@ class _Runs:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._no_counter = nullcontext()
         self.count = 0
 
-    def counted(self) -> Report:
+    def run_counted(self) -> Report:
         """Run it once and count its FLOPs."""
         self.count += 1
         counter = FlopCounter(device_time=False)
         self._run(counter)
         return counter.report
 
-    def clean(self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as it is."""
         self.count += 1
-        self._run(_NOTHING)
+        self._run(self._no_counter)
 
 
-_NOTHING = nullcontext()
+def _compare_flops(report: Report, repeat: Report) -> tuple[str, str]:
+    """Compare the FLOPs of a repeat with the counted ones.
 
-
-def _compare(report: Report, repeat: Report) -> tuple[str, str]:
-    """Why the FLOPs of a repeat are too far from the counted ones, or what else to say of them."""
+    Gives a refusal if they are too far apart, a remark if they are a little apart, else neither.
+    """
     counted, again = report.under("standard").flops, repeat.under("standard").flops
     if counted == again:
         return "", ""
@@ -129,24 +131,24 @@ def _compare(report: Report, repeat: Report) -> tuple[str, str]:
     return (text, "") if difference > TOLERANCE else ("", text)
 
 
-def _measured(runs: _Runs, loops: int | None, repeats: int | None) -> tuple[tuple[float, ...], int]:
+def _time(runs: _Runs, loops: int | None, repeats: int | None) -> tuple[tuple[float, ...], int]:
     """Seconds of one run for each repeat, and the loops of a repeat."""
     start = clock()
-    runs.clean()
-    warm = max(clock() - start, 1e-9)
+    runs.run_clean()
+    one_run = max(clock() - start, 1e-9)
     if loops is None and repeats is None:
         timer = benchmark.Timer(
             "run()",
-            globals={"run": runs.clean},
+            globals={"run": runs.run_clean},
             timer=clock,
             num_threads=torch.get_num_threads(),
         )
-        measured = timer.blocked_autorange(
-            min_run_time=max(LEAST_SECONDS, (LEAST_REPEATS - 0.5) * warm)
+        measurement = timer.blocked_autorange(
+            min_run_time=max(MIN_SECONDS, (MIN_REPEATS - 0.5) * one_run)
         )
-        return tuple(measured.times), measured.number_per_run
-    # Exactly as many runs as were asked for: torch's timer would add its own to warm up.
-    number = loops or max(1, math.ceil(SECONDS_PER_REPEAT / warm))
-    plain = PlainTimer("run()", timer=clock, globals={"run": runs.clean})
+        return tuple(measurement.times), measurement.number_per_run
+    # Not torch's timer: it would add runs to warm up to those that were asked for.
+    number = loops or max(1, math.ceil(SECONDS_PER_REPEAT / one_run))
+    plain = PlainTimer("run()", timer=clock, globals={"run": runs.run_clean})
     times = plain.repeat(repeats or REPEATS, number)
     return tuple(time / number for time in times), number

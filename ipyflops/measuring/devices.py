@@ -16,7 +16,7 @@ from ipyflops.torch_private import cuda_driver_version, data_sheet_of
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a device is called, and what its speed depends on.
+    """The name of a device, and what its speed depends on.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Device:
     name : str
         As ``AMD EPYC, 2 threads``.
     driver : str
-        Of what lies between torch and the device; empty for a CPU.
+        Versions of the driver and the runtime; empty for a CPU.
     """
 
     kind: str
@@ -44,13 +44,13 @@ class Device:
 
 
 def cpu_name() -> str:
-    """The processor's name, as its maker gives it where that can be had."""
-    found = ""
+    """The processor's name as its maker gives it; if that is not known, what Python knows."""
+    name = ""
     if sys.platform == "linux":
-        found = _after_colon(_text("/proc/cpuinfo"), "model name")
+        name = _after_colon(_file_text("/proc/cpuinfo"), "model name")
     elif sys.platform == "darwin":
-        found = _output("sysctl", "-n", "machdep.cpu.brand_string")
-    return " ".join((found or platform.processor() or platform.machine() or "CPU").split())
+        name = _command_output("sysctl", "-n", "machdep.cpu.brand_string")
+    return " ".join((name or platform.processor() or platform.machine() or "CPU").split())
 
 
 def _after_colon(text: str, name: str) -> str:
@@ -61,14 +61,14 @@ def _after_colon(text: str, name: str) -> str:
     return ""
 
 
-def _text(path: str) -> str:
+def _file_text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _output(*command: str) -> str:
+def _command_output(*command: str) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
     except (OSError, subprocess.SubprocessError):
@@ -82,7 +82,7 @@ def _cuda_driver() -> str:
 
 
 def mode_of(device: torch.device, dtype: torch.dtype) -> str:
-    """How products of a dtype are computed where that can be chosen: ``tf32``; else nothing."""
+    """The precision that products of a dtype are set to, as ``tf32``; empty for the usual one."""
     if dtype is not torch.float32:
         return ""
     if device.type == "cuda":
@@ -95,23 +95,23 @@ def mode_of(device: torch.device, dtype: torch.dtype) -> str:
 
 
 def data_sheet_flops(device: torch.device, dtype: torch.dtype) -> float | None:
-    """FLOPS of dense products by the data sheet, where torch has it."""
+    """FLOPS of dense products by the data sheet; None if torch does not know it."""
     info = _data_sheet(device)
     tf32 = dtype is torch.float32 and mode_of(device, dtype) == "tf32"
     tera = info and info.tops.get("torch.tf32" if tf32 else dtype)
     if not tera:
         return None
-    # Some makers give the rate of sparse products, which plain float32 and float64 do not have.
+    # Data sheets may give the rate of sparse products, except for plain float32 and float64.
     plain = dtype is torch.float64 or (dtype is torch.float32 and not tf32)
     if not plain and not hasattr(info, "tops_sparsity_factor"):
-        # PyTorch 2.12 has sparse rates of the H100 unmarked, and takes its TF32 from the A100.
+        # PyTorch 2.12 does not say that its rates of the H100 are sparse, and has the A100's TF32.
         return None if "H100" in torch.cuda.get_device_name(device) else float(tera) * 1e12
     factor = 1 if plain else info.tops_sparsity_factor
     return float(tera) * 1e12 / factor
 
 
 def data_sheet_bandwidth(device: torch.device) -> float | None:
-    """Bytes per second of the device's memory by the data sheet, where torch has it."""
+    """Bytes per second of the device's memory by the data sheet; None if torch does not know it."""
     info = _data_sheet(device)
     return float(info.dram_bw_gbs) * 1e9 if info else None
 

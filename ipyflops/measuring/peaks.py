@@ -1,7 +1,7 @@
 """What a device can do at most: matrix products and memory traffic, measured.
 
-A data sheet's figure is reached by no program. What the largest matrix product reaches on this
-machine, with this torch and as many threads, is a ceiling that a program can be held to.
+No program reaches the figures of a data sheet. The rate of the fastest matrix product on this
+machine, with this torch and this number of threads, is a ceiling that programs can come close to.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from ipyflops.measuring import ceiling_cache
+from ipyflops.measuring.ceiling_cache import CACHE
 from ipyflops.measuring.devices import Device, data_sheet_bandwidth, data_sheet_flops, mode_of
 from ipyflops.report.ceilings import Peak, Rate
 
-#: Told what is measured next, and what came out.
+#: Called with a line of text before each measurement.
 Progress = Callable[[str], object]
 
-#: Sides of the square products; larger ones only while they take not too long.
+#: Sides of the square products. Larger ones are left out once a product takes too long.
 SIDES = (512, 1024, 2048, 4096, 8192, 16384)
-#: Seconds for each size, and the longest product that is tried, in seconds.
-SECONDS, LONGEST = 0.25, 0.5
-#: Of each of the two tensors that memory bandwidth is measured with: more than caches hold.
-BYTES = 128 * 1024**2
-MOST_RUNS = 1000
+#: Seconds that each size is measured for.
+SECONDS_PER_SIZE = 0.25
+#: Products that would take longer than so many seconds are not tried.
+MAX_PRODUCT_SECONDS = 0.5
+#: Size of each of the two tensors that memory bandwidth is measured with: more than caches hold.
+TENSOR_BYTES = 128 * 1024**2
+MAX_RUNS = 1000
 
 
 def clock() -> float:
-    """Wait for what the accelerator still computes, and give the time in seconds."""
+    """Wait until the accelerator has finished, and give the time in seconds."""
     from torch.utils.benchmark import timer  # takes long to import
 
     return timer()
@@ -54,7 +56,7 @@ def peak(
     fresh : bool
         Whether to measure again: on a busy machine the first measurement is too low.
     progress : callable, optional
-        Called with a line of text before and after each measurement.
+        Called with a line of text before each measurement.
 
     Returns
     -------
@@ -73,34 +75,40 @@ def peak(
     >>> print(peak)                                                     # doctest: +SKIP
     CPU AMD EPYC, 2 threads: float32 112 GFLOPS; memory 18.3 GB/s
     """
-    where = _device(device)
-    found = Device.of(where)
-    say = progress or _silent
-    mode = mode_of(where, dtype)
+    torch_device = _device(device)
+    described = Device.of(torch_device)
+    progress = progress or _silent
+    mode = mode_of(torch_device, dtype)
     name = str(dtype).removeprefix("torch.")
     if not (dtype.is_floating_point or dtype.is_complex):
         raise ValueError(f"{name} has no floating point operations to measure")
 
     def flops() -> float:
         try:
-            return _product_rate(where, dtype)
+            return _product_rate(torch_device, dtype)
         except (RuntimeError, NotImplementedError) as error:
             first = str(error).partition("\n")[0]
-            raise ValueError(f"{found.name} cannot multiply matrices of {name}: {first}") from error
+            raise ValueError(
+                f"{described.name} cannot multiply matrices of {name}: {first}"
+            ) from error
 
     with torch.no_grad():
         flops_per_second = _cached(
-            _key(found, f"{name} {mode}"), flops, fresh, say, f"{name} products"
+            _key(described, f"{name} {mode}"), flops, fresh, progress, f"{name} products"
         )
         bytes_per_second = _cached(
-            _key(found, "bytes"), lambda: _bandwidth(where), fresh, say, "memory bandwidth"
+            _key(described, "bytes"),
+            lambda: _bandwidth(torch_device),
+            fresh,
+            progress,
+            "memory bandwidth",
         )
     return Peak(
-        kind=found.kind,
-        name=found.name,
-        rates=(Rate(name, flops_per_second, data_sheet_flops(where, dtype), mode),),
+        kind=described.kind,
+        name=described.name,
+        rates=(Rate(name, flops_per_second, data_sheet_flops(torch_device, dtype), mode),),
         bytes_per_second=bytes_per_second,
-        data_sheet_bytes_per_second=data_sheet_bandwidth(where),
+        data_sheet_bytes_per_second=data_sheet_bandwidth(torch_device),
     )
 
 
@@ -119,12 +127,14 @@ def _key(device: Device, what: str) -> str:
     return " | ".join(part.strip() for part in parts if part.strip())
 
 
-def _cached(key: str, measure: Callable[[], float], fresh: bool, say: Progress, what: str) -> float:
-    value = None if fresh else ceiling_cache.recall(key)
+def _cached(
+    key: str, measure: Callable[[], float], fresh: bool, progress: Progress, what: str
+) -> float:
+    value = None if fresh else CACHE.recall(key)
     if value is None:
-        say(f"measuring {what}")
+        progress(f"measuring {what}")
         value = measure()
-        ceiling_cache.remember(key, value)
+        CACHE.remember(key, value)
     return value
 
 
@@ -143,45 +153,45 @@ def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
                 raise
             break
         best = max(best, flops_per_mac * side**3 / seconds)
-        if 8 * seconds > LONGEST:
+        if 8 * seconds > MAX_PRODUCT_SECONDS:
             break
     return best
 
 
 def _product_seconds(side: int, device: torch.device, dtype: torch.dtype) -> float:
     left, right, out = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(3))
-    return _least_seconds(lambda: torch.mm(left, right, out=out))
+    return _min_seconds(lambda: torch.mm(left, right, out=out))
 
 
 def _bandwidth(device: torch.device) -> float:
     """Bytes per second, read and written, of a plain copy or of a pass over every element."""
-    source = torch.ones(BYTES // 4, dtype=torch.float32, device=device)
+    source = torch.ones(TENSOR_BYTES // 4, dtype=torch.float32, device=device)
     target = torch.empty_like(source)
     passes: tuple[Callable[[], object], ...] = (
         lambda: target.copy_(source),
         lambda: torch.mul(source, 2.0, out=target),
     )
-    return max(2 * BYTES / _least_seconds(one) for one in passes)
+    return max(2 * TENSOR_BYTES / _min_seconds(one) for one in passes)
 
 
-def _least_seconds(run: Callable[[], object]) -> float:
-    """The least time that a run takes, several at once where one is too short for the clock."""
+def _min_seconds(run: Callable[[], object]) -> float:
+    """The shortest time of a run; runs that are too short for the clock are timed in batches."""
     run()
     start = clock()
     run()
     once = max(clock() - start, 1e-9)
-    at_once = max(1, min(MOST_RUNS, int(0.002 / once)))
-    return min(_batches(run, at_once))
+    batch_size = max(1, min(MAX_RUNS, int(0.002 / once)))
+    return min(_batches(run, batch_size))
 
 
-def _batches(run: Callable[[], object], at_once: int) -> Iterator[float]:
+def _batches(run: Callable[[], object], batch_size: int) -> Iterator[float]:
     spent = 0.0
-    for _ in range(MOST_RUNS):
+    for _ in range(MAX_RUNS):
         start = clock()
-        for _ in range(at_once):
+        for _ in range(batch_size):
             run()
         seconds = max(clock() - start, 1e-9)
-        yield seconds / at_once
+        yield seconds / batch_size
         spent += seconds
-        if spent >= SECONDS:
+        if spent >= SECONDS_PER_SIZE:
             return

@@ -1,7 +1,7 @@
 """What running code again changes: modules, optimizers, tensors and random numbers.
 
-Repeats of a training step train. A `Watch` says afterwards what moved on, at almost no cost; a
-`Snapshot` keeps copies and puts them back.
+Repeats of a training step train the model further. A `ChangeDetector` says afterwards what has
+changed, without copies. A `Snapshot` keeps copies and puts them back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ipyflops.torch_private import version_of
 
-#: What random numbers are called among the names of what moved.
+#: The name of random numbers among the names of what has changed.
 RANDOM = "random numbers"
 
 _WITH_STATE = (torch.optim.Optimizer, LRScheduler)
@@ -29,9 +29,9 @@ _WITH_STATE = (torch.optim.Optimizer, LRScheduler)
 def variables_of(parts: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The modules, optimizers, schedulers, tensors and generators that code names.
 
-    Also those that the functions name which it calls by name; not what lies inside other objects.
+    Functions that the code names are followed. What lies inside other objects is not found.
     """
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     seen: set[str] = set()
     waiting = list(parts)
     while waiting:
@@ -41,12 +41,12 @@ def variables_of(parts: Iterable[CodeType], namespace: Mapping[str, Any]) -> dic
             seen.add(name)
             value = namespace[name]
             if isinstance(value, (torch.nn.Module, Tensor, torch.Generator, *_WITH_STATE)):
-                found[name] = value
+                variables[name] = value
             if isinstance(value, MethodType):
                 value = value.__func__
             if isinstance(value, FunctionType):
                 waiting.append(value.__code__)
-    return found
+    return variables
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -58,8 +58,10 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-class Watch:
-    """Remembers in which state things are, without copies.
+class ChangeDetector:
+    """Detects changes of modules, optimizers, tensors and random numbers, without copies.
+
+    It compares the versions that torch counts for every tensor, which take almost no time.
 
     Parameters
     ----------
@@ -69,38 +71,41 @@ class Watch:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self._variables = dict(variables)
-        self._before = self._now()
+        self._before = self._fingerprints()
 
-    def moved(self) -> tuple[str, ...]:
+    def changed(self) -> tuple[str, ...]:
         """Names of what is no longer as it was."""
-        now = self._now()
-        return tuple(name for name, mark in self._before.items() if now[name] != mark)
+        now = self._fingerprints()
+        return tuple(name for name, before in self._before.items() if now[name] != before)
 
-    def _now(self) -> dict[str, object]:
-        marks = {name: _mark(value) for name, value in self._variables.items()}
-        marks[RANDOM] = _random_mark()
-        return marks
+    def _fingerprints(self) -> dict[str, object]:
+        fingerprints = {name: _fingerprint(value) for name, value in self._variables.items()}
+        fingerprints[RANDOM] = _random_fingerprint()
+        return fingerprints
 
 
-def _mark(value: Any) -> object:
-    """Something that differs once the value was written to."""
+def _fingerprint(value: Any) -> object:
+    """Something that is different once the value was written to."""
     if isinstance(value, torch.nn.Module):
         return tuple(map(_version, _tensors(value))), value.training
     if isinstance(value, Tensor):
         return _version(value), _version(gradient_of(value))
     if isinstance(value, torch.Generator):
         return value.get_state().numpy().tobytes()
-    return _flat(value.state_dict())
+    return _state_fingerprint(value.state_dict())
 
 
-def _flat(value: Any) -> object:
-    """A nested state with each tensor as its version; an optimizer may replace or write them."""
+def _state_fingerprint(value: Any) -> object:
+    """A nested state in which each tensor is replaced by its version.
+
+    An optimizer may write to a tensor, or put another one in its place.
+    """
     if isinstance(value, Tensor):
         return _version(value)
     if isinstance(value, Mapping):
-        return tuple((key, _flat(item)) for key, item in value.items())
+        return tuple((key, _state_fingerprint(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return tuple(map(_flat, value))
+        return tuple(map(_state_fingerprint, value))
     return value if isinstance(value, (int, float, str, bool)) else type(value)
 
 
@@ -113,7 +118,7 @@ def _version(tensor: Tensor | None) -> object:
 
 def gradient_of(tensor: Tensor) -> Tensor | None:
     """The gradient of a tensor that may have one."""
-    # A result of the graph has a gradient only if it was asked to keep it; asking else would warn.
+    # Results of operators have gradients only after retain_grad(); reading others would warn.
     return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
 
 
@@ -124,7 +129,7 @@ def _tensors(module: torch.nn.Module) -> Iterator[Tensor | None]:
     yield from module.buffers()
 
 
-def _random_mark() -> object:
+def _random_fingerprint() -> object:
     return tuple(_comparable(state) for _, state in random_states())
 
 
@@ -157,9 +162,9 @@ class Snapshot:
     Parameters
     ----------
     variables : mapping of str to object
-        As `variables_of` gives them; with copies of their tensors in memory until this is gone.
+        As `variables_of` gives them. Copies of their tensors take memory as long as this lives.
     namespace : mutable mapping, optional
-        Whose names are bound again to what they are bound to now.
+        Its names are bound again to the objects that they are bound to now.
     """
 
     def __init__(
@@ -167,34 +172,34 @@ class Snapshot:
     ) -> None:
         self._namespace = namespace
         self._bound = dict(namespace) if namespace is not None else {}
-        self._tensors: dict[int, _Kept] = {}
+        self._tensors: dict[int, _TensorCopy] = {}
         self._training: list[tuple[torch.nn.Module, bool]] = []
         self._states: list[tuple[Callable[[Any], object], Any]] = []
         for value in variables.values():
-            self._keep(value)
+            self._save(value)
         self._states += random_states()
 
-    def _keep(self, value: Any) -> None:
+    def _save(self, value: Any) -> None:
         if isinstance(value, torch.nn.Module):
             self._training += [(module, module.training) for module in value.modules()]
             for tensor in (*value.parameters(), *value.buffers()):
-                self._keep_tensor(tensor)
+                self._save_tensor(tensor)
         elif isinstance(value, Tensor):
-            self._keep_tensor(value)
+            self._save_tensor(value)
         elif isinstance(value, torch.Generator):
             self._states.append((value.set_state, value.get_state()))
         else:
             if isinstance(value, torch.optim.Optimizer):
                 for group in value.param_groups:
                     for parameter in group["params"]:
-                        self._keep_tensor(parameter)
+                        self._save_tensor(parameter)
             self._states.append((value.load_state_dict, copy.deepcopy(value.state_dict())))
 
-    def _keep_tensor(self, tensor: Tensor) -> None:
+    def _save_tensor(self, tensor: Tensor) -> None:
         if id(tensor) in self._tensors or torch.nn.parameter.is_lazy(tensor):
             return
         gradient = gradient_of(tensor)
-        self._tensors[id(tensor)] = _Kept(
+        self._tensors[id(tensor)] = _TensorCopy(
             tensor,
             tensor.detach().clone(),
             gradient,
@@ -203,12 +208,12 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put everything back."""
-        for kept in self._tensors.values():
-            kept.put_back()
+        for copied in self._tensors.values():
+            copied.restore()
         for module, training in self._training:
             module.training = training
-        for put_back, state in self._states:
-            put_back(state)
+        for set_state, state in self._states:
+            set_state(state)
         if self._namespace is not None:
             for name in [name for name in self._namespace if name not in self._bound]:
                 del self._namespace[name]
@@ -216,15 +221,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A tensor and its gradient with copies of their values."""
+class _TensorCopy:
+    """A tensor and its gradient, with copies of their values."""
 
     tensor: Tensor
     values: Tensor
     gradient: Tensor | None
     gradient_values: Tensor | None
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         _write_back(self.tensor, self.values)
         if self.gradient is not None and self.gradient_values is not None:
             _write_back(self.gradient, self.gradient_values)
@@ -234,7 +239,7 @@ class _Kept:
 
 def _write_back(tensor: Tensor, values: Tensor) -> None:
     with torch.no_grad(), torch.inference_mode(tensor.is_inference()):
-        # What is the same is not written: a backward pass may still need it. Its version does not
-        # tell, for batch norm changes its statistics without a new one.
+        # Equal values are not written: a backward pass may still need the tensor unchanged. The
+        # version does not tell, because batch norm changes its statistics without a new version.
         if tensor.layout is not torch.strided or not torch.equal(tensor.detach(), values):
             tensor.detach().copy_(values)

@@ -1,9 +1,9 @@
 """Shows one merged report behind a ``%%px`` cell with ``%%flops`` inside.
 
-IPython says when a cell begins and when it is through. Before such a cell the engines are told to
-keep their reports to themselves, afterwards they are asked for them. All else is ipyparallel's: the
-cell goes to the engines, and their output and errors come back, as without ipyflops. In other cells
-a look at the text is all that happens.
+IPython calls us before and after each cell. Before such a cell, the engines are told to collect
+their reports instead of showing them. After it, the reports are fetched from the engines, merged
+and shown. Ipyparallel does the rest, as without ipyflops: it sends the cell to the engines and
+shows their output and errors. Of other cells only the text is looked at.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from IPython.core.magic_arguments import parse_argstring
 
-from ipyflops.cells.origin import Shell
-from ipyflops.processes import ipyparallel_reports
+from ipyflops.cells import Shell
+from ipyflops.processes import ipyparallel_collection, ipyparallel_engines
+from ipyflops.processes.ipyparallel_engines import Task
 from ipyflops.report.report import Report
 from ipyflops.report.run import Rank
 from ipyflops.report.serialization.reading import ReportFormatError
 
-if TYPE_CHECKING:
-    from ipyflops.processes.ipyparallel_engines import Task
-
-#: Shows the ranks of one run of the magic, which had this line.
+#: Shows the ranks of one run of the magic. The second argument is the magic's line.
 Show: TypeAlias = Callable[[Sequence[Rank[Report]], str], None]
 
-#: Why an engine is not asked.
-LATE = "not done when the cell was interrupted"
-#: Why an engine that failed in nothing has no report.
-NOTHING = "nothing has been counted there in this cell"
+#: Why the report of a busy engine is not fetched.
+NOT_DONE = "not done when the cell was interrupted"
+#: Why an engine without an error may have no report.
+NOTHING_COUNTED = "nothing has been counted there in this cell"
 
 _FLOPS = re.compile(r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?%{1,2}flops\b", re.MULTILINE)
 _CELL = re.compile(r"\s*%%(\w+)([^\n]*)\n(.*)", re.DOTALL)
@@ -41,28 +39,28 @@ _LINE = re.compile(r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?%(px\w*)[ \t]+(.+)$", re.MULTIL
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A cell whose reports are to be fetched.
+class PendingCell:
+    """A cell whose reports are to be fetched from the engines.
 
     Attributes
     ----------
     info : object
         IPython's, of the cell.
     token : str
-        By which the engines know it.
+        Identifies the cell to the engines.
     magics : ipyparallel.client.magics.ParallelMagics
-        Which sends it to the engines.
-    before : ipyparallel.AsyncResult or None
-        What they had sent last before it.
-    told : list of int
-        The engines that keep their reports.
+        Sends the cell to the engines.
+    previous_result : ipyparallel.AsyncResult or None
+        What was sent to the engines before the cell.
+    collecting : list of int
+        The engines that were told to collect their reports.
     """
 
     info: object
     token: str
     magics: Any
-    before: Any
-    told: list[int]
+    previous_result: Any
+    collecting: list[int]
 
 
 class ParallelCells:
@@ -78,7 +76,7 @@ class ParallelCells:
     def __init__(self, shell: Shell, show: Show) -> None:
         self._shell = shell
         self._show = show
-        self._asked: Asked | None = None
+        self._pending: PendingCell | None = None
         self._number = 1
 
     def start(self) -> None:
@@ -96,24 +94,25 @@ class ParallelCells:
         text = info.raw_cell
         if not isinstance(text, str) or "flops" not in text:
             return
-        # What is wrong with the options or the engines, the cell itself will say.
+        # Errors in the options or of the engines are suppressed: the cell itself will raise them.
         with suppress(Exception):
-            self._asked = _ask(self._shell, info, text, self._number) or self._asked
+            pending = _begin_collecting(self._shell, info, text, self._number)
+            self._pending = pending or self._pending
 
     def _after(self, result: Any) -> None:
-        # Of the next cell. Once that runs, recent versions of IPython have raised it already.
+        # The next cell's number. It is kept now, because recent versions of IPython have raised
+        # execution_count already when that cell begins.
         self._number = self._shell.execution_count
-        asked = self._asked
+        pending = self._pending
         # A cell may run others, as %%px --local does.
-        if asked is None or getattr(result, "info", None) is not asked.info:
+        if pending is None or getattr(result, "info", None) is not pending.info:
             return
-        self._asked = None
+        self._pending = None
         try:
-            runs = _collected(asked)
-            for ranks, line in runs:
+            for ranks, line in _fetch_runs(pending):
                 self._show(ranks, line)
         except Exception as error:
-            # Raised from here it would be a traceback through IPython's events.
+            # Printed, because a traceback from here would lead through IPython's events.
             print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             print(
@@ -125,32 +124,33 @@ class ParallelCells:
 # --- before the cell ----------------------------------------------------------------------------
 
 
-def _ask(shell: Shell, info: object, text: str, number: int) -> Asked | None:
-    """Tell the engines to keep their reports, if the cell is one that counts on them."""
-    found = _sender(shell, text)
-    if found is None:
+def _begin_collecting(shell: Shell, info: object, text: str, number: int) -> PendingCell | None:
+    """Tell the engines to collect their reports, if the cell is one that counts on them."""
+    call = _parallel_call(shell, text)
+    if call is None:
         return None
-    magics = found.magics
+    magics = call.magics
     parse: Any = parse_argstring
-    options = None if found.line is None else parse(magics.cell_px, found.line)
+    options = None if call.line is None else parse(magics.cell_px, call.line)
     block = magics.view.block
     if options is not None and options.block is not None:
         block = options.block
     if not block:
-        return None  # nobody knows when it is through; the engines' own reports can be seen
+        return None  # nobody knows when the cell is done; the engines show their own reports
     if type(magics.view).__name__ != "DirectView":
-        return None  # a cell that takes another way may overtake what the engines are told
-    # Which engines --targets means is known when it has been evaluated; that is not done twice.
+        return None  # the cell goes another way than this order, and may arrive before it
+    # What --targets means is known once ipyparallel has evaluated it. Evaluating it here would be a
+    # second time, so all engines are told.
     targets = "all" if options is not None and options.targets else None
     token = uuid.uuid4().hex
-    order = ipyparallel_reports.beginning(token, f"In[{number}]", found.above)
-    told = magics.view.execute(order, silent=True, targets=targets, block=False)
-    return Asked(info, token, magics, magics.last_result, list(told._targets))
+    code = ipyparallel_collection.begin_code(token, f"In[{number}]", call.above)
+    sent = magics.view.execute(code, silent=True, targets=targets, block=False)
+    return PendingCell(info, token, magics, magics.last_result, list(sent._targets))
 
 
 @dataclass(frozen=True)
-class Sender:
-    """What sends a cell, or a part of it, to engines.
+class ParallelCall:
+    """A call of ipyparallel's magics that sends a cell, or a part of it, to engines.
 
     Attributes
     ----------
@@ -166,25 +166,26 @@ class Sender:
     above: list[str]
 
 
-def _sender(shell: Shell, text: str) -> Sender | None:
-    """What sends code with the magic to engines; None if nothing does."""
+def _parallel_call(shell: Shell, text: str) -> ParallelCall | None:
+    """The call that sends code with our magic to engines; None if there is none in the cell."""
     tables = shell.magics_manager.magics
     automatic = shell.magics_manager.registry.get("ParallelMagics")
     if automatic is not None and automatic._autopx:
-        return Sender(automatic, None, []) if _FLOPS.search(text) else None
+        return ParallelCall(automatic, None, []) if _FLOPS.search(text) else None
     cell = _CELL.match(text)
     if cell is not None:
         name, line, body = cell.groups()
-        magics = _owner(tables["cell"].get(name))
+        magics = _parallel_magics(tables["cell"].get(name))
         if magics is None or not _FLOPS.search(body):
             return None
-        return Sender(magics, line, _lines(text[: cell.start(3)]))
-    found = [one for one in _LINE.finditer(text) if _FLOPS.search(one[2])]
-    for one in found:
-        magics = _owner(tables["line"].get(one[1]))
+        return ParallelCall(magics, line, _lines(text[: cell.start(3)]))
+    calls = [match for match in _LINE.finditer(text) if _FLOPS.search(match[2])]
+    for call in calls:
+        magics = _parallel_magics(tables["line"].get(call[1]))
         if magics is not None:
-            # Which of several is running, an engine does not know.
-            return Sender(magics, None, _lines(text[: one.start()]) if len(found) == 1 else [])
+            # An engine does not know which of several calls is running, so it gets no lines then.
+            above = _lines(text[: call.start()]) if len(calls) == 1 else []
+            return ParallelCall(magics, None, above)
     return None
 
 
@@ -192,8 +193,9 @@ def _lines(above: str) -> list[str]:
     return above.split("\n")[:-1]
 
 
-def _owner(magic: object) -> Any:
-    # By name, for ipyparallel is not imported here.
+def _parallel_magics(magic: object) -> Any:
+    """The ParallelMagics that a magic is a method of; None if it is of another class."""
+    # Compared by name, because ipyparallel is not imported here.
     owner = getattr(magic, "__self__", None)
     return owner if type(owner).__name__ == "ParallelMagics" else None
 
@@ -202,92 +204,90 @@ def _owner(magic: object) -> Any:
 
 
 @dataclass
-class Answer:
-    """What came from one engine.
+class EngineReports:
+    """What was fetched from one engine.
 
     Attributes
     ----------
     number : int
         Of the engine.
     missing : str
-        Why there is not more.
-    kept : list of (str, Report)
+        Why there are no reports, or no more of them.
+    reports : list of (str, Report)
         What it has counted in the cell, with the line of each magic.
     place : str
+        The engine's host and process.
     """
 
     number: int
     missing: str
-    kept: list[tuple[str, Report]] = field(default_factory=list)
+    reports: list[tuple[str, Report]] = field(default_factory=list)
     place: str = ""
 
     def rank(self, index: int) -> Rank[Report]:
-        """Give the engine's part in the run of the magic that has this index."""
-        if index < len(self.kept):
-            return Rank(self.number, self.kept[index][1], place=self.place)
+        """Give the engine's part in one run of the magic, the first of which is 0."""
+        if index < len(self.reports):
+            return Rank(self.number, self.reports[index][1], place=self.place)
         return Rank(self.number, None, self.missing, self.place)
 
 
-def _collected(asked: Asked) -> list[tuple[list[Rank[Report]], str]]:
-    """Fetch what the engines have counted in the cell: the ranks of each run of the magic."""
-    from ipyflops.processes import ipyparallel_engines
-
-    sent = asked.magics.last_result
-    ran: list[int] = []
-    client = asked.magics.view.client
+def _fetch_runs(pending: PendingCell) -> list[tuple[list[Rank[Report]], str]]:
+    """Fetch what the engines have counted in the cell: ranks and line of each run of the magic."""
+    sent = pending.magics.last_result
+    queried: list[int] = []
+    client = pending.magics.view.client
+    timeout = ipyparallel_engines.REPORT_TIMEOUT
     try:
-        if sent is None or sent is asked.before:
-            return []  # it failed before it was sent
-        sent.wait(ipyparallel_engines.PATIENCE)  # after an interrupt the engines are still at work
-        answers = [Answer(number, missing) for number, missing in _engines(sent, client)]
-        done = {one.number: one for one in answers if one.missing != LATE}
-        ran = [number for number in done if number in client.ids]
-        for task in ipyparallel_engines.ask(
-            client, ran, {"kept": asked.token}, timeout=ipyparallel_engines.PATIENCE
-        ):
+        if sent is None or sent is pending.previous_result:
+            return []  # the cell failed before it was sent
+        sent.wait(timeout)  # after an interrupt the engines are still at work
+        engines = [EngineReports(number, missing) for number, missing in _engines(sent, client)]
+        done = {one.number: one for one in engines if one.missing != NOT_DONE}
+        queried = [number for number in done if number in client.ids]
+        order = {"collected": pending.token}
+        for task in ipyparallel_engines.query(client, queried, order, timeout=timeout):
             _read(task, done[task.number])
     finally:
-        rest = [number for number in asked.told if number not in ran and number in client.ids]
-        if rest:
-            code = ipyparallel_reports.ending(asked.token)
-            asked.magics.view.execute(code, silent=True, targets=rest, block=False)
-    runs = max((len(answer.kept) for answer in answers), default=0)
+        others = [
+            number
+            for number in pending.collecting
+            if number not in queried and number in client.ids
+        ]
+        if others:
+            code = ipyparallel_collection.end_code(pending.token)
+            pending.magics.view.execute(code, silent=True, targets=others, block=False)
     return [
         (
-            [answer.rank(index) for answer in answers],
-            next(answer.kept[index][0] for answer in answers if index < len(answer.kept)),
+            [one.rank(index) for one in engines],
+            next(one.reports[index][0] for one in engines if index < len(one.reports)),
         )
-        for index in range(runs)
+        for index in range(max((len(one.reports) for one in engines), default=0))
     ]
 
 
 def _engines(sent: Any, client: Any) -> Iterator[tuple[int, str]]:
     """The engines that a cell was sent to, and why each may have no report."""
-    from ipyflops.processes import ipyparallel_engines
-
     if not sent.ready():
         for number, message in zip(sent._targets, sent.msg_ids, strict=True):
-            yield number, LATE if message in client.outstanding else NOTHING
+            yield number, NOT_DONE if message in client.outstanding else NOTHING_COUNTED
         return
     results = sent.get(return_exceptions=True)
     for number, result in zip(
         sent._targets, results if isinstance(results, list) else [results], strict=True
     ):
         failed = isinstance(result, BaseException)
-        yield number, ipyparallel_engines.described(result) if failed else NOTHING
+        yield number, ipyparallel_engines.error_text(result) if failed else NOTHING_COUNTED
 
 
-def _read(task: Task, answer: Answer) -> None:
-    """Add what an engine has sent to what is known of it."""
-    from ipyflops.processes import ipyparallel_engines
-
-    content = ipyparallel_engines.sent(task)
+def _read(task: Task, engine: EngineReports) -> None:
+    """Add the reports that an engine has sent."""
+    content = ipyparallel_engines.received_content(task)
     if content is None:
-        answer.missing = ipyparallel_engines.why(task)
+        engine.missing = ipyparallel_engines.missing_reason(task)
         return
     try:
-        answer.place = str(content["place"])[:200]
-        for one in content["kept"]:
-            answer.kept.append((str(one["line"]), Report.from_dict(one["report"])))
+        engine.place = str(content["place"])[:200]
+        for one in content["collected"]:
+            engine.reports.append((str(one["line"]), Report.from_dict(one["report"])))
     except (ReportFormatError, KeyError, TypeError) as error:
-        answer.missing = f"its report cannot be read: {error}"
+        engine.missing = f"its report cannot be read: {error}"

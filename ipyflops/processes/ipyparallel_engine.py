@@ -1,7 +1,7 @@
-"""What the notebook has each engine of an ipyparallel cluster run, for ``%%flops --ranks``.
+"""On an engine of an ipyparallel cluster: carries out the order of ``%%flops --ranks``.
 
-The order comes as JSON in the text of an ordinary cell, and the report goes back as JSON in an
-ordinary output of that cell: nothing of ours is pickled.
+The notebook sends the order as JSON in the text of an ordinary cell. The report goes back as JSON
+in an ordinary output of the next cell. Nothing of ours is pickled.
 """
 
 from __future__ import annotations
@@ -16,44 +16,82 @@ from IPython.core.getipython import get_ipython
 
 from ipyflops.cells import origin, running, tracebacks
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.processes import ipyparallel_reports
+from ipyflops.processes.ipyparallel_collection import STATE
 from ipyflops.report.excerpts import Source
 from ipyflops.report.last_report import LAST_REPORT
 
 #: The MIME type of a report on its way to the notebook.
 MIME = "application/vnd.ipyflops.report+json"
 
-
-#: What carries out an order that was received; an error's traceback shows it, so it is short.
-_ENGINE = f"__import__({__name__!r}).{__name__.partition('.')[2]}"
-CALL = f"{_ENGINE}.run()"
-
-_orders: list[dict[str, Any]] = []
+#: The code that carries out the order which an engine has received. It is short, because the
+#: traceback of an error on an engine shows it.
+CALL = "__import__('ipyflops.processes').processes.run_order()"
 
 
-def giving(order: dict[str, Any]) -> str:
+class OrderState:
+    """The order that this engine has received and not yet carried out."""
+
+    def __init__(self) -> None:
+        self._order: dict[str, Any] | None = None
+
+    def receive(self, order: str) -> None:
+        """Keep an order, in the place of an older one.
+
+        Parameters
+        ----------
+        order : str
+            As JSON.
+        """
+        self._order = json.loads(order)
+
+    def take(self) -> dict[str, Any]:
+        """Give the order, once.
+
+        Raises
+        ------
+        LookupError
+            If there is none.
+        """
+        order = self._order
+        if order is None:
+            raise LookupError("this engine has received no order")
+        self.reset()
+        return order
+
+    def reset(self) -> None:
+        """Forget the order, as in a new process."""
+        self._order = None
+
+
+#: Of this process, which is an engine.
+ORDERS = OrderState()
+
+
+def order_code(order: dict[str, Any]) -> str:
     """Give the code that hands an order to an engine; it binds no name there."""
-    return f"{_ENGINE}.receive({json.dumps(order)!r})"
-
-
-def receive(order: str) -> None:
-    """Take an order for `run`."""
-    _orders[:] = [json.loads(order)]
+    module = f"__import__({__name__!r}).{__name__.partition('.')[2]}"
+    return f"{module}.ORDERS.receive({json.dumps(order)!r})"
 
 
 def run() -> object:
     """Count a cell in this engine's shell, as the magic would, and send the report.
 
-    The order has the ``cell``, its ``label`` and the lines ``above`` it, and the ``convention``,
-    ``device_time`` and ``follow_methods`` of the counter. With no cell the last report is sent; an
-    order that has the token of a collection in ``kept`` sends that instead.
+    An order is one of three:
+
+    - ``cell``, ``label`` and ``above`` (the lines above the cell), and the counter's
+      ``convention``, ``device_time`` and ``follow_methods``: the cell is run.
+    - ``cell`` is None: the last report is sent.
+    - ``collected`` is the token of a collection: the reports of that collection are sent.
     """
     __tracebackhide__ = True
-    order = _orders.pop()
+    order = ORDERS.take()
     shell: Any = get_ipython()
-    if "kept" in order:
-        kept = ipyparallel_reports.end(order["kept"])
-        _send(shell, kept=[{"line": one.line, "report": one.report.to_dict()} for one in kept])
+    if "collected" in order:
+        collected = STATE.end(order["collected"])
+        _send(
+            shell,
+            collected=[{"line": one.line, "report": one.report.to_dict()} for one in collected],
+        )
         return None
     if order["cell"] is None:
         last = LAST_REPORT.report

@@ -1,6 +1,6 @@
 """Runs a cell on every engine of an ipyparallel view and collects what they counted.
 
-Each engine gets a message of its own, so that one that dies or hangs keeps nobody waiting for ever.
+Each engine gets a message of its own, so that the notebook can give up on one that dies or hangs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ View: TypeAlias = Any
 Publish: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 #: Seconds between two looks at the engines.
-PAUSE = 0.02
-#: Seconds that engines have to report after they were interrupted, and for their last output.
-PATIENCE = 10.0
+POLL_INTERVAL = 0.02
+#: Seconds that an engine has to report after an interrupt, and to send its last output.
+REPORT_TIMEOUT = 10.0
 
 NO_VIEW = (
     "--ranks runs the cell on the engines of a connected ipyparallel view, and there is none. "
@@ -45,22 +45,22 @@ def find_view(shell: Any) -> View:
     """
     magics = shell.magics_manager.registry.get("ParallelMagics")
     if magics is not None and magics.view is not None:
-        return _checked(magics.view)
-    found = {
+        return _check_view(magics.view)
+    candidates = {
         id(value): (name, value)
         for name, value in shell.user_ns.items()
         if not name.startswith("_") and _is_view(value)
     }
-    if not found:
+    if not candidates:
         raise UsageError(NO_VIEW)
-    if len(found) > 1:
-        names = ", ".join(name for name, _ in found.values())
+    if len(candidates) > 1:
+        names = ", ".join(name for name, _ in candidates.values())
         raise UsageError(
             f"--ranks: there are several views and clients ({names}); "
             "choose one of the views with its activate()"
         )
-    (_, value), *_ = found.values()
-    return _checked(value[:] if type(value).__name__ == "Client" else value)
+    (_, value), *_ = candidates.values()
+    return _check_view(value[:] if type(value).__name__ == "Client" else value)
 
 
 def _is_view(value: object) -> bool:
@@ -70,7 +70,7 @@ def _is_view(value: object) -> bool:
     )
 
 
-def _checked(view: View) -> View:
+def _check_view(view: View) -> View:
     if not hasattr(view, "targets") or type(view).__name__ == "LoadBalancedView":
         raise UsageError("--ranks needs a DirectView, which runs a cell on each of its engines")
     if not _targets(view):
@@ -97,7 +97,7 @@ class Task:
         Of the engine.
     result : ipyparallel.AsyncResult
     late : str
-        Why nobody waits for it any more; empty where it was on time.
+        Why it is no longer waited for; empty where it was on time.
     printed : dict of str to int
         Characters already shown, of ``stdout`` and ``stderr``.
     """
@@ -136,20 +136,20 @@ def run(view: View, order: dict[str, Any], *, timeout: float | None, publish: Pu
     if working:
         for task in working:
             task.late = reason
-        # What they have counted so far is then reported, as that of any interrupted cell.
+        # They then report what they have counted so far, as any interrupted cell does.
         view.client.send_signal("SIGINT", targets=[task.number for task in working], block=False)
-        _wait(working, PATIENCE)
+        _wait(working, REPORT_TIMEOUT)
     for task in tasks:
         if task.result.ready():
-            task.result.wait_for_output(PATIENCE)
+            task.result.wait_for_output(REPORT_TIMEOUT)
     ranks = tuple(_rank(task) for task in tasks)
     for task in tasks:
         _show(task, publish)
     return Outcome(ranks, tuple(tasks), interrupt)
 
 
-def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: float) -> list[Task]:
-    """Have engines carry out an order that takes no time; interrupts nothing that they do.
+def query(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: float) -> list[Task]:
+    """Have engines carry out an order that takes no time; their work is not interrupted.
 
     Parameters
     ----------
@@ -159,26 +159,26 @@ def ask(client: Any, numbers: list[int], order: dict[str, Any], *, timeout: floa
     order : dict
         See `ipyflops.processes.ipyparallel_engine.run`.
     timeout : float
-        Seconds after which nobody waits for an engine.
+        Seconds to wait for an engine.
 
     Returns
     -------
     list of Task
-        What they answered is read by `sent`.
+        `received_content` reads what they answered.
     """
-    # Silent, so that the engines' numbers of inputs and their history go on as if nobody had asked.
+    # Silent, so that the engines' input numbers and history do not change.
     tasks = [_begin(client[number], number, order, silent=True) for number in numbers]
     _wait(tasks, timeout)
     for task in tasks:
         if task.result.ready():
-            task.result.wait_for_output(PATIENCE)
+            task.result.wait_for_output(REPORT_TIMEOUT)
         else:
             task.late = f"no answer within {timeout:g} s"
     return tasks
 
 
 def _begin(one: View, number: int, order: dict[str, Any], *, silent: bool = False) -> Task:
-    one.execute(ipyparallel_engine.giving(order), silent=True, block=False)
+    one.execute(ipyparallel_engine.order_code(order), silent=True, block=False)
     return Task(number, one.execute(ipyparallel_engine.CALL, silent=silent, block=False))
 
 
@@ -200,17 +200,18 @@ class Outcome:
     interrupt: KeyboardInterrupt | None
 
     def report(self, convention: str) -> Report | None:
-        """Give what all engines did, under one convention; None where none of them reported."""
+        """Merge the engines' reports under one convention; None if no engine has reported."""
         ranks = [rank.under(convention) for rank in self.ranks]
         return merge_ranks(ranks) if any(rank.report is not None for rank in ranks) else None
 
     def raise_errors(self) -> None:
-        """Raise what went wrong: the user's interrupt, the engines' errors, or their being late.
+        """Raise what went wrong: the user's interrupt, an engine's error, or an engine's delay.
 
         Raises
         ------
         KeyboardInterrupt, ipyparallel.error.CompositeError, TimeoutError, UsageError
         """
+        # Only here: ipyparallel is optional.
         from ipyparallel import error
 
         if self.interrupt is not None:
@@ -239,11 +240,11 @@ def _wait(tasks: list[Task], timeout: float | None) -> None:
             _print(task)
         if end is not None and time.monotonic() >= end:
             return
-        time.sleep(PAUSE)
+        time.sleep(POLL_INTERVAL)
 
 
 def _print(task: Task, *, rest: bool = False) -> None:
-    """Print the lines that an engine has printed since; of the last one also a part, at the end."""
+    """Print what an engine has printed since: whole lines and, with `rest`, a part of a line."""
     for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
         text = str(_metadata(task).get(name) or "")
         start = task.printed.get(name, 0)
@@ -272,28 +273,29 @@ def _show(task: Task, publish: Publish) -> None:
 
 
 def _metadata(task: Task) -> Mapping[str, Any]:
-    found: Any = task.result.metadata
-    metadata: Mapping[str, Any] = found[0] if isinstance(found, list) else found
-    return metadata
+    # A list where the view has several engines.
+    metadata: Any = task.result.metadata
+    one_engine: Mapping[str, Any] = metadata[0] if isinstance(metadata, list) else metadata
+    return one_engine
 
 
 # --- the reports --------------------------------------------------------------------------------
 
 
-def sent(task: Task) -> Mapping[str, Any] | None:
+def received_content(task: Task) -> Mapping[str, Any] | None:
     """Give what an engine has sent (see `ipyparallel_engine`); None where nothing came."""
-    found: list[Mapping[str, Any]] = [
+    contents: list[Mapping[str, Any]] = [
         output["data"][ipyparallel_engine.MIME]
         for output in _metadata(task).get("outputs") or ()
         if ipyparallel_engine.MIME in output["data"]
     ]
-    return found[-1] if found else None
+    return contents[-1] if contents else None
 
 
 def _rank(task: Task) -> Rank[Report]:
-    content = sent(task)
+    content = received_content(task)
     if content is None:
-        return Rank(task.number, None, why(task))
+        return Rank(task.number, None, missing_reason(task))
     try:
         place = str(content["place"])[:200]
         if content["report"] is None:
@@ -306,15 +308,15 @@ def _rank(task: Task) -> Rank[Report]:
     return Rank(task.number, report, place=place)
 
 
-def why(task: Task) -> str:
+def missing_reason(task: Task) -> str:
     """Say why an engine has sent nothing."""
     if task.late:
         return f"{task.late}, and gave no report"
     error = task.result.exception() if task.result.ready() else None
-    return "no report" if error is None else described(error)
+    return "no report" if error is None else error_text(error)
 
 
-def described(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Give an engine's error in a line."""
     name = getattr(error, "ename", None) or type(error).__name__
     return f"{name}: {getattr(error, 'evalue', error)}"

@@ -1,9 +1,9 @@
 """Brings the reports of several ranks together, over the store of ``torch.distributed``.
 
-The store is what the ranks met at (torchrun's, or rank 0's): a table of names and texts that every
-one of them can read and write, whatever the backend, and also while others hang in a collective. So
-a rank leaves its report there and goes on; the first waits for them all, and after a while for no
-more of them. Reports travel as JSON: nothing that is read can execute anything.
+The store is a table of names and texts. Torchrun, or rank 0, provides it, so that the ranks can
+find each other. Every rank can read and write it, with any backend, and also while other ranks hang
+in a collective. So a rank leaves its report there and goes on. The first rank waits for all reports
+until the timeout. Reports travel as JSON, so reading one cannot execute anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from ipyflops.processes.termination import deferred
+from ipyflops.processes.torchrun_termination import Termination, deferred
 from ipyflops.report.merging import merge_ranks
 from ipyflops.report.report import Report
 from ipyflops.report.run import Rank
@@ -29,16 +29,35 @@ from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.torch_private import default_store
 
 #: Characters of one entry of the store; torch's TCP store takes 8 MiB at most.
-PIECE = 1 << 20
+PIECE_LENGTH = 1 << 20
 #: Seconds between two looks at the store.
-PAUSE = 0.02
+POLL_INTERVAL = 0.02
 
-#: How often each group has gathered in this process: the ranks agree on it without talking.
-_gathered: Counter[str] = Counter()
+
+class GatheringState:
+    """How often each group has gathered in this process.
+
+    All ranks of a group gather equally often, so they agree on this number without a message.
+    """
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def next_prefix(self, group: str) -> str:
+        """Give the prefix of the store's names for the next gathering of a group."""
+        self._times[group] += 1
+        return f"ipyflops/{group}/{self._times[group]}"
+
+    def reset(self) -> None:
+        """Count from the start again, as in a new process."""
+        self._times.clear()
+
+
+GATHERINGS = GatheringState()
 
 
 def gather(report: Report, group: Any = None, *, timeout: float = 60.0) -> Report | None:
-    """Do what `Report.gather` says."""
+    """Bring the reports of a job's ranks together; `Report.gather` explains it."""
     if not (dist.is_available() and dist.is_initialized()):
         raise RuntimeError(
             "torch.distributed is not initialized: call torch.distributed.init_process_group() "
@@ -50,8 +69,7 @@ def gather(report: Report, group: Any = None, *, timeout: float = 60.0) -> Repor
         raise RuntimeError(f"rank {own} is not of the group that gathers")
     store: Any = default_store()
     name = "-".join(map(str, members)) if len(members) < dist.get_world_size() else "all"
-    _gathered[name] += 1
-    prefix = f"ipyflops/{name}/{_gathered[name]}"
+    prefix = GATHERINGS.next_prefix(name)
     if own != members[0]:
         _leave(store, f"{prefix}/{own}", report)
         return None
@@ -66,7 +84,7 @@ def gather(report: Report, group: Any = None, *, timeout: float = 60.0) -> Repor
 def _leave(store: Any, key: str, report: Report) -> None:
     """Put a report into the store, the number of its pieces last."""
     text = json.dumps({"place": _place(), "report": report.to_dict()}, separators=(",", ":"))
-    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+    pieces = [text[start : start + PIECE_LENGTH] for start in range(0, len(text), PIECE_LENGTH)]
     try:
         for index, piece in enumerate(pieces):
             store.set(f"{key}/{index}", piece)
@@ -75,15 +93,15 @@ def _leave(store: Any, key: str, report: Report) -> None:
         warnings.warn(
             f"the first rank can no longer be reached, so it does not get this report: {error}",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
 def _take(store: Any, key: str, number: int) -> Rank[Report]:
-    """Read what `_leave` put there; what cannot be read is a rank without a report."""
+    """Read what `_leave` put there; if it cannot be read, the rank has no report."""
     try:
         count = int(store.get(key))
-        if not 0 < count <= MAX_FILE_BYTES // PIECE:
+        if not 0 < count <= MAX_FILE_BYTES // PIECE_LENGTH:
             raise ReportFormatError(f"it says that it has {count} pieces")
         text = b"".join(store.get(f"{key}/{index}") for index in range(count))
         for name in (key, *(f"{key}/{index}" for index in range(count))):
@@ -103,27 +121,27 @@ def _place() -> str:
 
 
 def _collect(
-    store: Any, prefix: str, numbers: Iterable[int], timeout: float, termination: Any
+    store: Any, prefix: str, numbers: Iterable[int], timeout: float, termination: Termination
 ) -> Iterator[Rank[Report]]:
-    """Wait for the others' reports, but not for ever."""
+    """Wait for the others' reports until the timeout."""
     waiting = set(numbers)
     end = time.monotonic() + timeout
     problem = ""
     while waiting and not problem:
-        # Looked at before the last look at the store, so that what is there by then is taken.
+        # This comes before the last look at the store, so that all reports left by then are taken.
         if termination.requested:
             problem = "no report before this process was told to end (SIGTERM)"
         elif time.monotonic() >= end:
             problem = f"no report within {timeout:g} s"
         try:
-            there = [number for number in sorted(waiting) if store.check([f"{prefix}/{number}"])]
-            for number in there:
+            arrived = [number for number in sorted(waiting) if store.check([f"{prefix}/{number}"])]
+            for number in arrived:
                 yield _take(store, f"{prefix}/{number}", number)
         except RuntimeError as error:
             problem = f"no report: the store of the process group failed ({error})"
-            there = []
-        waiting.difference_update(there)
-        if waiting and not there and not problem:
-            time.sleep(PAUSE)
+            arrived = []
+        waiting.difference_update(arrived)
+        if waiting and not arrived and not problem:
+            time.sleep(POLL_INTERVAL)
     for number in sorted(waiting):
         yield Rank(number, None, problem)

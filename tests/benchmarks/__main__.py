@@ -14,7 +14,7 @@ from statistics import median
 
 import torch
 
-from ipyflops.measuring.devices import cpu_name
+from ipyflops.measuring import cpu_name
 from ipyflops.units import duration
 from tests.benchmarks import bench_display, llama, workloads
 from tests.benchmarks.counters import WAYS

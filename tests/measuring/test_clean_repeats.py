@@ -50,8 +50,8 @@ def test_repeats_are_found_by_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine()
     timing = machine.timed(monkeypatch)
     assert timing.median == pytest.approx(0.01)
-    assert timing.repeats >= clean_repeats.LEAST_REPEATS
-    assert timing.repeats * timing.loops * 0.01 >= clean_repeats.LEAST_SECONDS
+    assert timing.repeats >= clean_repeats.MIN_REPEATS
+    assert timing.repeats * timing.loops * 0.01 >= clean_repeats.MIN_SECONDS
     assert timing.runs == 1 + machine.runs
     assert timing.flops_per_second(128) == pytest.approx(12_800)
     assert timing.refusal == timing.remark == ""
@@ -60,9 +60,9 @@ def test_repeats_are_found_by_trial(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_long_cell_is_repeated_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
     timing = Machine(seconds=100.0).timed(monkeypatch)
-    assert timing.repeats == clean_repeats.LEAST_REPEATS
+    assert timing.repeats == clean_repeats.MIN_REPEATS
     assert timing.loops == 1
-    assert timing.runs <= clean_repeats.LEAST_REPEATS + 4
+    assert timing.runs <= clean_repeats.MIN_REPEATS + 4
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torch._inductor.analysis import device_info
 import ipyflops
 from ipyflops import FlopCounter, Report
 from ipyflops.measuring import ceiling_cache, devices, peaks
-from ipyflops.measuring.cache_folder import cache_folder
+from ipyflops.measuring.ceiling_cache import CACHE, cache_folder
 from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.units import scaled
 
@@ -49,11 +49,11 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     machine = Machine()
-    monkeypatch.setattr(peaks, "LONGEST", 1e6)
+    monkeypatch.setattr(peaks, "MAX_PRODUCT_SECONDS", 1e6)
     monkeypatch.setattr(peaks, "SIDES", (64, 128, 256))
     monkeypatch.setattr(peaks, "_product_seconds", machine.product)
     monkeypatch.setattr(peaks, "_bandwidth", machine.bandwidth)
-    monkeypatch.setattr(ceiling_cache, "_known", {})
+    monkeypatch.setattr(CACHE, "_values", {})
     monkeypatch.setattr(ceiling_cache, "cache_folder", lambda: tmp_path / "cache")
     return machine
 
@@ -75,7 +75,7 @@ def test_the_fastest_product_is_the_peak(machine: Machine) -> None:
 def test_products_that_take_long_are_the_last(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peaks, "LONGEST", 0.0)
+    monkeypatch.setattr(peaks, "MAX_PRODUCT_SECONDS", 0.0)
     assert ipyflops.peak("cpu").flops_per_second == pytest.approx(5e8)
     assert [side for side, _ in machine.products] == [64]
 
@@ -96,7 +96,7 @@ def test_the_real_products_and_passes_are_timed(monkeypatch: pytest.MonkeyPatch)
     ticks = iter(range(10**6))
     monkeypatch.setattr(peaks, "clock", lambda: next(ticks))
     assert peaks._product_seconds(8, torch.device("cpu"), torch.float32) == 1
-    monkeypatch.setattr(peaks, "BYTES", 4096)
+    monkeypatch.setattr(peaks, "TENSOR_BYTES", 4096)
     assert peaks._bandwidth(torch.device("cpu")) == 8192
 
 
@@ -109,7 +109,7 @@ def test_short_products_are_timed_together(monkeypatch: pytest.MonkeyPatch) -> N
         runs.append(1)
         machine.now += 1e-5
 
-    assert peaks._least_seconds(run) == pytest.approx(1e-5)
+    assert peaks._min_seconds(run) == pytest.approx(1e-5)
     assert len(runs) > 1000
 
 
@@ -148,7 +148,7 @@ def test_it_is_measured_once_per_process(machine: Machine) -> None:
 
 def test_the_next_process_reads_the_file(machine: Machine) -> None:
     peak = ipyflops.peak("cpu")
-    ceiling_cache._known.clear()
+    CACHE.reset()
     assert ipyflops.peak("cpu") == peak
     assert len(machine.products) == 3
 
@@ -229,7 +229,7 @@ def test_a_gpu_goes_first_and_has_its_data_sheet(
     assert peak.rates[0].data_sheet == 312.5e12
     assert peak.data_sheet_bytes_per_second == 2039e9
     assert "data sheet" in str(peak)
-    assert all("driver 12080, runtime 12.8" in key for key in ceiling_cache._known)
+    assert all("driver 12080, runtime 12.8" in key for key in CACHE._values)
 
 
 def test_sparse_rates_of_a_data_sheet_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:

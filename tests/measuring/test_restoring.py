@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.measuring.restoring import RANDOM, Snapshot, Watch, variables_of
+from ipyflops.measuring.restoring import RANDOM, ChangeDetector, Snapshot, variables_of
 
 
 def compiled(source: str) -> list[Any]:
@@ -70,30 +70,30 @@ def test_functions_that_call_each_other_end() -> None:
 
 def test_what_was_not_touched_did_not_move() -> None:
     found = training()
-    watch = Watch(found)
+    watch = ChangeDetector(found)
     with torch.no_grad():
         found["model"].eval()
         found["model"](found["x"])
         found["model"].train()
-    assert watch.moved() == ()
+    assert watch.changed() == ()
 
 
 def test_a_training_step_moves_what_it_trains() -> None:
     found = training()
-    watch = Watch(found)
+    watch = ChangeDetector(found)
     step(found)
-    assert set(watch.moved()) == {"model", "optimizer", "scheduler", "generator", RANDOM}
-    watch = Watch(found)
+    assert set(watch.changed()) == {"model", "optimizer", "scheduler", "generator", RANDOM}
+    watch = ChangeDetector(found)
     found["w"].data.add_(1)
     found["x"] += 1
-    assert "x" in watch.moved()
+    assert "x" in watch.changed()
 
 
 @pytest.mark.parametrize("draw", [lambda: random.random(), lambda: np.random.rand()])
 def test_random_numbers_of_others_are_watched(draw: Any) -> None:
-    watch = Watch({})
+    watch = ChangeDetector({})
     draw()
-    assert watch.moved() == (RANDOM,)
+    assert watch.changed() == (RANDOM,)
 
 
 @pytest.mark.parametrize("steps", [0, 2])
@@ -145,9 +145,9 @@ def test_odd_tensors_do_no_harm() -> None:
         frozen = torch.ones(2)
     lazy = nn.LazyLinear(3)
     found = {"frozen": frozen, "lazy": lazy}
-    watch, snapshot = Watch(found), Snapshot(found)
+    watch, snapshot = ChangeDetector(found), Snapshot(found)
     with torch.inference_mode():
         frozen.add_(1)
     snapshot.restore()
     assert frozen.tolist() == [1, 1]
-    assert watch.moved() == ()
+    assert watch.changed() == ()

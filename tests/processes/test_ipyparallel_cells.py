@@ -216,14 +216,14 @@ def test_another_client_is_shown_the_engines_own_reports(
     shell: InteractiveShell, client: Any
 ) -> None:
     # As if the notebook had died in such a cell.
-    from ipyflops.processes import ipyparallel_reports
+    from ipyflops.processes import ipyparallel_collection
 
     view = shell.user_ns["view"]
-    view.execute(ipyparallel_reports.beginning("lost", "In[1]", []), block=True)
+    view.execute(ipyparallel_collection.begin_code("lost", "In[1]", []), block=True)
     with client.cluster.connect_client_sync() as other:
         assert "MACs" in shown(other[0])
     assert "MACs" not in shown(client[0])
-    view.execute(ipyparallel_reports.ending("lost"), block=True)
+    view.execute(ipyparallel_collection.end_code("lost"), block=True)
 
 
 def test_an_interrupted_cell_is_merged_as_far_as_it_came(

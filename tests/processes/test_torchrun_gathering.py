@@ -16,7 +16,7 @@ import torch.distributed as dist
 
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.processes import torchrun_gathering
-from ipyflops.processes.termination import Termination, deferred
+from ipyflops.processes.torchrun_termination import Termination, deferred
 from ipyflops.report.report import Report
 
 
@@ -66,7 +66,7 @@ def test_gathering_inside_a_block_is_not_counted() -> None:
 
 
 def test_a_report_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torchrun_gathering, "PIECE", 100)
+    monkeypatch.setattr(torchrun_gathering, "PIECE_LENGTH", 100)
     store, report = dist.HashStore(), product()
     torchrun_gathering._leave(store, "here/3", report)
     assert int(store.get("here/3")) > 5
@@ -141,7 +141,7 @@ def test_a_rank_whose_store_is_gone_is_warned_and_goes_on() -> None:
 
 PROGRAM = """\
 import os, signal
-from ipyflops.termination import deferred
+from ipyflops.processes.torchrun_termination import deferred
 
 with deferred() as termination:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -187,3 +187,14 @@ def test_in_another_thread_nothing_is_handled() -> None:
     thread.start()
     thread.join()
     assert errors == []
+
+
+def test_groups_count_their_gatherings_apart() -> None:
+    state = torchrun_gathering.GatheringState()
+    assert [state.next_prefix(group) for group in ("all", "all", "0-1")] == [
+        "ipyflops/all/1",
+        "ipyflops/all/2",
+        "ipyflops/0-1/1",
+    ]
+    state.reset()
+    assert state.next_prefix("all") == "ipyflops/all/1"

@@ -139,7 +139,8 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
     ReportFormatError
         If anything is not as `to_dict` writes it.
     """
-    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+    value: object = data  # what a file holds can be anything
+    if not isinstance(value, Mapping) or value.get("format") != FORMAT:
         raise ReportFormatError("it lacks the mark of an ipyflops report")
     if data.get("version") != VERSION:
         raise ReportFormatError(

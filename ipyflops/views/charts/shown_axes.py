@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,8 @@ def root_figure(ax: Axes) -> Figure | None:
     matplotlib.figure.Figure or None
     """
     # Before matplotlib 3.10 get_figure gives the part, and cannot be asked for the whole.
-    return None if ax.figure is None else ax.figure.figure
+    part: Any = ax.figure  # matplotlib's types say that it is never None
+    return None if part is None else part.figure
 
 
 @cache

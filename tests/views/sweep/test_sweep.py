@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from rich.cells import cell_len
 from torch import nn
 
-from ipyflops.dry_runs.sweeping import sweep
+from ipyflops.dry_runs import sweep
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.sweep import Point, Sweep
 from ipyflops.views.sweep.html import mime_bundle, to_html

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ipyflops import DryRunError, FlopCounter, dry_run
-from ipyflops.dry_runs.reach import Reach
+from ipyflops.dry_runs.substitution import Substitution
 from ipyflops.report.report import Report
 from tests.documentation.pictures import Picture
 
@@ -187,7 +187,7 @@ def test_devices_that_are_not_there(there: str | torch.device, way: str) -> None
             with torch.device(there):
                 nn.Linear(8, 2)
 
-    message = r"^test_running.py:\d+: there is no such device here"
+    message = r"^test_calls.py:\d+: there is no such device here"
     with pytest.raises(DryRunError, match=message):
         dry_run(run)
 
@@ -343,9 +343,9 @@ def test_errors_of_the_function_are_its_own() -> None:
 
 
 def test_an_interrupt_waits_until_all_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Reach.put_back
+    real = Substitution.restore
 
-    def put_back(self: Reach) -> None:
+    def put_back(self: Substitution) -> None:
         signal.raise_signal(signal.SIGINT)
         real(self)
 
@@ -353,7 +353,7 @@ def test_an_interrupt_waits_until_all_is_put_back(monkeypatch: pytest.MonkeyPatc
         MODEL.eval()
         MODEL(X)
 
-    monkeypatch.setattr(Reach, "put_back", put_back)
+    monkeypatch.setattr(Substitution, "restore", put_back)
     before, handler = Picture(run, MODEL, X), signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         dry_run(run)

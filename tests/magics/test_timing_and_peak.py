@@ -10,7 +10,8 @@ import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyflops.measuring import ceiling_cache, peaks
+from ipyflops.measuring import peaks
+from ipyflops.measuring.ceiling_cache import CACHE
 from ipyflops.report.last_report import LAST_REPORT
 from tests.counted import FLOPS, last, model_shell
 from tests.shells import run
@@ -36,8 +37,8 @@ def ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(peaks, "_product_rate", products)
     monkeypatch.setattr(peaks, "_bandwidth", lambda device: 1e8)
-    monkeypatch.setattr(ceiling_cache, "recall", lambda key: None)
-    monkeypatch.setattr(ceiling_cache, "remember", lambda key, value: None)
+    monkeypatch.setattr(CACHE, "recall", lambda key: None)
+    monkeypatch.setattr(CACHE, "remember", lambda key, value: None)
 
 
 def runs(shell: InteractiveShell) -> int:

@@ -1,4 +1,4 @@
-"""A cell under ``--fake``: its dry run, in the variables of a shell."""
+"""The dry run of a cell under ``--fake``, among the variables of a shell."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import MutableMapping
 from functools import partial
 from typing import Any
 
-from ipyflops.cells import running
-from ipyflops.cells.code_files import readable_name
-from ipyflops.cells.origin import Shell
+from ipyflops.cells import Shell, readable_name, running
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.dry_runs.errors import Labels
-from ipyflops.dry_runs.running import DryRun
+from ipyflops.dry_runs import DryRun, FileLabels
 from ipyflops.report.report import Report
 
 
-class DryCell:
+class CellDryRun:
     """The dry run of a cell.
 
     Parameters
@@ -39,14 +36,14 @@ class DryCell:
     ) -> None:
         self._shell = shell
         self._cell = cell
-        self._run = DryRun(shell.user_ns)
-        self._run.reach(cell.parts, shell.user_ns)
+        self._dry_run = DryRun(shell.user_ns)
+        self._dry_run.copy_globals(cell.parts, shell.user_ns)
         self._local = local
         if local is not None and local is not shell.user_ns:
-            self._local = self._run.local(cell.parts, local)
+            self._local = self._dry_run.copy_locals(cell.parts, local)
 
     def run(self, counter: FlopCounter) -> None:
-        """Run the cell on fakes; its value is one, so there is none.
+        """Run the cell on fake tensors. Its value would be fake too, so it is not given back.
 
         Raises
         ------
@@ -54,11 +51,11 @@ class DryCell:
             Whatever the code raises.
         """
         __tracebackhide__ = True
-        names = partial(readable_name, shell=self._shell)
-        labels = Labels(self._cell.filename, self._cell.name, names)
-        running.run(self._shell, self._cell, self._run.block(counter, labels), self._local)
+        others = partial(readable_name, shell=self._shell)
+        labels = FileLabels(self._cell.filename, self._cell.name, others)
+        running.run(self._shell, self._cell, self._dry_run.block(counter, labels), self._local)
 
-    def finished(self, report: Report) -> Report:
-        """Say in the report what a dry run is."""
+    def finish(self, report: Report) -> Report:
+        """Add notes to the report that say what a dry run is; frees all fake tensors."""
         self._local = None
-        return self._run.finished(report)
+        return self._dry_run.finish(report)

@@ -1,7 +1,7 @@
-"""Lets a process finish what it is waiting for when it is told to end.
+"""Lets the rank that gathers write down the reports it has when torchrun tells it to end.
 
-When a rank dies, torchrun tells all others to end (SIGTERM), and kills them half a minute later.
-Whoever waits for reports at that moment has some of them, and should have time to write them down.
+When a rank dies, torchrun sends SIGTERM to all others, and kills them half a minute later. The rank
+that waits for reports at that moment has some of them, and uses that half minute to save them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Termination:
 
 @contextmanager
 def deferred() -> Iterator[Termination]:
-    """Keep SIGTERM from ending the process inside the block; it ends when the program is through.
+    """Keep SIGTERM from ending the process inside the block; it then ends at the program's end.
 
-    Nothing changes where the program handles the signal itself, or in another thread than the main
-    one, which Python lets handle no signals.
+    Nothing changes if the program handles the signal itself, or outside of the main thread, where
+    Python handles no signals.
     """
     termination = Termination()
     if (
@@ -41,7 +41,7 @@ def deferred() -> Iterator[Termination]:
         yield termination
         return
 
-    def note(number: int, frame: object) -> None:
+    def note(_number: int, _frame: object) -> None:
         if not termination.requested:
             termination.requested = True
             atexit.register(_end)
@@ -50,10 +50,10 @@ def deferred() -> Iterator[Termination]:
     try:
         yield termination
     finally:
-        # A second request, after the block, ends the process as ever.
+        # After the block, a second SIGTERM ends the process at once, as usual.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _end() -> None:
-    """End by the signal, so that whoever sent it sees that it was obeyed."""
+    """End by the signal, so that torchrun sees an exit by SIGTERM."""
     os.kill(os.getpid(), signal.SIGTERM)

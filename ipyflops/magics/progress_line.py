@@ -1,6 +1,6 @@
 """A line that says how far a long cell has come, in a notebook or a terminal.
 
-A thread of its own reads the counter's sums now and then; the cell itself pays nothing for it.
+Another thread reads the counter's sums now and then, so the cell itself does not run slower.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ipyflops.counting.progress import Progress
+from ipyflops.views.frontend import shows_widgets
 
-#: Seconds before the first line, and between two of them.
-PATIENCE = 1.0
-PAUSE = 0.2
-#: Reading takes at most this share of the time.
-SHARE = 0.02
+#: Seconds before the line appears, and the least between two updates of it.
+FIRST_UPDATE_AFTER = 1.0
+MIN_PAUSE = 0.2
+#: Reading the counter's sums takes at most this share of the time.
+MAX_SHARE = 0.02
 
 
-class Counter(Protocol):
-    """What is watched."""
+class HasProgress(Protocol):
+    """A counter, as far as this file uses it."""
 
     def progress(self) -> Progress:
         """Say how far the count has come."""
 
 
 class _Line:
-    """A line that can be written again: a display of a notebook, or the last line of a terminal."""
+    """A line that can be overwritten: a display of a notebook, or the last line of a terminal."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
@@ -56,28 +57,26 @@ class _Line:
 
 
 def can_be_shown(shell: Any) -> bool:
-    """Whether somebody sees a line that changes: a notebook's front end, or a terminal."""
+    """Whether the shell shows a line that changes: in a notebook's front end, or a terminal."""
     if getattr(shell, "kernel", None) is None:
         return sys.stderr.isatty()
-    from ipyflops.views.frontend import shows_widgets
-
     return shows_widgets(shell)
 
 
 @contextmanager
-def shown(counter: Counter, shell: Any) -> Iterator[None]:
+def shown(counter: HasProgress, shell: Any) -> Iterator[None]:
     """Show how far a counter has come while the block runs, if that takes more than a second.
 
     Parameters
     ----------
-    counter : Counter
+    counter : HasProgress
     shell : IPython.core.interactiveshell.InteractiveShell
     """
     line = _Line(shell)
     ended = threading.Event()
 
     def watch() -> None:
-        pause = PATIENCE
+        pause = FIRST_UPDATE_AFTER
         while not ended.wait(pause):
             start = time.perf_counter()
             try:
@@ -85,10 +84,10 @@ def shown(counter: Counter, shell: Any) -> Iterator[None]:
                 if not ended.is_set():
                     line.write(text)
             except Exception:
-                return  # a line less, and nothing else
-            pause = max(PAUSE, (time.perf_counter() - start) / SHARE)
+                return  # only the line is missing then; the cell goes on
+            pause = max(MIN_PAUSE, (time.perf_counter() - start) / MAX_SHARE)
 
-    # What is published belongs to the cell that is running, which the context says.
+    # The context says which cell is running, and so where the line is shown.
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(watch,), name="ipyflops", daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ import torch
 
 from ipyflops import FlopCounter
 from ipyflops.counting.progress import Progress
-from ipyflops.magics import progress
+from ipyflops.magics import progress_line
 
 
 class Display:
@@ -24,8 +24,8 @@ class Display:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(progress, "PATIENCE", 0.05)
-    monkeypatch.setattr(progress, "PAUSE", 0.02)
+    monkeypatch.setattr(progress_line, "FIRST_UPDATE_AFTER", 0.05)
+    monkeypatch.setattr(progress_line, "MIN_PAUSE", 0.02)
     return SimpleNamespace(kernel=object(), display_pub=Display())
 
 
@@ -47,7 +47,7 @@ def test_a_counter_says_how_far_it_has_come() -> None:
 
 def test_a_long_block_is_told_of_in_one_display_that_is_empty_afterwards(shell: Any) -> None:
     counter = SimpleNamespace(progress=lambda: Progress(1, 2, "m"))
-    with progress.shown(counter, shell):
+    with progress_line.shown(counter, shell):
         time.sleep(0.5)
     published = shell.display_pub.published
     assert published[0] == ("counting: 1 operators, 2 FLOPs, in m", False)
@@ -56,7 +56,7 @@ def test_a_long_block_is_told_of_in_one_display_that_is_empty_afterwards(shell: 
 
 
 def test_a_short_block_is_not_told_of(shell: Any) -> None:
-    with progress.shown(SimpleNamespace(progress=lambda: Progress(0, 0, "")), shell):
+    with progress_line.shown(SimpleNamespace(progress=lambda: Progress(0, 0, "")), shell):
         pass
     assert shell.display_pub.published == []
 
@@ -65,10 +65,10 @@ def test_a_failure_to_read_costs_the_line_alone(shell: Any) -> None:
     def fail() -> Progress:
         raise RuntimeError
 
-    with progress.shown(SimpleNamespace(progress=fail), shell):
+    with progress_line.shown(SimpleNamespace(progress=fail), shell):
         time.sleep(0.2)
     assert shell.display_pub.published == []
 
 
 def test_nobody_sees_a_line_that_is_piped(capsys: pytest.CaptureFixture[str]) -> None:
-    assert not progress.can_be_shown(SimpleNamespace())
+    assert not progress_line.can_be_shown(SimpleNamespace())

@@ -1,4 +1,4 @@
-"""What ``-t`` and ``--peak`` add to a report: clean repeats, and the ceilings of the device."""
+"""What ``-t`` and ``--peak`` add to a report: clean repeats, and the peak of the device."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from IPython.utils.capture import capture_output
 
-from ipyflops.cells import running
-from ipyflops.cells.origin import Shell
+from ipyflops.cells import Shell, running
 from ipyflops.magics.options import Options
+from ipyflops.measuring import peak, variables_of
 from ipyflops.report.ceilings import Peak
 from ipyflops.report.report import Report
 
@@ -25,9 +25,9 @@ def with_timing(
     options: Options,
     local: MutableMapping[str, Any] | None,
 ) -> Report:
-    """Run the code again, cleanly; what it prints and shows then is dropped."""
+    """Time the code again with nothing intercepted; what it prints and shows then is dropped."""
+    # Only here: torch's benchmark takes long to import.
     from ipyflops.measuring.clean_repeats import time_again
-    from ipyflops.measuring.restoring import variables_of
 
     def run(block: AbstractContextManager[object]) -> object:
         return running.run(shell, code, block, local)
@@ -47,36 +47,34 @@ def with_timing(
 
 
 def with_peak(report: Report, *, quiet: bool = False) -> Report:
-    """Measure the ceilings of the device that the report's kernels ran on.
+    """Measure the peak of the device that the report's kernels ran on.
 
-    A dtype whose products cannot be measured stays without a peak, and a note says so.
+    A dtype whose products cannot be measured has no peak, and a note says so.
     """
-    from ipyflops.measuring.peaks import peak
-
-    say = _silent if quiet else _progress
-    wanted = [name for name, totals in report.by_dtype.items() if totals.flops]
+    progress = _silent if quiet else _print_progress
+    dtypes = [name for name, totals in report.by_dtype.items() if totals.flops]
     rates = {}
-    found: Peak | None = None
+    device_peak: Peak | None = None
     notes = list(report.notes)
-    for name in wanted or ["float32"]:
+    for name in dtypes or ["float32"]:
         dtype = getattr(torch, {"complex32": "float16"}.get(name, name), torch.float32)
         dtype = dtype.to_real() if dtype.is_complex else dtype
         try:
-            one = peak(report.device, dtype, progress=say)
+            dtype_peak = peak(report.device, dtype, progress=progress)
         except ValueError as error:
             note = f"no peak for {name}, whose FLOPs are left out of the utilisation: {error}"
             if note not in notes:
                 notes.append(note)
             continue
-        found = found or one
-        rates[one.rates[0].dtype] = one.rates[0]
-    if found is None:
+        device_peak = device_peak or dtype_peak
+        rates[dtype_peak.rates[0].dtype] = dtype_peak.rates[0]
+    if device_peak is None:
         return replace(report, notes=tuple(notes))
-    found = replace(found, rates=tuple(rates.values()))
-    return replace(report, peak=found, notes=tuple(notes))
+    device_peak = replace(device_peak, rates=tuple(rates.values()))
+    return replace(report, peak=device_peak, notes=tuple(notes))
 
 
-def _progress(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(f"ipyflops: {text} …", file=sys.stderr, flush=True)
 
 

@@ -1,0 +1,96 @@
+"""Counts one call of a function on fake tensors: `ipyflops.dry_run`."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ipyflops.cells import readable_name
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.dry_runs.errors import FileLabels
+from ipyflops.dry_runs.execution import DryRun
+from ipyflops.report.excerpts import Source
+from ipyflops.report.report import Report
+
+
+def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Report:
+    """Count what a call does, on fake tensors: nothing is computed, and any size fits.
+
+    The function sees copies of its arguments and of all objects that it reaches by name (variables,
+    closures, defaults). Tensors in the copies, also those of modules, optimizers and containers,
+    have the same shape, strides, dtype and device as the real ones, but no values and no memory.
+    The real objects stay as they are: parameters, buffers, gradients, optimizer state, random
+    numbers, variables and containers.
+
+    Parameters
+    ----------
+    function : callable
+        A function, or a module.
+    *args, **kwargs
+        What to call it with.
+
+    Returns
+    -------
+    Report
+        Its FLOPs are those of a real call; it has no times.
+
+    Raises
+    ------
+    DryRunError
+        If what the call does depends on the values of tensors (``.item()``, an ``if``, a mask as an
+        index), or if there are no fake tensors of a kind; the message says where.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     model = torch.nn.Linear(1_000_000, 1_000_000)
+    >>> dry_run(lambda tokens: model(torch.randn(tokens, 1_000_000)), 8).flops
+    16000000000000
+    """
+    return count_call(function, args, kwargs, sys._getframe(1))
+
+
+def count_call(
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    caller: types.FrameType,
+    *,
+    look_for_leaks: bool = True,
+) -> Report:
+    """Count a call as `dry_run` does; the variables of a caller give the modules their names.
+
+    Looking for fake tensors that something still holds takes some tenths of a second. It finds the
+    same in every call of one function, so `look_for_leaks` is for the first call only.
+    """
+    execution = DryRun()
+    code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
+    filename, name = code.co_filename, readable_name(code.co_filename)
+    counter = FlopCounter(device_time=False, source=Source(filename, name))
+    modules = _named_modules((function, *args, *kwargs.values()), caller)
+    call = execution.copy(function)
+    args, kwargs = execution.copy(args), execution.copy(kwargs)
+    with execution.block(counter, FileLabels(filename, name)):
+        for module, variable in modules:
+            # Modules get their names from variables around the call. Here the call comes from this
+            # function, which has none for them.
+            counter._locator.locations.root.unregistered(execution.copy(module), variable)
+        call(*args, **kwargs)
+    del call, args, kwargs
+    return execution.finish(counter.report, look_for_leaks=look_for_leaks)
+
+
+def _named_modules(values: Any, caller: types.FrameType) -> list[tuple[torch.nn.Module, str]]:
+    """The modules among the values, with the names that the caller has for them."""
+    names: dict[int, str] = {}
+    for variables in (caller.f_globals, caller.f_locals):
+        names.update({id(value): name for name, value in list(variables.items())})
+    return [
+        (value, names[id(value)])
+        for value in values
+        if isinstance(value, torch.nn.Module) and id(value) in names
+    ]

@@ -1,0 +1,187 @@
+"""Runs a block of code on fake tensors, so that nothing is computed and nothing changes.
+
+The code sees copies of all objects that it reaches, with fake tensors for the real ones. Its
+operators are those of a real run, so its FLOPs are too. Only code that depends on the values of
+tensors cannot run.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ipyflops.counting.counter import FlopCounter
+from ipyflops.dry_runs.errors import FileLabels, errors_explained
+from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.dry_runs.substitution import Substitution, names_reached
+from ipyflops.measuring import random_states
+from ipyflops.report.report import Report
+from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
+
+NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
+FROM_META = "tensors of the meta device were counted as tensors of the CPU"
+#: How many names a note lists.
+MAX_NAMES = 8
+
+
+class DryRun:
+    """A run on fake tensors: first copy what the code reaches, then run the block, then finish.
+
+    Parameters
+    ----------
+    *variables : mapping
+        Namespaces in which all variables are the user's.
+    """
+
+    def __init__(self, *variables: MutableMapping[str, Any]) -> None:
+        self._mode: DryRunMode | None = DryRunMode()
+        self._substitution: Substitution | None = Substitution(self._mode, variables)
+        self._assigned: list[str] = []
+        self._uncopied: list[str] = []
+        self._met_meta = False
+
+    def copy_globals(
+        self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
+    ) -> None:
+        """Copy all objects that code reaches when it runs with these global variables.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        assert self._substitution is not None
+        self._substitution.add_code(parts, variables)
+
+    def copy_locals(
+        self, parts: Iterable[types.CodeType], variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Give copies of a function's local variables, for code that runs among them.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        names = names_reached(parts, variables)
+        return {
+            name: self.copy(value) if name in names else value for name, value in variables.items()
+        }
+
+    def copy(self, value: Any) -> Any:
+        """Give a copy of a value with fake tensors; the same one for the same value.
+
+        Raises
+        ------
+        DryRunError
+            If something has no fake.
+        """
+        assert self._substitution is not None
+        return self._substitution.copy(value)
+
+    @contextmanager
+    def block(self, counter: FlopCounter, labels: FileLabels) -> Iterator[None]:
+        """Run the block on fake tensors, counted; afterwards all is as it was."""
+        substitution, mode = self._substitution, self._mode
+        assert substitution is not None
+        assert mode is not None
+        settings = _process_settings()
+        try:
+            substitution.substitute()
+            with _silenced_log(), mode, counter, errors_explained(labels):
+                yield
+        finally:
+            with _deferred_interrupt():
+                self._assigned = substitution.assigned_names()
+                self._uncopied = list(substitution.copier.uncopied)
+                self._met_meta = mode.met_meta
+                substitution.restore()
+                mode.restore_gradients()
+                for restore, setting in settings:
+                    restore(setting)
+
+    def finish(self, report: Report, *, look_for_leaks: bool = True) -> Report:
+        """Add notes to the report that say what a dry run is; frees all fake tensors."""
+        notes = [NOTHING_RAN]
+        if self._assigned:
+            notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
+        if self._met_meta:
+            notes.append(FROM_META)
+        if self._uncopied:
+            notes.append(
+                "not copied, so what the dry run did to them has happened: "
+                f"{_listed(self._uncopied)}"
+            )
+        mode, self._substitution, self._mode = self._mode, None, None
+        if look_for_leaks and report.complete and mode is not None:
+            alive = _count_alive(mode)
+            if alive:
+                notes.append(
+                    f"{alive} fake {'tensor is' if alive == 1 else 'tensors are'} still held, by "
+                    "something outside the variables in use, as a library's cache"
+                )
+        return replace(report, notes=(*notes, *report.notes))
+
+
+def _process_settings() -> list[tuple[Callable[[Any], object], Any]]:
+    """What code may set for the whole process, and how to put it back."""
+    return [
+        *random_states(),
+        (torch.set_grad_enabled, torch.is_grad_enabled()),
+        (torch.set_default_dtype, torch.get_default_dtype()),
+    ]
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[None]:
+    """Defer an interrupt until the block ends; else some of the user's variables stayed fake."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python handles interrupts in the main thread only
+        return
+    waiting: list[types.FrameType | None] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is None:
+        yield  # the handler was not installed from Python, so it could not be put back
+        return
+    signal.signal(signal.SIGINT, lambda _, frame: waiting.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting and callable(before):
+            before(signal.SIGINT, waiting[0])
+
+
+@contextmanager
+def _silenced_log() -> Iterator[None]:
+    """Keep torch from logging each error that a fake tensor raises in the user's code."""
+    log = logging.getLogger(FAKE_TENSOR_LOGGER)
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+def _count_alive(mode: DryRunMode) -> int:
+    """How many fake tensors of a run are still alive."""
+    gc.collect()
+    return sum(
+        1
+        for held in gc.get_objects()
+        if issubclass(type(held), FakeTensor) and getattr(held, "fake_mode", None) is mode
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

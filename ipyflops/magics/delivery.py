@@ -1,0 +1,96 @@
+"""Stores, saves and shows a report, as a request says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from ipyflops import views
+from ipyflops.cells import Shell
+from ipyflops.magics.request import Request
+from ipyflops.processes.ipyparallel_collection import CollectedReport
+from ipyflops.report.report import Report
+from ipyflops.views.displays import displays
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How a report is shown: what the line says, else the magics' defaults.
+
+    Attributes
+    ----------
+    view, by : str
+    depth : int or None
+        Levels of the tree that are shown open; None for as many as fit.
+    per : (int, str) or None
+        A number of items and their name.
+    """
+
+    view: str
+    by: str
+    depth: int | None
+    per: tuple[int, str] | None
+
+
+def deliver(shell: Shell, report: Report, request: Request, view_options: ViewOptions) -> None:
+    """Store, save and show a report.
+
+    On an engine whose reports a notebook collects, the report is kept for the notebook instead.
+
+    Raises
+    ------
+    UsageError
+        If the report cannot be written. It is shown all the same.
+    """
+    options = request.options
+    problem = None
+    if options.variable is not None:
+        shell.push({options.variable: report})
+    if request.collection is not None:
+        request.collection.reports.append(CollectedReport(request.line, report))
+        if not options.time:
+            return
+        # Clean repeats belong to one process and are not merged, so the engine shows them itself.
+    if request.save_path:
+        try:
+            report.save(request.save_path)
+        except OSError as error:
+            problem = UsageError(
+                f"the report could not be written: {error}. It is not lost: "
+                "ipyflops.last().save(path) writes it elsewhere"
+            )
+    if not options.quiet:
+        _show(shell, report, view_options)
+        if request.baseline is not None:
+            _show_difference(shell, report, request.baseline, view_options)
+    if problem is not None:
+        raise problem
+
+
+def publish(shell: Shell, bundle: Mapping[str, Any]) -> None:
+    """Show a bundle by MIME type in a shell."""
+    # IPython.display.display would show it in the process's first shell, which may be another one.
+    shell.display_pub.publish(data=dict(bundle), metadata={})
+
+
+def _show(shell: Shell, report: Report, view_options: ViewOptions) -> None:
+    for bundle in displays(
+        report,
+        view=view_options.view,
+        by=view_options.by,
+        depth=view_options.depth,
+        per=view_options.per,
+    ):
+        publish(shell, bundle)
+
+
+def _show_difference(
+    shell: Shell, report: Report, baseline: Report, view_options: ViewOptions
+) -> None:
+    bundle = views.difference_mime_bundle(report - baseline)
+    if view_options.view == "text":
+        bundle = {"text/plain": bundle["text/plain"]}
+    publish(shell, bundle)

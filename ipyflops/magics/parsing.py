@@ -1,0 +1,100 @@
+"""Reads a line of ``%flops``: its options, their values in their own types, and the code."""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+from collections.abc import Callable, Mapping
+
+from ipyflops.magics.options import RULES, MissingValueError, OptionError, Options, ValueKind
+from ipyflops.magics.scanning import WrittenOption, scan
+
+
+def parse(line: str) -> Options:
+    """Read a line.
+
+    Raises
+    ------
+    OptionError
+        If an option or a value is not valid, or if two options exclude each other.
+    """
+    written, start = scan(line)
+    values = {one.option.name: _READERS[one.option.kind](one) for one in written}
+    for rule in RULES:
+        for one in written:
+            if rule.broken_by(one.option.name, values):
+                raise OptionError(f"{one.flag} {rule.reason}")
+    code = line[start:].rstrip("\n")
+    if code.startswith("#"):
+        code = ""  # a comment on the options is nothing to run
+    return Options(code=code, **values)  # type: ignore[arg-type]
+
+
+def _read_switch(_: WrittenOption) -> bool:
+    return True
+
+
+def _read_choice(written: WrittenOption) -> str:
+    option = written.option
+    if written.value in option.choices:
+        return written.value
+    raise OptionError(f"{written.flag} takes {option.value_help}, not {written.value!r}")
+
+
+def _read_number(written: WrittenOption) -> int:
+    return _whole_number(written.value, written, minimum=0)
+
+
+def _read_positive_number(written: WrittenOption) -> int:
+    return _whole_number(written.value, written, minimum=1)
+
+
+def _whole_number(text: str, written: WrittenOption, minimum: int) -> int:
+    # int() would take spaces, signs and other scripts' digits too.
+    if re.fullmatch(r"[0-9]+(_[0-9]+)*", text) and int(text) >= minimum:
+        return int(text)
+    raise OptionError(f"{written.flag} takes a whole number from {minimum} on, not {text!r}")
+
+
+def _read_seconds(written: WrittenOption) -> float:
+    text = written.value
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) and float(text) > 0:
+        return float(text)
+    raise OptionError(f"{written.flag} takes a number of seconds, not {text!r}")
+
+
+def _read_items(written: WrittenOption) -> tuple[int, str]:
+    number, colon, name = written.value.partition(":")
+    if colon and not name:
+        raise OptionError(f"{written.flag} lacks the item's name: {written.flag} 128:token")
+    return _whole_number(number, written, minimum=1), name or "item"
+
+
+def _read_variable(written: WrittenOption) -> str:
+    if written.value.isidentifier() and not keyword.iskeyword(written.value):
+        return written.value
+    raise OptionError(f"{written.flag} takes the name of a variable, not {written.value!r}")
+
+
+def _read_text(written: WrittenOption) -> str:
+    if not written.value:
+        raise MissingValueError(written.flag, written.option)
+    return written.value
+
+
+def _read_file(written: WrittenOption) -> str:
+    return os.path.expanduser(_read_text(written))
+
+
+_READERS: Mapping[ValueKind, Callable[[WrittenOption], object]] = {
+    "switch": _read_switch,
+    "choice": _read_choice,
+    "number": _read_number,
+    "positive number": _read_positive_number,
+    "seconds": _read_seconds,
+    "items": _read_items,
+    "variable": _read_variable,
+    "report": _read_text,
+    "file": _read_file,
+}

@@ -1,0 +1,135 @@
+r"""Splits a line of ``%flops`` into its options and the code behind them.
+
+The line is scanned by hand, because the code must reach the compiler character by character as it
+was typed. IPython's two parsers change it, because they split the whole line into words (seen with
+IPython 9.18; a test shows each example):
+
+- ``parse_options`` takes quotes and spaces away. ``-q print('a  b', "c")`` gives
+  ``print(a  b, c)``, and ``-q f(  x )`` gives ``f( x )``. ``-q f('it\'s')`` and
+  ``-q x  # don't`` are errors: "No closing quotation". With ``posix=False`` quotes stay, but
+  ``print('a  b')`` becomes ``print('a b')``.
+- ``magic_arguments`` gives the code as a list of words: ``-q print('a  b')`` gives
+  ``["print('a", "b')"]``, so nobody knows how many spaces stood between them. With ``nargs="*"``
+  it takes options out of the code: ``model(x) -o`` sets ``-o``, and ``-q x[-1] -y`` is an error.
+  Quotes around the value of an option stay: ``-s 'my run.json'`` gives ``"'my run.json'"``.
+- Both take abbreviations: ``--conv article`` sets ``--convention``, until another option begins
+  with these letters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
+
+
+@dataclass(frozen=True)
+class WrittenOption:
+    """An option as it stands on a line; the value of a switch is empty."""
+
+    flag: str
+    option: Option
+    value: str
+
+
+def scan(line: str) -> tuple[list[WrittenOption], int]:
+    """Split a line into its options and the position where the code begins.
+
+    A short option may hold its value (``-d2``), a long one after ``=``; short switches may be
+    written together (``-qo``), and ``--`` ends the options.
+
+    Raises
+    ------
+    OptionError
+        If what stands there is no option, or if a value is missing.
+    """
+    options: list[WrittenOption] = []
+    position = 0
+    while True:
+        position = _skip_space(line, position)
+        if not line.startswith("-", position):
+            return options, position
+        end = _end_of_word(line, position)
+        word = line[position:end]
+        if word == "--":
+            return options, _skip_space(line, end)
+        if word.startswith("--"):
+            position = _scan_long(line, position, options)
+        else:
+            position = _scan_short(line, position, options)
+
+
+def _scan_long(line: str, position: int, options: list[WrittenOption]) -> int:
+    """Read a long option; gives the position behind it."""
+    end = _end_of_word(line, position)
+    word, equals, _ = line[position:end].partition("=")
+    option = _option(word)
+    if not option.takes_value:
+        if equals:
+            raise OptionError(f"{word} takes no value")
+        options.append(WrittenOption(word, option, ""))
+        return end
+    value, end = _scan_value(line, position + len(word) + 1 if equals else end, word, option)
+    options.append(WrittenOption(word, option, value))
+    return end
+
+
+def _scan_short(line: str, position: int, options: list[WrittenOption]) -> int:
+    """Read short options that are written together; gives the position behind them."""
+    end = _end_of_word(line, position)
+    if end == position + 1:
+        raise _no_such_option("-")
+    for index in range(position + 1, end):
+        flag = f"-{line[index]}"
+        option = _option(flag, line[position:end])
+        if option.takes_value:
+            value, end = _scan_value(line, index + 1, flag, option)
+            options.append(WrittenOption(flag, option, value))
+            break
+        options.append(WrittenOption(flag, option, ""))
+    return end
+
+
+def _scan_value(line: str, position: int, flag: str, option: Option) -> tuple[str, int]:
+    """Read a value, in quotes if it has spaces; gives it and the position behind it."""
+    position = _skip_space(line, position)
+    if position == len(line):
+        raise MissingValueError(flag, option)
+    quote = line[position]
+    if quote not in "\"'":
+        end = _end_of_word(line, position)
+        return line[position:end], end
+    closing = line.find(quote, position + 1)
+    if closing < 0:
+        raise OptionError(f"the value of {flag} lacks its closing {quote}")
+    end = closing + 1
+    if _end_of_word(line, end) != end:
+        raise OptionError(f"there is no space behind the value of {flag}")
+    return line[position + 1 : closing], end
+
+
+def _option(flag: str, word: str = "") -> Option:
+    try:
+        return BY_FLAG[flag]
+    except KeyError:
+        raise _no_such_option(word or flag) from None
+
+
+def _no_such_option(word: str) -> OptionError:
+    flags = " ".join("|".join(option.flags) for option in OPTIONS)
+    return OptionError(
+        f"{word} is no option here; the options are {flags}. "
+        "Code that begins with a dash goes behind --, as in: %flops -- -x"
+    )
+
+
+def _skip_space(line: str, position: int) -> int:
+    while position < len(line) and line[position].isspace():
+        position += 1
+    return position
+
+
+def _end_of_word(line: str, position: int) -> int:
+    while position < len(line) and not line[position].isspace():
+        position += 1
+    return position
