@@ -47,7 +47,7 @@ test: lint test-js
 test-js: $(READY)
 	$(NODE) --test "tests/javascript/test_*.js"
 
-lint: $(READY)
+lint: $(READY) lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

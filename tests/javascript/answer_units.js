@@ -26,6 +26,7 @@ export function numberOf(value) {
 
 if (process.argv[1] === import.meta.filename) {
   for await (const line of createInterface({ input: process.stdin })) {
+    /** @type {[string, number, string][]} */
     const requests = JSON.parse(line);
     const texts = requests.map(([how, value, unit]) => WRITERS[how](numberOf(value), unit));
     process.stdout.write(`${JSON.stringify(texts)}\n`);

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 from ipyflops.costs import conventions
-from ipyflops.costs.metrics import METRICS, Metric
+from ipyflops.costs.metrics import METRICS, OF_CALL, Metric
 from ipyflops.report.tables import PHASES, ScopeKind, Signature
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
 from ipyflops.views.rows.headline import Headline, headline
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
 #: The largest whole number up to which JavaScript has all.
 LARGEST_SAFE = 2**53 - 1
+#: The metrics that bars and charts can show, in the order of the browser's choice.
+BARS = ("flops", "macs", "seconds", "bytes", "int_ops")
 #: Longer texts are cut: nobody reads them, and a table row has no room.
 TEXT_LENGTH = 2000
 
@@ -40,15 +42,13 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     Returns
     -------
     dict
-        What ``static/run.js`` reads.
+        What ``static/message.d.ts`` describes.
     """
     texts = _Texts()
     return {
         "columns": {_column(one): _pack_column(one) for one in METRICS.values()},
-        "tables": {
-            name: [_column(one) for one in that_matter(report, (*keys, *OPTIONAL))]
-            for name, keys in BROWSER.items()
-        },
+        "tables": {name: _table(report, keys) for name, keys in BROWSER.items()},
+        "bars": [key for key in BARS if key == "flops" or getattr(report.totals, key)],
         "scopes": _scopes(report, texts),
         "names": texts.all,
         "lines": [
@@ -65,35 +65,29 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     }
 
 
-# "columns" has what the browser says of each column, by the column's name there:
-#
-#   title        above the column
-#   explanation  its tooltip
-#   format       "count" (a prefix), "rate" (likewise, never whole), "time" (of seconds), "share"
-#   unit         "FLOPs", "B", …; may be empty
-#   name         what is counted, in words: "integer ops", "kernel time"
-#   ratio        null, or [dividend, divisor]: keys of Python's totals, as "seconds"
-#   of_whole     whether the divisor is that of the whole run
-#   optional     whether the column is hidden until somebody asks for it in the columns' menu
-#
-# "tables" has the names of the columns that say something about this report, for each of
-# "modules", "operators" and "lines" in their order, the optional ones last. A column that the
-# browser has no code for is drawn from its `ratio` and `format` alone.
-
-
 def _column(metric: Metric) -> str:
     return metric.column or metric.key
 
 
+def _table(report: Report, keys: tuple[str, ...]) -> list[str]:
+    """The columns of a table that say something; its bars show whatever metric is chosen."""
+    matter = [metric.key for metric in that_matter(report, (*keys, *OPTIONAL))]
+    return [_column(METRICS[key]) for key in (*keys, *OPTIONAL) if key in {*matter, "share"}]
+
+
 def _pack_column(metric: Metric) -> dict[str, Any]:
     return {
+        "key": metric.key,
         "title": metric.title,
         "explanation": metric.explanation or metric.tip,
         "format": metric.format,
         "unit": metric.unit,
         "name": metric.name,
+        "quantity": metric.quantity,
+        "phrase": metric.phrase,
         "ratio": metric.ratio,
         "of_whole": metric.of_whole,
+        "of_place": metric.of_place,
         "optional": metric.optional,
     }
 
@@ -166,12 +160,12 @@ def _signatures(report: Report) -> dict[str, Any]:
     packed: dict[str, Any] = {
         "text": [_signature(signature) for signature in signatures],
         "summed": bytes(signature.summed for signature in signatures),
-        "macs": _floats(signature.cost.macs for signature in signatures),
-        "integer": _floats(signature.cost.integer.value for signature in signatures),
-        "bytes": _floats(signature.bytes for signature in signatures),
     }
-    if report.communicated:
-        packed["communicated"] = _floats(signature.communicated for signature in signatures)
+    costs = {
+        key: _floats(of_call(signature) for signature in signatures)
+        for key, of_call in OF_CALL.items()
+        if getattr(report.totals, key)
+    }
     if report.peak is not None:
         rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
         found = (rates[signature.dtype] for signature in signatures)
@@ -182,12 +176,13 @@ def _signatures(report: Report) -> dict[str, Any]:
         values = [conventions.flops(signature.cost, name) for signature in signatures]
         # A convention that says what standard says is left out.
         if name == "standard" or values != standard:
-            packed[name] = _floats(values)
+            costs[name] = _floats(values)
             exact[name] = {
                 index: str(value) for index, value in enumerate(values) if value > LARGEST_SAFE
             }
         if name == "standard":
             standard = values
+    packed["costs"] = costs
     packed["exact"] = exact
     return packed
 

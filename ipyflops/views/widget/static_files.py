@@ -17,11 +17,13 @@ STYLES = ("base.css", "grid.css", "panes.css", "ranks.css")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+#: Comments on lines of their own. They are for readers; every widget would be sent them.
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 
 
 @cache
 def program() -> str:
-    """The sources joined into one ES module."""
+    """The sources joined into one ES module, without their comments."""
     joined: dict[str, str] = {}
     _join("widget.js", joined)
     parts = [
@@ -40,7 +42,7 @@ def _join(name: str, joined: dict[str, str]) -> None:
     text = _IMPORT.sub(
         lambda match: f"const {{{' '.join(match[1].split())}}} = {_variable(match[2])};\n", text
     )
-    text = _EXPORT.sub("", text)
+    text = _COMMENT.sub("", _EXPORT.sub("", text))
     if _DEFAULT.search(text):
         text = _DEFAULT.sub("const main = ", text)
         names.append("main")

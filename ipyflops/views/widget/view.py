@@ -14,14 +14,13 @@ from ipyflops.views.rows.choices import BY
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.chart_image import chart_svg, roofline_svg
-from ipyflops.views.widget.packing import pack
+from ipyflops.views.widget.packing import BARS, pack
 from ipyflops.views.widget.rank_packing import pack_ranks
 
 if TYPE_CHECKING:
     from ipyflops.report.report import Report
     from ipyflops.report.tree import Node
 
-METRICS = ("flops", "macs", "seconds", "bytes", "int_ops")
 #: What the table of modules can be sorted by.
 COLUMNS = (
     "name",
@@ -86,7 +85,7 @@ class FlopsView(anywidget.AnyWidget):
 
     selected = traitlets.Unicode("").tag(sync=True)
     convention = traitlets.Enum(CONVENTIONS, "standard").tag(sync=True)
-    metric = traitlets.Enum(METRICS, "flops").tag(sync=True)
+    metric = traitlets.Enum(BARS, "flops").tag(sync=True)
     sort = traitlets.Unicode("").tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
     by = traitlets.Enum((*BY, "roofline"), "modules").tag(sync=True)

@@ -26,7 +26,8 @@ def test_sums_of_what_is_sent_are_those_of_the_report() -> None:
     calls = array("d", rows["calls"])
     used = array("i", rows["signature"])
     for convention in ("standard", "contractions", "article"):
-        flops = array("d", signatures.get(convention, signatures["standard"]))
+        costs = signatures["costs"]
+        flops = array("d", costs.get(convention, costs["standard"]))
         total = sum(flops[index] * times for index, times in zip(used, calls, strict=True))
         assert total == report.under(convention).flops
 

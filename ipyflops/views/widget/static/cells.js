@@ -1,43 +1,41 @@
 // The cells of a row: its name, its bar and its numbers.
 
-import { COLUMNS, METRICS, shareText } from "./columns.js";
+import { shareText } from "./columns.js";
 import { make, marked } from "./dom.js";
-import { measureOf } from "./rows.js";
 import { PHASES } from "./run.js";
+
+/**
+ * @import { Convention } from "./message"
+ * @import { Metric } from "./metrics.js"
+ * @import { Row } from "./rows.js"
+ */
+
+/**
+ * What the cells of a grid are made by.
+ *
+ * @typedef {object} Settings
+ * @property {Convention} convention
+ * @property {Metric} bar the metric that bars show
+ * @property {string} measure what is summed up for the bars
+ * @property {number} whole that of the whole run
+ * @property {boolean} heat whether bars have the colour of heat and not those of the phases
+ */
 
 const INDENT = 16;
 
-/** The first cell: twisty, name, how many are folded, type. */
-export function nameCell(row, state) {
-  const { query } = row.source;
-  const parts = [
-    make("span", {
-      class: `fw-twisty${row.expandable ? "" : " fw-none"}`,
-      "aria-hidden": "true",
-      textContent: row.expandable ? (state.open ? "▾" : "▸") : "",
-    }),
-  ];
-  if (row.kind === "line") {
-    parts.push(make("span", { class: "fw-number", textContent: String(row.number) }));
-  }
-  const tag = row.kind === "line" || row.kind === "signature" ? "code" : "span";
-  parts.push(make(tag, { class: `fw-name fw-${row.kind}` }, ...marked(row.name, query)));
-  if (row.repeats > 1) {
-    parts.push(badge("fold", `×${row.repeats.toLocaleString("en")}`,
-      `${row.repeats} alike; show each of them (Space)`));
-  } else if (row.runOf >= 0 && row.runOf === row.key) {
-    parts.push(badge("fold", "fold", "Show these siblings, which are alike, as one row (Space)"));
-  }
-  if (row.type) {
-    const kind = row.type === "unknown" || row.type === "partly unknown" ? "fw-flag" : "fw-type";
-    parts.push(make(row.kind === "code" ? "code" : "span", { class: kind }, ...marked(row.type, query)));
-  }
-  const cell = make("div", { class: "fw-cell fw-first", role: "rowheader" }, ...parts);
+/**
+ * The first cell: twisty, name, how many are folded, type.
+ *
+ * @param {Row} row
+ * @param {boolean} open
+ * @param {Settings} settings
+ */
+export function nameCell(row, open, settings) {
+  const cell = make("div", { class: "fw-cell fw-first", role: "rowheader" }, ...nameParts(row, open));
   cell.style.paddingLeft = `${4 + row.level * INDENT}px`;
   if (row.kind === "line" && !row.silent) {
     // The hotter the line, the stronger its ground.
-    const { measure, whole } = state;
-    const share = whole ? row.sum(measure) / whole : 0;
+    const share = settings.whole ? row.sum(settings.measure) / settings.whole : 0;
     cell.style.setProperty("--fw-heat", `${Math.round(45 * Math.sqrt(Math.min(share, 1)))}%`);
     cell.classList.add("fw-hot");
   }
@@ -45,43 +43,96 @@ export function nameCell(row, state) {
   return cell;
 }
 
-function badge(action, text, title) {
+/**
+ * @param {Row} row
+ * @param {boolean} open
+ */
+function nameParts(row, open) {
+  const { query } = row.source;
+  const parts = [twisty(row, open)];
+  if (row.kind === "line") {
+    parts.push(make("span", { class: "fw-number", textContent: String(row.number) }));
+  }
+  const tag = row.kind === "line" || row.kind === "signature" ? "code" : "span";
+  parts.push(make(tag, { class: `fw-name fw-${row.kind}` }, ...marked(row.name, query)));
+  if (row.repeats > 1) {
+    parts.push(badge(`×${row.repeats.toLocaleString("en")}`,
+      `${row.repeats} alike; show each of them (Space)`));
+  } else if (row.runOf >= 0 && row.runOf === row.key) {
+    parts.push(badge("fold", "Show these siblings, which are alike, as one row (Space)"));
+  }
+  if (row.type) {
+    const kind = row.type === "unknown" || row.type === "partly unknown" ? "fw-flag" : "fw-type";
+    parts.push(make(row.kind === "code" ? "code" : "span", { class: kind }, ...marked(row.type, query)));
+  }
+  return parts;
+}
+
+/**
+ * @param {Row} row
+ * @param {boolean} open
+ */
+function twisty(row, open) {
+  return make("span", {
+    class: `fw-twisty${row.expandable ? "" : " fw-none"}`,
+    "aria-hidden": "true",
+    textContent: row.expandable ? (open ? "▾" : "▸") : "",
+  });
+}
+
+/**
+ * The button that folds and unfolds siblings that are alike.
+ *
+ * @param {string} text
+ * @param {string} title
+ * @returns {HTMLElement}
+ */
+function badge(text, title) {
   return make("button", {
-    class: "fw-badge", type: "button", tabIndex: -1, title, textContent: text, "data-action": action,
+    class: "fw-badge", type: "button", tabIndex: -1, title, textContent: text, "data-action": "fold",
     "aria-label": title,
   });
 }
 
-/** The cell of a column. */
+/**
+ * The cell of a column.
+ *
+ * @param {Row} row
+ * @param {string} name of the column
+ * @param {Settings} settings
+ */
 export function numberCell(row, name, settings) {
-  if (name === "share" && !row.silent) return shareCell(row, settings);
   if (row.silent) return make("div", { class: "fw-cell", role: "gridcell" });
-  const figures = row.figures(settings.convention);
-  const column = COLUMNS[name];
+  if (name === "share") return shareCell(row, settings);
+  const metric = row.source.run.metrics.inColumn(name);
   return make("div", {
     class: "fw-cell fw-right",
     role: "gridcell",
-    textContent: column.text(figures),
-    title: column.full(figures),
+    textContent: metric.text(row, settings.convention),
+    title: metric.full(row, settings.convention),
   });
 }
 
-function shareCell(row, { convention, metric, whole, heat }) {
-  const parts = row.phases(measureOf(metric, convention));
-  const sum = parts[0] + parts[1] + parts[2] + parts[3];
-  const { text } = METRICS[metric];
+/**
+ * @param {Row} row
+ * @param {Settings} settings
+ */
+function shareCell(row, { measure, bar: metric, whole, heat }) {
+  const parts = row.phases(measure);
+  const sum = row.sum(measure);
   const bar = make("span", { class: heat ? "fw-bar fw-heat" : "fw-bar", "aria-hidden": "true" });
-  const said = [];
+  /** @type {string[]} */
+  const lines = [];
   PHASES.forEach((phase, index) => {
     if (!parts[index]) return;
     const piece = make("i", { class: `fw-${phase}` });
     piece.style.width = `${(100 * parts[index]) / whole}%`;
     bar.append(piece);
-    said.push(`${phase}: ${text(parts[index])} (${shareText(parts[index], sum)})`);
+    lines.push(`${phase}: ${metric.longOfSum(parts[index])} (${shareText(parts[index], sum)})`);
   });
   return make(
     "div",
-    { class: "fw-cell fw-share", role: "gridcell", title: said.join("\n") },
+    { class: "fw-cell fw-share", role: "gridcell", title: lines.join("\n") },
     bar,
     make("span", { class: "fw-percent", textContent: shareText(sum, whole) }),
   );

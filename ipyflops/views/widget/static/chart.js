@@ -2,35 +2,51 @@
 
 import { debounced, make } from "./dom.js";
 
+/** @import { ChartAnswer, Model } from "./message" */
+
 const PATIENCE = 150; // milliseconds without a change before a chart is asked for
 /** Alike modules whose sum the chart shows; of more it shows the first. */
-export const MOST_ALIKE = 2000;
+export const MAX_ALIKE = 2000;
 const SILENCE = 20000; // milliseconds without an answer before that is said
 
 export class ChartPane {
-  /** @param options {kind, trait, on(answer)}: what is asked for, and where the answer comes. */
-  constructor(model, { kind = "chart", trait = "_chart", on = () => {} } = {}) {
+  /**
+   * @param {Model} model
+   * @param {"chart" | "roofline"} kind what is asked for; the answer comes in a trait of that name
+   * @param {(answer: ChartAnswer) => void} [on] called with each answer
+   */
+  constructor(model, kind, on = () => {}) {
     this.model = model;
     this.kind = kind;
-    this.trait = trait;
+    this.trait = /** @type {"_chart" | "_roofline"} */ (`_${kind}`);
     this.on = on;
+    /** @type {string | null} the key of the request */
     this.wanted = null;
+    this.dark = false;
+    this.description = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._timer = undefined;
     this.image = make("img", { class: "fw-image", alt: "", hidden: true });
     this.remark = make("figcaption", { class: "fw-note", role: "status" });
     this.element = make("figure", { class: "fw-chart" }, this.image, this.remark);
     this._ask = debounced(PATIENCE, () => this._send());
-    this._onChange = () => this._show();
-    model.on(`change:${trait}`, this._onChange);
+    this._onChange = () => void this._show();
+    model.on(`change:${this.trait}`, this._onChange);
   }
 
-  /** Want a chart: {dark, width, …}, the rest as Python's side of it takes it. */
-  want(wish, description) {
-    const key = JSON.stringify(wish);
+  /**
+   * Ask for a chart.
+   *
+   * @param {{ dark: boolean, width: number, [option: string]: unknown }} request as Python takes it
+   * @param {string} description for those who do not see it
+   */
+  want(request, description) {
+    const key = JSON.stringify(request);
     if (key === this.wanted) return;
     // What was drawn for a light page cannot be read on a dark one.
-    if (wish.dark !== this.dark) this.image.hidden = true;
+    if (request.dark !== this.dark) this.image.hidden = true;
     this.wanted = key;
-    this.dark = wish.dark;
+    this.dark = request.dark;
     this.description = description;
     if (this._show()) return;
     this.element.classList.add("fw-waiting");
@@ -41,7 +57,7 @@ export class ChartPane {
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._silent(), SILENCE);
     try {
-      this.model.send({ kind: this.kind, key: this.wanted, ...JSON.parse(this.wanted) });
+      this.model.send({ kind: this.kind, key: this.wanted, ...JSON.parse(this.wanted ?? "{}") });
     } catch {
       this._silent();
     }

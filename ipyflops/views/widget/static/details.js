@@ -1,186 +1,144 @@
 // What a row is made of: each operator's formula with its shapes filled in.
 
-import { MOST_ALIKE } from "./chart.js";
-import { dominant, lineOf } from "./sources.js";
+import { MAX_ALIKE } from "./chart.js";
 import { make } from "./dom.js";
-import { substitute } from "./expressions.js";
-import { CONVENTIONS, PHASES } from "./run.js";
-import { duration, exact, percent, scaled } from "./units.js";
+import { operatorTable } from "./operator_table.js";
+import { PHASES } from "./run.js";
+import { dominant, lineOf } from "./sources.js";
+import { exact, percent } from "./units.js";
 
-const FIRST = 12; // operators that are shown unasked
-const MOST = 1000;
+/**
+ * @import { Convention } from "./message"
+ * @import { Metric } from "./metrics.js"
+ * @import { Row } from "./rows.js"
+ * @import { Run } from "./run.js"
+ */
 
-/** Write the details of a row of a table into an element. */
+/** The metrics that are told of a row, by their keys; of the first group even what is zero. */
+const ALWAYS = new Set(["flops", "macs", "calls", "bytes"]);
+const FACTS = [
+  "flops", "macs", "int_ops", "module_calls", "calls", "parameters", "seconds", "flops_per_second", "bytes",
+  "intensity",
+];
+
+/**
+ * Write the details of a row of a table into an element.
+ *
+ * @param {HTMLElement} element
+ * @param {Run} run
+ * @param {Row} row
+ * @param {Convention} convention
+ */
 export function drawDetails(element, run, row, convention) {
-  const explanations = explain(run, row.source.items(row), convention);
   const parts = [
     heading(row),
-    facts(row, convention),
+    facts(run, row, convention),
     phases(run, row, convention),
-    operatorTable(run, explanations, convention),
+    operatorTable(run, row.source.items(row), convention),
     sourceLines(run, row, convention),
   ];
-  element.replaceChildren(...parts.filter(Boolean));
+  element.replaceChildren(...parts.filter((part) => part !== null));
 }
 
-/** All calls of one operator with the same shapes in one phase, the most FLOPs first. */
-function explain(run, items, convention) {
-  const groups = new Map();
-  for (const item of items) {
-    const signature = run.rowSignature[item];
-    const phase = run.rowPhase[item];
-    const key = signature * 4 + phase;
-    let group = groups.get(key);
-    if (!group) groups.set(key, (group = { signature, phase, calls: 0, flops: 0, bytes: 0, seconds: 0 }));
-    group.calls += run.rowCalls[item];
-    group.flops += run.amount(item, convention);
-    group.bytes += run.amount(item, "bytes");
-    group.seconds += run.rowNanoseconds[item] / 1e9;
-  }
-  return [...groups.values()].sort(
-    (a, b) => b.flops - a.flops || b.seconds - a.seconds || b.bytes - a.bytes,
-  );
-}
-
+/** @param {Row} row */
 function heading(row) {
   const path = row.source.path?.(row);
   const where = row.kind === "root" ? "" : path && path !== row.name && row.repeats === 1 ? path : row.name;
   const title = row.kind === "root" ? "The whole run" : row.kind === "own" ? `${path}: own work` : where;
   const parts = [make("span", { textContent: title })];
   // Inside of what is folded, every row stands for several places.
-  const alike = row.nodes?.length ?? 1;
+  const alike = Math.max(row.nodes.length, 1);
   if (alike > 1) parts.push(make("b", { textContent: ` ×${alike.toLocaleString("en")}` }));
   if (row.type) parts.push(make("span", { class: "fw-type", textContent: `  ${row.type}` }));
   if (alike > 1) {
-    const charted = alike > MOST_ALIKE ? "; the chart shows the first of them" : "";
+    const charted = alike > MAX_ALIKE ? "; the chart shows the first of them" : "";
     const remark = `  (the sum of ${alike.toLocaleString("en")} alike${charted})`;
     parts.push(make("span", { class: "fw-type", textContent: remark }));
   }
   return make("h3", { class: "fw-heading" }, ...parts);
 }
 
-function facts(row, convention) {
-  const f = row.figures(convention);
-  const list = [
-    ["FLOPs", exact(f.flops)],
-    ["MACs", exact(f.macs)],
-    f.integer ? ["integer ops", exact(f.integer)] : null,
-    f.calls ? ["calls", exact(f.calls)] : null,
-    ["operator calls", exact(f.operators)],
-    f.parameters ? ["parameters", exact(f.parameters)] : null,
-    f.seconds ? ["kernel time", duration(f.seconds)] : null,
-    f.rate ? ["rate", scaled(f.rate, "FLOPS", false)] : null,
-    ["bytes", scaled(f.bytes, "B")],
-    f.intensity ? ["intensity", `${scaled(f.intensity, "", false)} FLOPs/B`] : null,
-  ].filter(Boolean);
+/**
+ * @param {Run} run
+ * @param {Row} row
+ * @param {Convention} convention
+ */
+function facts(run, row, convention) {
+  const told = FACTS.map((key) => run.metrics.of(key)).filter(
+    (metric) => ALWAYS.has(metric.key) || metric.value(row, convention),
+  );
   return make(
     "dl",
     { class: "fw-facts" },
-    ...list.map(([term, value]) =>
-      make("div", {}, make("dt", { textContent: term }), make("dd", { textContent: value })),
-    ),
-  );
-}
-
-function phases(run, row, convention) {
-  const flops = row.phases(convention);
-  const time = row.phases("nanoseconds");
-  const whole = flops[0] + flops[1] + flops[2] + flops[3];
-  const ran = PHASES.map((name, index) => [name, index]).filter(([, index]) => flops[index] || time[index]);
-  if (ran.length < 2) return null;
-  return make(
-    "ul",
-    { class: "fw-phases" },
-    ...ran.map(([name, index]) =>
+    ...told.map((metric) =>
       make(
-        "li",
+        "div",
         {},
-        make("i", { class: `fw-key fw-${name}`, "aria-hidden": "true" }),
-        `${name}: ${scaled(flops[index], "FLOPs")}${whole ? ` (${percent(flops[index] / whole)})` : ""}` +
-          (time[index] ? `, ${duration(time[index] / 1e9)}` : ""),
+        make("dt", { textContent: factName(metric) }),
+        make("dd", { textContent: factText(metric, metric.value(row, convention)) }),
       ),
     ),
   );
 }
 
-function operatorTable(run, explanations, convention) {
-  if (!explanations.length) return make("p", { class: "fw-note", textContent: "No operator ran here." });
-  const titles = ["operator", "shapes", "formula", "calls", "FLOPs", "time"];
-  const body = make("tbody");
-  const show = (from, to) =>
-    explanations.slice(from, to).forEach((one) => body.append(operatorRow(run, one, convention)));
-  show(0, FIRST);
-  const table = make(
-    "table",
-    { class: "fw-operators" },
-    make("thead", {}, make("tr", {}, ...titles.map((title, index) =>
-      make("th", { scope: "col", class: index > 2 ? "fw-right" : "", textContent: title })))),
-    body,
-  );
-  const left = Math.min(explanations.length, MOST) - FIRST;
-  if (left <= 0) return table;
-  const more = make("button", { class: "fw-button", type: "button", textContent: `${left} more` });
-  more.addEventListener("click", () => {
-    show(FIRST, MOST);
-    more.remove();
-  });
-  return make("div", {}, table, more);
+/**
+ * A ratio has its unit beside it, so that its name says what it is: a rate, an intensity.
+ *
+ * @param {Metric} metric
+ */
+function factName(metric) {
+  return metric.ratio ? metric.quantity || metric.key : metric.name;
 }
 
-function operatorRow(run, one, convention) {
-  const [operator, dtype, shapes, verdict, , , note] = run.expressions[one.signature];
-  // A narrow window has no room for columns; there each number says what it is.
-  const cell = (title, text) => make("td", { class: "fw-right", textContent: text, "data-title": title });
+/**
+ * All digits of a count; the name says what they count.
+ *
+ * @param {Metric} metric
+ * @param {number} value
+ */
+function factText(metric, value) {
+  if (metric.format === "count" && metric.unit !== "B") return exact(value);
+  return metric.unit ? metric.long(value) : `${metric.long(value)} ${metric.title}`;
+}
+
+/**
+ * How much each phase has of it, where there are several.
+ *
+ * @param {Run} run
+ * @param {Row} row
+ * @param {Convention} convention
+ */
+function phases(run, row, convention) {
+  const amounts = row.phases(`flops ${convention}`);
+  const times = row.phases("seconds");
+  const whole = row.sum(`flops ${convention}`);
+  const ran = PHASES.map((name, index) => ({ name, amount: amounts[index], time: times[index] }))
+    .filter(({ amount, time }) => amount || time);
+  if (ran.length < 2) return null;
+  const { metrics } = run;
   return make(
-    "tr",
-    {},
-    make(
-      "th",
-      { scope: "row" },
-      make("i", { class: `fw-key fw-${PHASES[one.phase]}`, title: PHASES[one.phase] }),
-      make("span", { class: "fw-sr", textContent: `${PHASES[one.phase]}: ` }),
-      operator,
-    ),
-    make("td", {}, make("code", { textContent: shapes || "–" }), make("span", { class: "fw-type", textContent: ` ${dtype}` })),
-    make(
-      "td",
-      { class: "fw-formula" },
-      ...formula(run, one, verdict, convention),
-      note ? make("span", { class: "fw-type", textContent: ` (${note})` }) : null,
-    ),
-    cell("calls", exact(one.calls)),
-    cell("FLOPs", exact(total(run, one, convention))),
-    cell("time", one.seconds ? duration(one.seconds) : ""),
+    "ul",
+    { class: "fw-phases" },
+    ...ran.map(({ name, amount, time }) => {
+      const share = whole ? ` (${percent(amount / whole)})` : "";
+      const took = time ? `, ${metrics.of("seconds").longOfSum(time)}` : "";
+      return make(
+        "li",
+        {},
+        make("i", { class: `fw-key fw-${name}`, "aria-hidden": "true" }),
+        `${name}: ${metrics.of("flops").longOfSum(amount)}${share}${took}`,
+      );
+    }),
   );
 }
 
-function formula(run, one, verdict, convention) {
-  if (verdict === "unknown") {
-    return [make("strong", { class: "fw-flag", textContent: "unknown: no formula, counted as 0" })];
-  }
-  const texts = run.expressions[one.signature][4];
-  const expression = texts[CONVENTIONS.indexOf(convention)] ?? texts[0];
-  if (verdict === "free") return [make("span", { class: "fw-type", textContent: "free: computes nothing" })];
-  if (run.summed[one.signature]) return [make("code", { textContent: exact(total(run, one, convention)) })];
-  const filled = substitute(expression, run.expressions[one.signature][5]);
-  const value = exact(perCall(run, one.signature, convention));
-  const plain = filled === expression ? "" : `${expression} = `;
-  return [make("code", { textContent: filled === value ? value : `${plain}${filled} = ${value}` })];
-}
-
-/** FLOPs of one call to the last digit. */
-function perCall(run, signature, convention) {
-  const text = (run.exactValues[convention] ?? run.exactValues.standard)?.[signature];
-  return text === undefined ? run.cost[convention][signature] : BigInt(text);
-}
-
-function total(run, one, convention) {
-  const value = perCall(run, one.signature, convention);
-  if (run.summed[one.signature]) return one.flops;
-  if (typeof value === "number" && Number.isSafeInteger(value * one.calls)) return value * one.calls;
-  return BigInt(value) * BigInt(one.calls);
-}
-
+/**
+ * The source lines with the most FLOPs.
+ *
+ * @param {Run} run
+ * @param {Row} row
+ * @param {Convention} convention
+ */
 function sourceLines(run, row, convention) {
   if (row.kind === "line" || row.kind === "file") return null;
   const lines = dominant(run, row.source.items(row), convention, 4);

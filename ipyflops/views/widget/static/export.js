@@ -1,16 +1,21 @@
 // The rows in sight as text: tab-separated values with all digits, or a Markdown table to read.
 
-import { COLUMNS } from "./columns.js";
+/** @import { Grid } from "./grid.js" */
 
-/** A table of what a grid shows, as "tsv" or "markdown". */
+/**
+ * A table of what a grid shows.
+ *
+ * @param {Grid} grid
+ * @param {"tsv" | "markdown"} format
+ */
 export function tableText(grid, format) {
-  const columns = grid.columns.filter((name) => name !== "share");
+  const { metrics } = grid.source.run;
+  const columns = grid.columns.filter((name) => name !== "share").map((name) => metrics.inColumn(name));
   const { convention } = grid.settings;
-  const titles = [grid.table.title, "type", ...columns.map((name) => COLUMNS[name].title)];
+  const titles = [grid.table.title, "type", ...columns.map((metric) => metric.title)];
   const rows = grid.rows.map((row) => {
-    const figures = row.figures(convention);
-    const cells = columns.map((name) =>
-      format === "tsv" ? String(COLUMNS[name].value(figures)) : COLUMNS[name].text(figures),
+    const cells = columns.map((metric) =>
+      format === "tsv" ? String(metric.sortValue(row, convention)) : metric.text(row, convention),
     );
     const repeats = row.repeats > 1 ? ` ×${row.repeats}` : "";
     const name = row.kind === "line" ? `${row.number}: ${row.name}` : row.name;
@@ -19,21 +24,37 @@ export function tableText(grid, format) {
   return format === "tsv" ? tsv([titles, ...rows]) : markdown(titles, rows);
 }
 
+/** @param {string[][]} rows */
 function tsv(rows) {
   return rows.map((row) => row.map((cell) => cell.replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n");
 }
 
+/**
+ * @param {string[]} titles
+ * @param {string[][]} rows
+ */
 function markdown(titles, rows) {
+  /** @param {string[]} cells */
   const line = (cells) => `| ${cells.join(" | ")} |`;
   const rule = titles.map((_, index) => (index < 2 ? "---" : "---:"));
-  const text = (cell, index) => {
-    const escaped = cell.replace(/[\\`*_{}[\]<>#|~]/g, "\\$&").replace(/[\r\n]+/g, " ");
-    return index ? escaped : escaped.replace(/^ +/, (blanks) => "\u00a0".repeat(blanks.length));
-  };
-  return [line(titles), line(rule), ...rows.map((row) => line(row.map(text)))].join("\n");
+  return [line(titles), line(rule), ...rows.map((row) => line(row.map(markdownCell)))].join("\n");
 }
 
-/** Put text on the clipboard, by the older way where the page may not use the newer. */
+/**
+ * @param {string} cell
+ * @param {number} index of the column
+ */
+function markdownCell(cell, index) {
+  const escaped = cell.replace(/[\\`*_{}[\]<>#|~]/g, "\\$&").replace(/[\r\n]+/g, " ");
+  return index ? escaped : escaped.replace(/^ +/, (blanks) => "\u00a0".repeat(blanks.length));
+}
+
+/**
+ * Put text on the clipboard, by the older way where the page may not use the newer.
+ *
+ * @param {string} text
+ * @param {HTMLElement} near
+ */
 export async function copy(text, near) {
   try {
     await navigator.clipboard.writeText(text);

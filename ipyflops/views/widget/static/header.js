@@ -1,16 +1,19 @@
 // The head of a table: titles that sort, and edges that resize.
 
-import { COLUMNS, METRICS } from "./columns.js";
 import { make } from "./dom.js";
 
-const LEAST_WIDTH = 44;
+/** @import { Grid } from "./grid.js" */
+
+const MIN_WIDTH = 44;
 const STEP = 10;
 /** The width of the names where there is no more room. */
-export const LEAST_NAME = 190;
+export const MIN_NAME_WIDTH = 190;
 
 export class Header {
+  /** @param {Grid} grid */
   constructor(grid) {
     this.grid = grid;
+    /** @type {HTMLElement[]} */
     this.cells = [];
     this._drawn = "";
     this.row = make("div", { class: "fw-row fw-head-row", role: "row", "aria-rowindex": 1 });
@@ -29,12 +32,16 @@ export class Header {
     ["name", ...grid.columns].forEach((name, index) => this._mark(name, this.cells[index]));
   }
 
+  /**
+   * @param {string} name of the column
+   * @param {number} index
+   */
   _cell(name, index) {
-    const column = COLUMNS[name];
-    const title = column?.title ?? this.grid.table.title;
+    const metric = name === "name" ? null : this.grid.source.run.metrics.inColumn(name);
+    const title = metric?.title ?? this.grid.table.title;
     const button = make(
       "button",
-      { class: "fw-sort", type: "button", title: `${column?.tip ?? "Name and type"}. Click to sort.` },
+      { class: "fw-sort", type: "button", title: `${metric?.explanation ?? "Name and type"}. Click to sort.` },
       make("span", { class: "fw-title", textContent: title }),
       make("span", { class: "fw-arrow", "aria-hidden": "true" }),
     );
@@ -46,12 +53,12 @@ export class Header {
       title: "Drag, or press ← and →, to resize",
       "aria-label": `Width of ${title}`,
       "aria-orientation": "vertical",
-      "aria-valuemin": LEAST_WIDTH,
+      "aria-valuemin": MIN_WIDTH,
       "aria-valuemax": 1000,
     });
     this._makeResizable(edge, name, index);
     // What is left of the room for the names is measured only when somebody asks.
-    edge.addEventListener("focus", () => edge.setAttribute("aria-valuenow", this.cells[index].offsetWidth));
+    edge.addEventListener("focus", () => this._tellWidth(edge, this.cells[index].offsetWidth));
     const left = name === "name" || name === "share" ? "" : " fw-right";
     return make(
       "div",
@@ -61,21 +68,45 @@ export class Header {
     );
   }
 
+  /**
+   * @param {HTMLElement} edge
+   * @param {number} width
+   */
+  _tellWidth(edge, width) {
+    edge.setAttribute("aria-valuenow", String(width));
+  }
+
+  /**
+   * @param {string} name of the column
+   * @param {HTMLElement} cell
+   */
   _mark(name, cell) {
     const { sort, settings } = this.grid;
     const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
     cell.setAttribute("aria-sort", direction);
-    cell.querySelector(".fw-arrow").textContent = { ascending: "▲", descending: "▼", none: "" }[direction];
-    const width = this.grid.widths[name] ?? COLUMNS[name]?.width ?? LEAST_NAME;
-    cell.querySelector(".fw-edge").setAttribute("aria-valuenow", width);
-    if (name === "share") {
-      cell.querySelector(".fw-title").textContent = `share of ${METRICS[settings.metric].title}`;
-    }
+    const { title, arrow, edge } = this._parts(cell);
+    arrow.textContent = { ascending: "▲", descending: "▼", none: "" }[direction];
+    const nameWidth = this.grid.widths.name ?? MIN_NAME_WIDTH;
+    this._tellWidth(edge, name === "name" ? nameWidth : this.grid.width(name));
+    if (name === "share") title.textContent = `share of ${settings.bar.name}`;
   }
 
+  /** @param {HTMLElement} cell */
+  _parts(cell) {
+    const [button, edge] = /** @type {HTMLElement[]} */ ([...cell.children]);
+    const [title, arrow] = button.children;
+    return { title, arrow, edge };
+  }
+
+  /**
+   * @param {HTMLElement} edge
+   * @param {string} name of the column
+   * @param {number} index
+   */
   _makeResizable(edge, name, index) {
+    /** @param {number} width */
     const set = (width) => {
-      this.grid.widths[name] = Math.max(LEAST_WIDTH, Math.min(1000, Math.round(width)));
+      this.grid.widths[name] = Math.max(MIN_WIDTH, Math.min(1000, Math.round(width)));
       this.grid.refresh();
       this.grid.on.resize();
     };
@@ -84,6 +115,7 @@ export class Header {
       edge.setPointerCapture(event.pointerId);
       const start = event.clientX;
       const before = this.cells[index].offsetWidth;
+      /** @param {PointerEvent} moved */
       const move = (moved) => set(before + moved.clientX - start);
       edge.addEventListener("pointermove", move);
       edge.addEventListener("lostpointercapture", () => edge.removeEventListener("pointermove", move), { once: true });

@@ -2,8 +2,16 @@
 
 import { make, uniqueId } from "./dom.js";
 
-/** Write the headline into an element. */
+/** @import { Headline, HeadlineItem } from "./message" */
+
+/**
+ * Write the headline into an element.
+ *
+ * @param {HTMLElement} element
+ * @param {Headline} headline
+ */
 export function drawHeadline(element, { figures, convention, notes }) {
+  /** @param {HeadlineItem["tone"]} tone */
   const toned = (tone) => figures.filter((figure) => figure.tone === tone);
   const line = make("p", { class: "fw-figures" });
   toned("plain").forEach((figure, index) => {
@@ -19,7 +27,12 @@ export function drawHeadline(element, { figures, convention, notes }) {
   );
 }
 
-/** A figure whose definition shows when the pointer or the focus is on it. */
+/**
+ * A figure whose definition shows when the pointer or the focus is on it.
+ *
+ * @param {{ text: string, definition: string }} figure
+ * @param {string} name of its class
+ */
 function explained({ text, definition }, name) {
   const id = uniqueId("tip");
   return make(
@@ -30,6 +43,10 @@ function explained({ text, definition }, name) {
   );
 }
 
+/**
+ * @param {"error" | "warning"} tone
+ * @param {HeadlineItem} figure
+ */
 function banner(tone, figure) {
   return make(
     "p",

@@ -3,7 +3,14 @@
 const PAGE = 15;
 const PATIENCE = 700; // milliseconds between the letters of a word that is typed ahead
 
-/** What a key does in a grid; the event goes no further where it does something. */
+/** @import { Grid } from "./grid.js" */
+
+/**
+ * What a key does in a grid; the event goes no further where it does something.
+ *
+ * @param {Grid} grid
+ * @param {KeyboardEvent} event
+ */
 export function handleKey(grid, event) {
   if (event.target !== grid.element || event.altKey || event.metaKey || !grid.rows.length) return;
   if (move(grid, event) || (!event.ctrlKey && typeAhead(grid, event))) {
@@ -12,55 +19,48 @@ export function handleKey(grid, event) {
   }
 }
 
+/** What each key does; false where it does nothing.
+ *  @type {Record<string, (grid: Grid, ctrlKey: boolean) => boolean | void>} */
+const KEYS = {
+  ArrowDown: (grid) => grid.activate(grid.active + 1),
+  ArrowUp: (grid) => grid.activate(grid.active - 1),
+  PageDown: (grid) => grid.activate(grid.active + PAGE),
+  PageUp: (grid) => grid.activate(grid.active - PAGE),
+  Home: (grid, ctrlKey) => {
+    if (grid.cell >= 0 && !ctrlKey) grid.activate(grid.active, { cell: 0 });
+    else grid.activate(0);
+  },
+  End: (grid, ctrlKey) => {
+    if (grid.cell >= 0 && !ctrlKey) grid.activate(grid.active, { cell: grid.columns.length });
+    else grid.activate(grid.rows.length - 1);
+  },
+  ArrowRight: right,
+  ArrowLeft: left,
+  Enter: (grid) => {
+    grid.activate(grid.active);
+    grid.toggle(grid.active);
+  },
+  Escape: (grid) => {
+    if (grid.cell < 0) return false;
+    grid.activate(grid.active, { cell: -1 });
+    return true;
+  },
+  " ": (grid) => {
+    grid.activate(grid.active);
+    grid.on.fold(grid.rows[grid.active]);
+  },
+  "*": openSiblings,
+};
+
+/**
+ * @param {Grid} grid
+ * @param {KeyboardEvent} event
+ */
 function move(grid, { key, ctrlKey }) {
-  const last = grid.rows.length - 1;
-  const inCell = grid.cell >= 0;
-  switch (key) {
-    case "ArrowDown":
-      grid.activate(grid.active + 1);
-      return true;
-    case "ArrowUp":
-      grid.activate(grid.active - 1);
-      return true;
-    case "PageDown":
-      grid.activate(grid.active + PAGE);
-      return true;
-    case "PageUp":
-      grid.activate(grid.active - PAGE);
-      return true;
-    case "Home":
-      if (inCell && !ctrlKey) grid.activate(grid.active, { cell: 0 });
-      else grid.activate(0);
-      return true;
-    case "End":
-      if (inCell && !ctrlKey) grid.activate(grid.active, { cell: grid.columns.length });
-      else grid.activate(last);
-      return true;
-    case "ArrowRight":
-      right(grid);
-      return true;
-    case "ArrowLeft":
-      left(grid);
-      return true;
-    case "Enter":
-      grid.activate(grid.active);
-      grid.toggle(grid.active);
-      return true;
-    case "Escape":
-      if (inCell) grid.activate(grid.active, { cell: -1 });
-      return inCell;
-    case " ":
-      grid.activate(grid.active);
-      grid.on.fold(grid.rows[grid.active]);
-      return true;
-    case "*":
-      openSiblings(grid);
-      return true;
-    default:
-      return false;
-  }
+  return Object.hasOwn(KEYS, key) && KEYS[key](grid, ctrlKey) !== false;
 }
 
+/** @param {Grid} grid */
 function right(grid) {
   const row = grid.rows[grid.active];
   if (grid.cell >= 0) grid.activate(grid.active, { cell: Math.min(grid.cell + 1, grid.columns.length) });
@@ -68,6 +68,7 @@ function right(grid) {
   else grid.activate(grid.active, { cell: 0 });
 }
 
+/** @param {Grid} grid */
 function left(grid) {
   const row = grid.rows[grid.active];
   if (grid.cell >= 0) {
@@ -79,6 +80,7 @@ function left(grid) {
   }
 }
 
+/** @param {Grid} grid */
 function openSiblings(grid) {
   const { parent } = grid.rows[grid.active];
   for (const row of grid.rows) if (row.expandable && row.parent === parent) grid.open.add(row.key);
@@ -86,7 +88,12 @@ function openSiblings(grid) {
   grid.on.toggle();
 }
 
-/** Go to the next row whose name begins with what was typed. */
+/**
+ * Go to the next row whose name begins with what was typed.
+ *
+ * @param {Grid} grid
+ * @param {KeyboardEvent} event
+ */
 function typeAhead(grid, { key, timeStamp }) {
   if ([...key].length !== 1) return false;
   const typed = grid.typed && timeStamp - grid.typedAt < PATIENCE ? grid.typed : "";

@@ -1,12 +1,42 @@
-// What the three tables share: rows, and the figures of a row.
+// What the three tables share: rows, and the sums of a row.
 
-import { peakTime, replicated } from "./run.js";
+/**
+ * @import { Run } from "./run.js"
+ */
+
+/**
+ * What rows come from: the tree of modules, or a list of operators or lines.
+ *
+ * @typedef {object} Source
+ * @property {Run} run
+ * @property {string} query what is searched for, in lower case
+ * @property {number} hits
+ * @property {number} epoch another number as soon as other rows are to be shown
+ * @property {() => Row[]} roots the first rows
+ * @property {(row: Row) => Row[]} children
+ * @property {(row: Row, measure: string) => ArrayLike<number>} phases four sums, one for each phase
+ * @property {(row: Row) => number[]} items the rows of the report's table that a row stands for
+ * @property {(query: string) => void} search
+ * @property {(row: Row) => boolean} isHit
+ * @property {() => Set<Key>} around the keys of all rows around a hit
+ * @property {(place: number) => Key[]} reveal the keys that have to be open for a place to be seen
+ * @property {(row: Row) => boolean} fold fold or unfold; gives whether anything changes
+ * @property {((row: Row) => string)=} path
+ */
+
+/** @typedef {number | string} Key equal for what is the same row later on */
 
 /** A row that a table may show; `source` is the list or tree that it belongs to. */
 export class Row {
+  /**
+   * @param {Source} source
+   * @param {Partial<Row>} fields
+   */
   constructor(source, fields) {
     this.source = source;
-    this.key = null; // equal for what is the same row later on
+    /** @type {Key} */
+    this.key = "";
+    /** @type {Row | null} */
     this.parent = null;
     this.level = 0;
     this.kind = "";
@@ -19,49 +49,53 @@ export class Row {
     this.parameters = 0;
     this.position = 1;
     this.siblings = 1;
+    /** @type {number[]} the places of the tree that it stands for */
+    this.nodes = [];
+    this.runOf = -1; // the first of the siblings that are alike and that could be folded
+    this.group = -1; // in a list
+    /** @type {"inner" | "outer"} */
+    this.depth = "outer";
+    this.number = 0; // of a line
+    /** @type {Map<string, number> | null} */
+    this._sums = null;
+    /** @type {Inside | null} */
+    this.inside = null;
     Object.assign(this, fields);
   }
 
-  /** Four numbers, one for each phase. */
+  /**
+   * Four numbers, one for each phase.
+   *
+   * @param {string} measure
+   */
   phases(measure) {
     return this.source.phases(this, measure);
   }
 
+  /**
+   * The sum of all phases.
+   *
+   * @param {string} measure
+   * @returns {number}
+   */
   sum(measure) {
-    const parts = this.phases(measure);
-    return parts[0] + parts[1] + parts[2] + parts[3];
-  }
-
-  /** The numbers to show under a convention; worked out once for as long as that stays. */
-  figures(convention) {
-    if (this._convention !== convention) {
-      this._convention = convention;
-      const flops = this.sum(convention);
-      const seconds = this.sum("nanoseconds") / 1e9;
-      const bytes = this.sum("bytes");
-      this._figures = {
-        flops,
-        macs: this.sum("macs"),
-        integer: this.sum("integer"),
-        bytes,
-        seconds,
-        operators: this.sum("operators"),
-        communicated: this.sum("communicated"),
-        replicated: this.source.run.hasReplicated ? this.sum(replicated(convention)) : 0,
-        calls: this.calls,
-        parameters: this.parameters,
-        rate: seconds ? flops / seconds : 0,
-        intensity: bytes ? flops / bytes : 0,
-        utilization: seconds && this.source.run.hasPeak
-          ? this.sum(peakTime(convention)) / 1e9 / seconds
-          : 0,
-      };
+    this._sums ??= new Map();
+    let sum = this._sums.get(measure);
+    if (sum === undefined) {
+      const parts = this.phases(measure);
+      sum = parts[0] + parts[1] + parts[2] + parts[3];
+      this._sums.set(measure, sum);
     }
-    return this._figures;
+    return sum;
   }
 }
 
-/** The column of numbers behind a metric. */
-export function measureOf(metric, convention) {
-  return { flops: convention, seconds: "nanoseconds", int_ops: "integer" }[metric] ?? metric;
-}
+/**
+ * The rows inside a row, as a grid keeps them until its source or its order changes.
+ *
+ * @typedef {object} Inside
+ * @property {number} epoch of the source
+ * @property {Row[]} unordered
+ * @property {string | null} order
+ * @property {Row[]} rows
+ */

@@ -1,69 +1,39 @@
 // The counted run, as the one message brings it: columns of the report's tables, and sums over them.
 
+import { column, concatenated, grouped } from "./buffers.js";
+import { Metrics } from "./metrics.js";
+
+/** @import { Convention, Message } from "./message" */
+
 export const PHASES = ["forward", "backward", "recompute", "optimizer"];
+/** @type {Convention[]} */
 export const CONVENTIONS = ["standard", "contractions", "article"];
+/** @type {("root" | "module" | "code" | "optimizer")[]} */
 const KINDS = ["root", "module", "code", "optimizer"];
 
-/** A typed array of its own over what arrived; buffers come unaligned, and of several kinds. */
-function column(Type, data) {
-  if (!data) return new Type(0);
-  const bytes = ArrayBuffer.isView(data)
-    ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
-    : data.slice(0);
-  return new Type(bytes);
-}
-
-/** Several columns as one. */
-function concatenated(Type, parts) {
-  const columns = parts.map((part) => column(Type, part));
-  const whole = new Type(columns.reduce((length, one) => length + one.length, 0));
-  let at = 0;
-  for (const one of columns) {
-    whole.set(one, at);
-    at += one.length;
-  }
-  return whole;
-}
-
-/** Where the items of each group stand in `order`, groups one after the other. */
-function grouped(groups, count) {
-  const start = new Int32Array(count + 1);
-  for (const group of groups) if (group >= 0) start[group + 1]++;
-  for (let i = 0; i < count; i++) start[i + 1] += start[i];
-  const next = start.slice(0, count);
-  const order = new Int32Array(start[count]);
-  groups.forEach((group, item) => {
-    if (group >= 0) order[next[group]++] = item;
-  });
-  return { start, order };
-}
-
-const REPLICATED = "replicated ";
-
-/** The measure of the FLOPs that another rank had computed already. */
-export function replicated(convention) {
-  return REPLICATED + convention;
-}
-
-/** The measure of the time that FLOPs would take at the peak. */
-export function peakTime(convention) {
-  return `peak ${convention}`;
-}
-
+/**
+ * @param {number} hash
+ * @param {number} value
+ */
 function mix(hash, value) {
   const mixed = Math.imul(hash ^ value ^ Math.floor(value / 4294967296), 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }
 
-/** A run's tables. `measure` names a column of numbers: a convention, macs, bytes, …, or the
- *  nanoseconds that the FLOPs would take at the peak, as "peak standard". */
+/**
+ * A run's tables. A measure names what is summed up over their rows, as "flops standard", "bytes" or
+ * "seconds"; `measureOf` of metrics.js makes it. Times are summed up in nanoseconds.
+ */
 export class Run {
+  /** @param {Message} packed */
   constructor(packed) {
     this.names = packed.names;
     this.headlines = packed.headlines;
     this.lines = packed.lines;
+    this.columns = packed.tables;
     this.expressions = packed.signatures.text;
     this.exactValues = packed.signatures.exact;
+    this.metrics = new Metrics(packed.columns, packed.bars);
 
     const { scopes, signatures, rows } = packed;
     this.parent = column(Int32Array, scopes.parent);
@@ -74,29 +44,24 @@ export class Run {
     this.parameters = column(Float64Array, scopes.parameters);
     this.size = this.parent.length;
 
-    this.cost = {};
-    for (const name of [...CONVENTIONS, "macs", "integer", "bytes"]) {
-      this.cost[name] = column(Float64Array, signatures[name] ?? signatures.standard);
+    /** Of one call of each signature: FLOPs by convention, and bytes, MACs and so on.
+     *  @type {Map<string, Float64Array>} */
+    this._costs = new Map();
+    for (const [name, data] of Object.entries(signatures.costs)) {
+      this._costs.set(name, column(Float64Array, data));
     }
-    this.cost.communicated = signatures.communicated
-      ? column(Float64Array, signatures.communicated)
-      : new Float64Array(this.cost.standard.length);
     this.summed = column(Uint8Array, signatures.summed);
-    this.peakRate = column(Float64Array, signatures.peak); // FLOPS, 0 where no peak is known
-    this.hasPeak = this.peakRate.some((rate) => rate > 0);
-    for (const name of this.hasPeak ? CONVENTIONS : []) {
-      this.cost[peakTime(name)] = this.cost[name].map((flops, signature) =>
-        this.peakRate[signature] ? (1e9 * flops) / this.peakRate[signature] : 0);
-    }
+    this._peakRate = column(Float64Array, signatures.peak); // FLOPS, 0 where no peak is known
+    this.hasPeak = this._peakRate.some((rate) => rate > 0);
 
     // What ran on the lines of methods ran in the scopes, too: those rows come after all others,
     // and belong to no scope and no line.
-    const methods = (this.excerpts = packed.excerpts ?? []);
-    const joined = (Type, name) => concatenated(Type, [rows[name], ...methods.map((one) => one[name])]);
-    this.rowPhase = joined(Uint8Array, "phase");
-    this.rowSignature = joined(Int32Array, "signature");
-    this.rowCalls = joined(Float64Array, "calls");
-    this.rowNanoseconds = joined(Float64Array, "nanoseconds");
+    const methods = (this.excerpts = packed.excerpts);
+    const tables = [rows, ...methods];
+    this.rowPhase = concatenated(Uint8Array, tables.map((table) => table.phase));
+    this.rowSignature = concatenated(Int32Array, tables.map((table) => table.signature));
+    this.rowCalls = concatenated(Float64Array, tables.map((table) => table.calls));
+    this.rowNanoseconds = concatenated(Float64Array, tables.map((table) => table.nanoseconds));
     this.rowScope = new Int32Array(this.rowCalls.length).fill(-1);
     this.rowScope.set(column(Int32Array, rows.scope));
     this.rowLine = new Int32Array(this.rowCalls.length).fill(-1);
@@ -110,24 +75,36 @@ export class Run {
     this._children = grouped(this.parent, this.size);
     this._sortNumbered();
     this._rows = grouped(this.rowScope, this.size);
-    this._sums = new Map();
+    /** @type {Map<string, Float64Array>} */
+    this._totals = new Map();
+    /** @type {Map<string, number>} */
     this._wholes = new Map();
+    /** @type {Map<string, [Float64Array, Float64Array]>} */
+    this._factorsOf = new Map();
+    /** @type {Map<string, number> | null} */
+    this._places = null;
+    /** @type {Int32Array[] | null} */
+    this._likeness = null;
   }
 
   // --- places -------------------------------------------------------------------------------
 
+  /** @param {number} place */
   name(place) {
     return this.names[this.nameIndex[place]];
   }
 
+  /** @param {number} place */
   type(place) {
     return this.names[this.typeIndex[place]];
   }
 
+  /** @param {number} place */
   kind(place) {
     return KINDS[this.kindIndex[place]];
   }
 
+  /** @param {number} place */
   childrenOf(place) {
     return this._children.order.subarray(
       this._children.start[place],
@@ -135,17 +112,24 @@ export class Run {
     );
   }
 
+  /** @param {number} place */
   rowsOf(place) {
     return this._rows.order.subarray(this._rows.start[place], this._rows.start[place + 1]);
   }
 
+  /** @param {number} place */
   path(place) {
     const parts = [];
     for (let at = place; at > 0; at = this.parent[at]) parts.push(this.name(at));
     return parts.reverse().join(".");
   }
 
-  /** The place at a path, or -1. */
+  /**
+   * The place at a path, or -1.
+   *
+   * @param {string} path
+   * @returns {number}
+   */
   placeAt(path) {
     if (path === "") return 0;
     if (!this._places) {
@@ -163,6 +147,7 @@ export class Run {
   /** Numbered children (of a list of modules) by number: 10 after 2. */
   _sortNumbered() {
     const numbers = this.names.map((name) => (/^\d+$/.test(name) ? Number(name) : -1));
+    /** @param {number} place */
     const numberOf = (place) => numbers[this.nameIndex[place]];
     const { start } = this._children;
     for (let place = 0; place < this.size; place++) {
@@ -182,6 +167,7 @@ export class Run {
     return this._likeness;
   }
 
+  /** @param {number} seed */
   _hashes(seed) {
     const hashes = new Int32Array(this.size);
     // By index: views of the two tables would be the greater part of the work.
@@ -207,27 +193,80 @@ export class Run {
 
   // --- sums ---------------------------------------------------------------------------------
 
-  /** What is multiplied for each row: a column of the rows, and one of the signatures. */
-  _factors(measure) {
-    return measure.startsWith(REPLICATED)
-      ? [this.rowReplicated, this.cost[measure.slice(REPLICATED.length)]]
-      : [this.rowCalls, this.cost[measure]];
+  /**
+   * FLOPs of a call of each signature.
+   *
+   * @param {string} convention one that says what standard says is not sent
+   * @returns {Float64Array}
+   */
+  costs(convention) {
+    return this._costs.get(convention) ?? this._cost("standard");
   }
 
-  /** The number of a row of the report's table. */
+  /**
+   * @param {string} name
+   * @returns {Float64Array}
+   */
+  _cost(name) {
+    let cost = this._costs.get(name);
+    if (!cost) {
+      // Python leaves out what is zero for every signature.
+      cost = new Float64Array(this.summed.length);
+      this._costs.set(name, cost);
+    }
+    return cost;
+  }
+
+  /**
+   * What is multiplied for each row: a column of the rows, and one of the signatures.
+   *
+   * @param {string} measure
+   * @returns {[Float64Array, Float64Array]}
+   */
+  _factors(measure) {
+    let factors = this._factorsOf.get(measure);
+    if (!factors) {
+      const [key, convention] = measure.split(" ");
+      if (key === "flops") factors = [this.rowCalls, this.costs(convention)];
+      else if (key === "replicated") factors = [this.rowReplicated, this.costs(convention)];
+      else if (key === "peak_seconds") factors = [this.rowCalls, this._peakNanoseconds(convention)];
+      else factors = [this.rowCalls, this._cost(key)];
+      this._factorsOf.set(measure, factors);
+    }
+    return factors;
+  }
+
+  /** @param {string} convention */
+  _peakNanoseconds(convention) {
+    return this.costs(convention).map((flops, signature) =>
+      this._peakRate[signature] ? (1e9 * flops) / this._peakRate[signature] : 0);
+  }
+
+  /**
+   * The number of a row of the report's table.
+   *
+   * @param {number} row
+   * @param {string} measure
+   * @returns {number}
+   */
   amount(row, measure) {
-    if (measure === "nanoseconds") return this.rowNanoseconds[row];
-    if (measure === "operators") return this.rowCalls[row];
+    if (measure === "seconds") return this.rowNanoseconds[row];
+    if (measure === "calls") return this.rowCalls[row];
     const signature = this.rowSignature[row];
     const [calls, cost] = this._factors(measure);
     const times = this.summed[signature] ? Math.sign(calls[row]) : calls[row];
     return cost[signature] * times;
   }
 
-  /** The numbers of all rows of the report's table. */
+  /**
+   * The numbers of all rows of the report's table.
+   *
+   * @param {string} measure
+   * @returns {Float64Array}
+   */
   _amounts(measure) {
-    if (measure === "nanoseconds") return this.rowNanoseconds;
-    if (measure === "operators") return this.rowCalls;
+    if (measure === "seconds") return this.rowNanoseconds;
+    if (measure === "calls") return this.rowCalls;
     const [calls, cost] = this._factors(measure);
     const amounts = new Float64Array(calls.length);
     for (let row = 0; row < amounts.length; row++) {
@@ -237,7 +276,13 @@ export class Run {
     return amounts;
   }
 
-  /** Sums by group and phase: four numbers for each group; a group below 0 is none. */
+  /**
+   * Sums by group and phase: four numbers for each group; a group below 0 is none.
+   *
+   * @param {Int32Array} groupOfRow
+   * @param {number} groups
+   * @param {string} measure
+   */
   sums(groupOfRow, groups, measure) {
     const sums = new Float64Array(4 * groups);
     const amounts = this._amounts(measure);
@@ -248,26 +293,40 @@ export class Run {
     return sums;
   }
 
-  /** Sums by place and phase, what ran inside included. */
+  /**
+   * Sums by place and phase, what ran inside included.
+   *
+   * @param {string} measure
+   * @returns {Float64Array}
+   */
   totals(measure) {
-    let totals = this._sums.get(measure);
+    let totals = this._totals.get(measure);
     if (!totals) {
       totals = this.sums(this.rowScope, this.size, measure);
       for (let place = this.size - 1; place > 0; place--) {
         const above = 4 * this.parent[place];
         for (let phase = 0; phase < 4; phase++) totals[above + phase] += totals[4 * place + phase];
       }
-      this._sums.set(measure, totals);
+      this._totals.set(measure, totals);
     }
     return totals;
   }
 
-  /** Whether anything ran in a place itself. */
+  /**
+   * Whether anything ran in a place itself.
+   *
+   * @param {number} place
+   */
   hasOwn(place) {
     return this._rows.start[place + 1] > this._rows.start[place];
   }
 
-  /** The sum of the whole run. */
+  /**
+   * The sum of the whole run.
+   *
+   * @param {string} measure
+   * @returns {number}
+   */
   whole(measure) {
     let whole = this._wholes.get(measure);
     if (whole === undefined) {
@@ -279,6 +338,7 @@ export class Run {
     return whole;
   }
 
+  /** @param {number} line */
   lineName(line) {
     if (line < 0) return "(unknown line)";
     const [file, number] = this.lines[line];

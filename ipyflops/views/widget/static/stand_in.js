@@ -2,7 +2,11 @@
 
 import { make } from "./dom.js";
 
-/** A style that hides the HTML of the same report, wherever it is in the page. */
+/**
+ * A style that hides the HTML of the same report, wherever it is in the page.
+ *
+ * @param {string} key
+ */
 export function hideStandIn(key) {
   return make("style", { textContent: `[data-ipyflops-key="${CSS.escape(key)}"] { display: none; }` });
 }

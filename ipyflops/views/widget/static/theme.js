@@ -1,15 +1,27 @@
 // Whether the page is dark, whatever it is: JupyterLab, VS Code or any other.
 
-/** The colour that is seen behind an element, as [red, green, blue], or null. */
+/**
+ * The colour that is seen behind an element, as [red, green, blue], or null.
+ *
+ * @param {Element} element
+ */
 function background(element) {
-  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
-    const found = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(getComputedStyle(at).backgroundColor);
-    if (found && (found[4] === undefined || Number(found[4]) > 0.5)) return found.slice(1, 4).map(Number);
+  /** @type {Element | undefined} */
+  let at = element;
+  while (at) {
+    const color = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(getComputedStyle(at).backgroundColor);
+    if (color && (color[4] === undefined || Number(color[4]) > 0.5)) return color.slice(1, 4).map(Number);
+    const root = at.getRootNode();
+    at = at.parentElement ?? (root instanceof ShadowRoot ? root.host : undefined);
   }
   return null;
 }
 
-/** Whether an element stands on a dark page. */
+/**
+ * Whether an element stands on a dark page.
+ *
+ * @param {Element} element
+ */
 export function isDark(element) {
   // JupyterLab says it; to ask for colours costs the layout of the whole page.
   const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
@@ -21,7 +33,11 @@ export function isDark(element) {
   return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
 }
 
-/** Call `action` when the theme may have changed; gives a function that ends it. */
+/**
+ * Call `action` when the theme may have changed; gives a function that ends it.
+ *
+ * @param {() => void} action
+ */
 export function watchTheme(action) {
   const observer = new MutationObserver(action);
   for (const element of [document.documentElement, document.body]) {

@@ -1,28 +1,38 @@
 // The controls above the tables.
 
-import { COLUMNS, METRICS } from "./columns.js";
 import { debounced, make, uniqueId } from "./dom.js";
 import { CONVENTIONS } from "./run.js";
 
+/**
+ * @import { Convention, TabName } from "./message"
+ * @import { Metrics } from "./metrics.js"
+ */
+
+/** @type {Record<TabName, string>} */
 const TABS = { modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline" };
 
-/** The tabs; `on(name)` is called when one is chosen. */
+/** The tabs. */
 export class Tabs {
+  /**
+   * @param {string} panelId
+   * @param {(name: TabName) => void} on called when one is chosen
+   */
   constructor(panelId, on) {
-    this.buttons = Object.entries(TABS).map(([name, title]) => {
-      const button = make("button", {
+    this.tabs = Object.entries(TABS).map(([name, title]) => {
+      const tab = make("button", {
         class: "fw-tab", type: "button", role: "tab", textContent: title, "data-tab": name,
         id: uniqueId("tab"), "aria-controls": panelId,
       });
-      button.addEventListener("click", () => on(name));
-      return button;
+      tab.addEventListener("click", () => on(/** @type {TabName} */ (name)));
+      return tab;
     });
-    this.element = make("div", { class: "fw-tabs", role: "tablist", "aria-label": "FLOPs by" }, ...this.buttons);
+    this.element = make("div", { class: "fw-tabs", role: "tablist", "aria-label": "FLOPs by" }, ...this.tabs);
     this.element.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
-      const count = this.buttons.length;
-      const next = this.buttons[(this.buttons.indexOf(event.target) + step + count) % count];
+      const count = this.tabs.length;
+      const from = this.tabs.findIndex((tab) => tab === event.target);
+      const next = this.tabs[(from + step + count) % count];
       next.focus();
       next.click();
       event.preventDefault();
@@ -30,17 +40,30 @@ export class Tabs {
     });
   }
 
+  /**
+   * Mark the tab that is open; gives its id.
+   *
+   * @param {TabName} current
+   */
   mark(current) {
-    for (const button of this.buttons) {
-      const selected = button.dataset.tab === current;
-      button.setAttribute("aria-selected", selected);
-      button.tabIndex = selected ? 0 : -1;
+    let id = "";
+    for (const tab of this.tabs) {
+      const selected = tab.dataset.tab === current;
+      tab.setAttribute("aria-selected", String(selected));
+      tab.tabIndex = selected ? 0 : -1;
+      if (selected) id = tab.id;
     }
-    return this.buttons.find((button) => button.dataset.tab === current).id;
+    return id;
   }
 }
 
-/** A labelled choice; `on(value)` is called when another one is made. */
+/**
+ * A labelled choice.
+ *
+ * @param {string} label
+ * @param {[value: string, text: string][]} options
+ * @param {(value: string) => void} on called when another one is made
+ */
 export function choice(label, options, on) {
   const select = make(
     "select",
@@ -52,26 +75,36 @@ export function choice(label, options, on) {
   return { element, select };
 }
 
+/** @param {(name: Convention) => void} on */
 export function conventionChoice(on) {
-  return choice("Convention", CONVENTIONS.map((name) => [name, name]), on);
+  return choice("Convention", CONVENTIONS.map((name) => [name, name]), (name) =>
+    on(/** @type {Convention} */ (name)));
 }
 
-export function metricChoice(run, on) {
-  const measures = { macs: "macs", seconds: "nanoseconds", int_ops: "integer", bytes: "bytes" };
-  const offered = Object.entries(METRICS).filter(
-    ([name]) => name === "flops" || run.whole(measures[name]) > 0,
-  );
-  return choice("Bars", offered.map(([name, { title }]) => [name, title]), on);
+/**
+ * What the bars show.
+ *
+ * @param {Metrics} metrics
+ * @param {(key: string) => void} on
+ */
+export function metricChoice(metrics, on) {
+  return choice("Bars", metrics.bars.map(({ key, name }) => [key, name]), on);
 }
 
+/**
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} on
+ */
 export function button(text, title, on) {
   const element = make("button", { class: "fw-button", type: "button", title, "aria-label": title, textContent: text });
   element.addEventListener("click", on);
   return element;
 }
 
-/** The search field: `on.search(text)` while typing, `on.next()` for Enter. */
+/** The search field. */
 export class Search {
+  /** @param {{ search: (text: string) => void, next: () => void }} on `next` is for Enter */
   constructor(on) {
     this.input = make("input", {
       class: "fw-search", type: "search", placeholder: "Search", spellcheck: false,
@@ -92,7 +125,13 @@ export class Search {
   }
 }
 
-/** A button that opens a list below it; `fill(list)` makes what is in it. */
+/**
+ * A button that opens a list below it.
+ *
+ * @param {string} text
+ * @param {string} title
+ * @param {(list: HTMLElement, close: () => void) => void} fill makes what is in the list
+ */
 export function menu(text, title, fill) {
   const list = make("div", { class: "fw-menu", role: "group", "aria-label": title, hidden: true });
   const opener = make("button", {
@@ -100,12 +139,13 @@ export function menu(text, title, fill) {
     "aria-expanded": false, "aria-haspopup": "true",
   });
   const element = make("span", { class: "fw-menu-holder" }, opener, list);
+  /** @param {boolean} open */
   const show = (open) => {
     if (open) fill(list, () => show(false));
     list.hidden = !open;
-    opener.setAttribute("aria-expanded", open);
+    opener.setAttribute("aria-expanded", String(open));
   };
-  opener.addEventListener("click", () => show(list.hidden));
+  opener.addEventListener("click", () => show(Boolean(list.hidden)));
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || list.hidden) return;
     event.stopPropagation();
@@ -113,7 +153,7 @@ export function menu(text, title, fill) {
     opener.focus();
   });
   element.addEventListener("focusout", (event) => {
-    if (!element.contains(event.relatedTarget)) show(false);
+    if (!(event.relatedTarget instanceof Node && element.contains(event.relatedTarget))) show(false);
   });
   // A click on what cannot have the focus must not take it away.
   list.addEventListener("mousedown", (event) => {
@@ -122,8 +162,15 @@ export function menu(text, title, fill) {
   return element;
 }
 
-/** The menu that chooses columns; `on(columns)` gets the new ones. */
-export function columnsMenu(offered, shown, on) {
+/**
+ * The menu that chooses columns.
+ *
+ * @param {Metrics} metrics
+ * @param {() => string[]} offered
+ * @param {() => string[]} shown
+ * @param {(columns: string[]) => void} on gets the new ones
+ */
+export function columnsMenu(metrics, offered, shown, on) {
   return menu("Columns", "Choose the columns", (list) => {
     list.replaceChildren(
       ...offered().map((name) => {
@@ -134,7 +181,8 @@ export function columnsMenu(offered, shown, on) {
           else chosen.delete(name);
           on(offered().filter((one) => chosen.has(one)));
         });
-        return make("label", { title: COLUMNS[name].tip }, box, ` ${COLUMNS[name].title}`);
+        const { title, explanation } = metrics.inColumn(name);
+        return make("label", { title: explanation }, box, ` ${title}`);
       }),
     );
   });

@@ -2,19 +2,35 @@
 
 import { Row } from "./rows.js";
 
+/**
+ * @import { Key, Source } from "./rows.js"
+ * @import { Run } from "./run.js"
+ */
+
+/**
+ * Siblings that are one row: their places, how many siblings they are of each parent, and the first
+ * of the siblings that are alike where they could be folded (-1 where not).
+ *
+ * @typedef {[nodes: number[], repeats: number, runOf: number]} Fold
+ */
+
 const NUMBERED = /^(.*?)(\d{1,9})$/s;
 const HIT = 1; // its own name or type is what is searched for
 const HOLDS = 2; // it, or something inside, is
 const INSIDE = 4; // it, or something around it, is
 
+/** @implements {Source} */
 export class ModuleTree {
+  /** @param {Run} run */
   constructor(run) {
     this.run = run;
     this.folding = true;
+    /** @type {Set<Key>} */
     this.unfolded = new Set(); // the first place of each run of siblings that is not folded
     this.query = "";
     this.hits = 0;
     this.epoch = 0; // another number as soon as other rows are to be shown
+    /** @type {Uint8Array | null} HIT, HOLDS and INSIDE of each place, during a search */
     this._flags = null;
     this._codeLines = new Map(run.lines.map(([file, number, text]) => [`${file}:${number}`, text]));
   }
@@ -28,11 +44,15 @@ export class ModuleTree {
     return [row];
   }
 
+  /**
+   * @param {Row} row
+   * @returns {Row[]}
+   */
   children(row) {
     if (row.kind === "own") return [];
-    const rows = this._runs(row).map(([nodes, repeats, first]) => {
+    const rows = this._folds(row).map(([nodes, repeats, runOf]) => {
       const child = this._row(nodes, repeats, row);
-      child.runOf = first;
+      child.runOf = runOf;
       return child;
     });
     if (!this._flags && rows.length && row.nodes.some((node) => this.run.hasOwn(node))) {
@@ -41,6 +61,10 @@ export class ModuleTree {
     return rows;
   }
 
+  /**
+   * @param {Row} row
+   * @param {string} measure
+   */
   phases(row, measure) {
     const sum = [0, 0, 0, 0];
     if (row.kind === "own") {
@@ -58,20 +82,25 @@ export class ModuleTree {
     return sum;
   }
 
-  /** The rows of the report's table that a row of this tree stands for. */
+  /** @param {Row} row */
   items(row) {
-    const found = [];
+    /** @type {number[]} */
+    const items = [];
     const waiting = [...row.nodes];
-    while (waiting.length) {
-      const node = waiting.pop();
-      for (const item of this.run.rowsOf(node)) found.push(item);
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      for (const item of this.run.rowsOf(node)) items.push(item);
       if (row.kind !== "own") for (const child of this.run.childrenOf(node)) waiting.push(child);
     }
-    return found;
+    return items;
   }
 
-  /** The keys that have to be open for a place to be seen; a fold that hides it is unfolded. */
+  /**
+   * The keys that have to be open for a place to be seen; a fold that hides it is unfolded.
+   *
+   * @param {number} place
+   */
   reveal(place) {
+    /** @type {Key[]} */
     const keys = [];
     for (let at = place; at > 0; at = this.run.parent[at]) {
       const first = this._firstOfRun(at);
@@ -85,13 +114,18 @@ export class ModuleTree {
     return keys;
   }
 
+  /** @param {Row} row */
   path(row) {
     return this.run.path(row.nodes[0]);
   }
 
   // --- search -------------------------------------------------------------------------------
 
-  /** Show only what has the text in its name, type or path, and what is around and inside. */
+  /**
+   * Show only what has the text in its name, type or path, and what is around and inside.
+   *
+   * @param {string} query
+   */
   search(query) {
     this.epoch += 1;
     this.query = query;
@@ -99,10 +133,10 @@ export class ModuleTree {
     this._flags = null;
     if (!query) return;
     const { run } = this;
-    const found = run.names.map((name) => name.toLowerCase().includes(query));
+    const isWanted = run.names.map((name) => name.toLowerCase().includes(query));
     const flags = (this._flags = new Uint8Array(run.size));
     for (let place = 1; place < run.size; place++) {
-      const hit = found[run.nameIndex[place]] || found[run.typeIndex[place]] ||
+      const hit = isWanted[run.nameIndex[place]] || isWanted[run.typeIndex[place]] ||
         (query.includes(".") && run.path(place).toLowerCase().includes(query));
       if (hit) this.hits += 1;
       flags[place] = hit ? HIT | HOLDS | INSIDE : flags[run.parent[place]] & INSIDE;
@@ -112,54 +146,75 @@ export class ModuleTree {
     }
   }
 
+  /** @param {Row} row */
   isHit(row) {
     return this._flags !== null && (this._flags[row.nodes[0]] & HIT) !== 0;
   }
 
-  /** The keys of all places around a hit. */
   around() {
+    /** @type {Set<Key>} */
     const keys = new Set();
-    for (let place = 0; place < this.run.size; place++) {
-      if (this._flags[place] & HIT) {
-        for (let at = this.run.parent[place]; at >= 0 && !keys.has(at); at = this.run.parent[at]) {
-          keys.add(at);
-        }
+    this._flags?.forEach((flags, place) => {
+      if (!(flags & HIT)) return;
+      for (let at = this.run.parent[place]; at >= 0 && !keys.has(at); at = this.run.parent[at]) {
+        keys.add(at);
       }
-    }
+    });
     return keys;
   }
 
   // --- folding ------------------------------------------------------------------------------
 
-  /** Children in runs of siblings that are alike: [places, siblings, first sibling]. */
-  _runs(row) {
+  /**
+   * The children of a row, those that are alike as one.
+   *
+   * @param {Row} row
+   * @returns {Fold[]}
+   */
+  _folds(row) {
     const { run } = this;
     const lists = row.nodes.map((node) => run.childrenOf(node));
     const first = lists[0];
-    const runs = [];
+    /** @type {Fold[]} */
+    const folds = [];
     let from = 0;
     while (from < first.length) {
       let to = from + 1;
       while (to < first.length && this._continues(first[to - 1], first[to])) to += 1;
       if (to - from > 1 && this.folding && !this.unfolded.has(first[from])) {
-        this._add(runs, lists, from, to, -1);
+        this._add(folds, lists, from, to, -1);
       } else {
-        const unfoldedRun = to - from > 1 && this.folding ? first[from] : -1;
-        for (let at = from; at < to; at++) this._add(runs, lists, at, at + 1, unfoldedRun);
+        const runOf = to - from > 1 && this.folding ? first[from] : -1;
+        for (let at = from; at < to; at++) this._add(folds, lists, at, at + 1, runOf);
       }
       from = to;
     }
-    return runs;
+    return folds;
   }
 
-  _add(runs, lists, from, to, unfoldedRun) {
+  /**
+   * Add the siblings from one position to another, unless a search hides them.
+   *
+   * @param {Fold[]} folds
+   * @param {Int32Array[]} lists the children of each place that the parent's row stands for
+   * @param {number} from
+   * @param {number} to
+   * @param {number} runOf
+   */
+  _add(folds, lists, from, to, runOf) {
     if (this._flags && !(this._flags[lists[0][from]] & (HOLDS | INSIDE))) return;
     const nodes = [];
     // The siblings of one parent first, so that the first and the last of them name the range.
     for (const list of lists) for (let at = from; at < to; at++) nodes.push(list[at]);
-    runs.push([nodes, to - from, unfoldedRun]);
+    folds.push([nodes, to - from, runOf]);
   }
 
+  /**
+   * Whether a place goes on with what its sibling before it is: alike, and the next number.
+   *
+   * @param {number} before
+   * @param {number} place
+   */
   _continues(before, place) {
     const { run } = this;
     const [high, low] = run.likeness;
@@ -171,6 +226,11 @@ export class ModuleTree {
     return !!first && !!second && first[1] === second[1] && Number(second[2]) === Number(first[2]) + 1;
   }
 
+  /**
+   * The first of the siblings that are alike.
+   *
+   * @param {number} place
+   */
   _firstOfRun(place) {
     if (!this.folding) return place;
     const siblings = this.run.childrenOf(this.run.parent[place]);
@@ -179,7 +239,11 @@ export class ModuleTree {
     return siblings[at];
   }
 
-  /** Unfold the siblings that a row stands for, or fold those that it is one of. */
+  /**
+   * Unfold the siblings that a row stands for, or fold those that it is one of.
+   *
+   * @param {Row} row
+   */
   fold(row) {
     if (row.repeats > 1) this.unfolded.add(row.key);
     else if (row.runOf >= 0) this.unfolded.delete(row.runOf);
@@ -188,7 +252,11 @@ export class ModuleTree {
     return true;
   }
 
-  /** Whether siblings that are alike are folded at all. */
+  /**
+   * Say whether siblings that are alike are folded at all.
+   *
+   * @param {boolean} folding
+   */
   setFolding(folding) {
     this.folding = folding;
     this.unfolded.clear();
@@ -197,6 +265,14 @@ export class ModuleTree {
 
   // --- rows ---------------------------------------------------------------------------------
 
+  /**
+   * The row of some places.
+   *
+   * @param {number[]} nodes
+   * @param {number} repeats
+   * @param {Row | null} parent
+   * @returns {Row}
+   */
   _row(nodes, repeats, parent) {
     const { run } = this;
     const place = nodes[0];
@@ -224,12 +300,19 @@ export class ModuleTree {
     });
   }
 
+  /** @param {number} place */
   _hasChildren(place) {
     const children = this.run.childrenOf(place);
-    if (!this._flags) return children.length > 0;
-    return children.some((child) => this._flags[child] & (HOLDS | INSIDE));
+    const flags = this._flags;
+    if (!flags) return children.length > 0;
+    return children.some((child) => (flags[child] & (HOLDS | INSIDE)) !== 0);
   }
 
+  /**
+   * The row of what ran in the places of a row and not inside of their children.
+   *
+   * @param {Row} row
+   */
   _own(row) {
     return new Row(this, {
       key: `own ${row.key}`,

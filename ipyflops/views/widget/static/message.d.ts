@@ -1,0 +1,161 @@
+// Types alone: what Python sends to the widget, and what the widget asks of Python.
+// `packing.py`, `rank_packing.py` and `view.py` in the folder above make these messages.
+
+export type Convention = "standard" | "contractions" | "article";
+export type Verdict = "formula" | "free" | "unknown";
+
+/** A column of numbers. The comment of a field says which numbers. */
+export type Binary = DataView | ArrayBuffer;
+
+/** A metric of `costs/metrics.py`, as a column shows it. */
+export interface Column {
+  /** What Python knows it by, as in `Totals`. */
+  key: string;
+  title: string;
+  /** The tooltip of the title. */
+  explanation: string;
+  /** A count has a prefix, and so has a rate, which is never whole; a time is in seconds. */
+  format: "count" | "rate" | "time" | "share";
+  /** As FLOPs or B; may be empty. */
+  unit: string;
+  /** What is counted, as "integer ops" or "kernel time". */
+  name: string;
+  /** What the number is where its unit stands beside it, as "rate"; empty where that is the name. */
+  quantity: string;
+  /** What is read after the number, as "in kernels". */
+  phrase: string;
+  /** The keys of what is divided and by what. */
+  ratio: [string, string] | null;
+  /** Whether it is divided by the number of the whole run. */
+  of_whole: boolean;
+  /** Whether it is a number of the module itself and not a sum over what ran. */
+  of_place: boolean;
+  /** Whether the column is hidden until somebody asks for it. */
+  optional: boolean;
+}
+
+/** An item of the headline; its definition is the tooltip. */
+export interface HeadlineItem {
+  text: string;
+  definition: string;
+  tone: "plain" | "warning" | "error";
+}
+
+export interface Headline {
+  figures: HeadlineItem[];
+  convention: { text: string; definition: string };
+  notes: string[];
+}
+
+/** The lines of a method, and what ran on them. */
+export interface Excerpt {
+  file: string;
+  name: string;
+  first: number;
+  lines: string[];
+  number: Binary; // int32
+  phase: Binary; // uint8
+  signature: Binary; // int32
+  calls: Binary; // float64
+  nanoseconds: Binary; // float64
+}
+
+/** [operator, dtype, shapes, verdict, formula by convention, symbols, note] */
+export type SignatureText = [
+  string, string, string, Verdict, [string, ...(string | null)[]], [string, number | string][], string,
+];
+
+export interface Rank {
+  number: number | null;
+  place?: string;
+  problem?: string;
+  there: boolean;
+  flops?: Record<Convention, number>;
+  seconds?: number;
+  communicated?: number;
+}
+
+export interface Ranks {
+  ranks?: Rank[];
+  shown?: number | null;
+}
+
+/** A report. */
+export interface Message {
+  /** By the name that the traits and columns have for it; those that the report has none of, too. */
+  columns: Record<string, Column>;
+  /** The columns that say something about this report, in their order; the optional ones last. */
+  tables: Record<TableName, string[]>;
+  /** The keys of the metrics that bars and charts can show. */
+  bars: string[];
+  scopes: {
+    parent: Binary; // int32
+    name: Binary; // int32, into `names`
+    type: Binary; // int32, into `names`
+    kind: Binary; // uint8
+    calls: Binary; // float64
+    parameters: Binary; // float64
+  };
+  names: string[];
+  /** [file, number, text] */
+  lines: [string, number, string][];
+  excerpts: Excerpt[];
+  signatures: {
+    text: SignatureText[];
+    summed: Binary; // uint8
+    peak?: Binary; // float64, FLOPS
+    /** Numbers that a double does not hold, by convention and by the index of the signature. */
+    exact: Partial<Record<Convention, Record<string, string>>>;
+    /** What a call costs: FLOPs by convention, and what `OF_CALL` of `costs/metrics.py` names.
+     *  A convention that says what standard says, and what the whole report has none of, is left out. */
+    costs: Record<string, Binary>; // float64
+  };
+  rows: {
+    scope: Binary; // int32
+    line: Binary; // int32
+    phase: Binary; // uint8
+    signature: Binary; // int32
+    calls: Binary; // float64
+    nanoseconds: Binary; // float64
+    replicated?: Binary; // float64, calls
+  };
+  headlines: Record<Convention, Headline>;
+  ranks?: Ranks;
+}
+
+/** A chart as Python has drawn it, for the request with this key. */
+export interface ChartAnswer {
+  key?: string;
+  svg?: string;
+  error?: string;
+  words?: string[];
+}
+
+/** The traits of `view.py`. */
+export interface Traits {
+  _data: Message;
+  _key: string;
+  _depth: number | null;
+  _chart: ChartAnswer;
+  _roofline: ChartAnswer;
+  selected: string;
+  convention: Convention;
+  metric: string;
+  sort: string;
+  expanded: string[] | null;
+  by: TabName;
+  rank: number | null;
+}
+
+export type TableName = "modules" | "operators" | "lines";
+export type TabName = TableName | "roofline";
+
+/** The widget's model, as anywidget gives it. */
+export interface Model {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  save_changes(): void;
+  send(content: object): void;
+  on(event: string, action: () => void): void;
+  off(event: string, action: () => void): void;
+}

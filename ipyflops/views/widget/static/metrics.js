@@ -1,0 +1,190 @@
+// The metrics as Python sends them from costs/metrics.py: how each is taken from sums, and written.
+
+import { duration, exact, percent, scaled } from "./units.js";
+
+/**
+ * @import { Column, Convention } from "./message"
+ * @import { Row } from "./rows.js"
+ */
+
+/** These depend on the convention. */
+const OF_CONVENTION = new Set(["flops", "replicated", "peak_seconds"]);
+
+/**
+ * What is summed up for a number of the totals: its key, and the convention where that matters.
+ *
+ * @param {string} key
+ * @param {Convention} convention
+ */
+export function measureOf(key, convention) {
+  return OF_CONVENTION.has(key) ? `${key} ${convention}` : key;
+}
+
+/**
+ * A sum as the number of the totals: times are summed up in nanoseconds, which are whole numbers.
+ *
+ * @param {string} key
+ * @param {number} sum
+ */
+function ofSum(key, sum) {
+  return key.endsWith("seconds") ? sum / 1e9 : sum;
+}
+
+export class Metric {
+  /**
+   * @param {string} column its name as a column
+   * @param {Column} message
+   * @param {Metrics} all
+   */
+  constructor(column, message, all) {
+    this.all = all;
+    this.column = column;
+    this.key = message.key;
+    this.title = message.title;
+    this.explanation = message.explanation;
+    this.format = message.format;
+    this.unit = message.unit;
+    this.name = message.name;
+    this.quantity = message.quantity;
+    this.phrase = message.phrase;
+    this.ratio = message.ratio;
+    this.ofWhole = message.of_whole;
+    this.ofPlace = message.of_place;
+  }
+
+  /**
+   * Its number of a row.
+   *
+   * @param {Row} row
+   * @param {Convention} convention
+   * @returns {number} 0 where there is nothing to divide by
+   */
+  value(row, convention) {
+    if (this.ofPlace) return this.key === "parameters" ? row.parameters : row.calls;
+    /** @param {string} key */
+    const total = (key) => ofSum(key, row.sum(measureOf(key, convention)));
+    if (!this.ratio) return total(this.key);
+    const [divided, divisor] = this.ratio;
+    const below = this.ofWhole
+      ? ofSum(divisor, row.source.run.whole(measureOf(divisor, convention)))
+      : total(divisor);
+    return below ? total(divided) / below : 0;
+  }
+
+  /**
+   * What rows are sorted by, and what is copied as a number. Of a share of the row's own number that
+   * is what is shared: that a small place has 100 % is no news.
+   *
+   * @param {Row} row
+   * @param {Convention} convention
+   */
+  sortValue(row, convention) {
+    const shared = this._shared();
+    return shared ? shared.value(row, convention) : this.value(row, convention);
+  }
+
+  /** The metric that this one is a share of a row's own number of. */
+  _shared() {
+    return this.format === "share" && this.ratio && !this.ofWhole ? this.all.ofKey(this.ratio[0]) : undefined;
+  }
+
+  /**
+   * How it stands in a column; nothing where it is zero, but for the FLOPs.
+   *
+   * @param {Row} row
+   * @param {Convention} convention
+   */
+  text(row, convention) {
+    const value = this.value(row, convention);
+    return value || this.key === "flops" ? this._written(value, this.unit === "B" ? "B" : "") : "";
+  }
+
+  /**
+   * All digits, and what they count: the tooltip of a cell.
+   *
+   * @param {Row} row
+   * @param {Convention} convention
+   * @returns {string}
+   */
+  full(row, convention) {
+    const shared = this._shared();
+    if (shared) return shared.full(row, convention);
+    const value = this.value(row, convention);
+    if (this.format === "count") return `${exact(value)} ${this.name}`;
+    return `${this._written(value, this.unit)} ${this.phrase}`.trimEnd();
+  }
+
+  /**
+   * A number with its unit.
+   *
+   * @param {number} value
+   */
+  long(value) {
+    const text = this._written(value, this.unit);
+    return this.format === "count" && !this.unit ? `${text} ${this.name}` : text;
+  }
+
+  /**
+   * A sum over rows with its unit, as `Row.sum` and `Row.phases` give it.
+   *
+   * @param {number} sum
+   */
+  longOfSum(sum) {
+    return this.long(ofSum(this.key, sum));
+  }
+
+  /**
+   * @param {number} value
+   * @param {string} unit
+   */
+  _written(value, unit) {
+    if (this.format === "share") return percent(value);
+    if (this.format === "time") return duration(value);
+    return scaled(value, unit, this.format === "count");
+  }
+}
+
+/** All metrics, by the names of columns and by the keys of totals. */
+export class Metrics {
+  /**
+   * @param {Record<string, Column>} columns
+   * @param {string[]} bars keys of those that bars can show
+   */
+  constructor(columns, bars) {
+    const all = Object.entries(columns).map(([column, message]) => new Metric(column, message, this));
+    this._byColumn = new Map(all.map((metric) => [metric.column, metric]));
+    this._byKey = new Map(all.map((metric) => [metric.key, metric]));
+    this.bars = bars.map((key) => this.of(key));
+  }
+
+  /**
+   * The metric of a column.
+   *
+   * @param {string} column
+   */
+  inColumn(column) {
+    const metric = this._byColumn.get(column);
+    if (!metric) throw new Error(`there is no column ${column}`);
+    return metric;
+  }
+
+  /**
+   * The metric with a key, if Python sends it.
+   *
+   * @param {string} key
+   */
+  ofKey(key) {
+    return this._byKey.get(key);
+  }
+
+  /**
+   * The metric with a key.
+   *
+   * @param {string} key
+   */
+  of(key) {
+    const metric = this._byKey.get(key);
+    if (!metric) throw new Error(`there is no metric ${key}`);
+    return metric;
+  }
+}

@@ -1,0 +1,383 @@
+// The view of one report: which table is shown, how, and which of its rows is selected.
+
+import { MAX_ALIKE } from "./chart.js";
+import { fitting, TABLES } from "./columns.js";
+import { drawDetails } from "./details.js";
+import { debounced } from "./dom.js";
+import { Grid } from "./grid.js";
+import { drawHeadline } from "./headline.js";
+import { OperatorList } from "./lists.js";
+import { listen } from "./listening.js";
+import { measureOf } from "./metrics.js";
+import { arrange, makeParts, ofTables } from "./parts.js";
+import { Run } from "./run.js";
+import { goToNextHit, Searching } from "./searching.js";
+import { LineList } from "./source_lines.js";
+import { isDark } from "./theme.js";
+import { ModuleTree } from "./tree.js";
+
+/**
+ * @import { Settings } from "./cells.js"
+ * @import { Model, TableName, TabName, Traits } from "./message"
+ * @import { Row } from "./rows.js"
+ */
+
+const SOURCES = { modules: ModuleTree, operators: OperatorList, lines: LineList };
+const OPEN_ROWS = 30; // as many levels are open at first as have this many rows
+const SYNC = 200; // milliseconds after which Python hears of a change
+
+export class View {
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} root
+   */
+  constructor(model, root) {
+    this.model = model;
+    this.root = root;
+    this.run = new Run(model.get("_data"));
+    this.empty = this.run.rowScope.length === 0;
+    /** @type {Map<TableName, Grid>} */
+    this.grids = new Map();
+    /** @type {Map<TabName, string[]>} columns, where the user has chosen some */
+    this.chosen = new Map();
+    /** @type {TabName} */
+    this.tab = "modules";
+    /** @type {TableName} the table of the tab; behind the roofline, the one that was open before */
+    this.table = "modules";
+    this.path = ""; // of what is selected, and the places whose sum the chart shows
+    /** @type {number[]} */
+    this.charted = [0];
+    /** @type {Row | null} the row that the details are of */
+    this._detailed = null;
+    this._drawing = 0; // requests for the next frame
+    this._requested = 0;
+    /** @type {string[] | null} */
+    this._savedPaths = null;
+    this._save = debounced(SYNC, () => this._saveOpen());
+
+    root.classList.add("ipyflops-widget");
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.readTheme();
+    this.parts = makeParts(this);
+    arrange(this, this.parts);
+    this.searching = new Searching(
+      (hits) => (this.parts.search.count.textContent = hits),
+      () => this._save(),
+    );
+    this.settings = this._readSettings();
+    this._drawSettings();
+    this._openAtFirst();
+    this._open(model.get("by"));
+    this._show(model.get("selected"));
+    this._unlisten = listen(this);
+  }
+
+  get grid() {
+    return this.gridOf(this.table);
+  }
+
+  /**
+   * The grid of a table, which is made when it is first asked for.
+   *
+   * @param {TableName} name
+   */
+  gridOf(name) {
+    let grid = this.grids.get(name);
+    if (!grid) {
+      grid = this._makeGrid(name);
+      this.grids.set(name, grid);
+    }
+    return grid;
+  }
+
+  /** @param {TableName} name */
+  _makeGrid(name) {
+    const source = new SOURCES[name](this.run);
+    const grid = new Grid(source, TABLES[name], { ...this.settings, heat: name === "lines" }, {
+      select: (row) => this._selected(row),
+      toggle: () => name === "modules" && !this.searching.isOpen && this._save(),
+      fold: (row) => source.fold(row) && grid.rebuild(),
+      sort: (column) => this._sortBy(column),
+      resize: () => this._fitColumns(),
+    });
+    grid.sort = { modules: this.model.get("sort"), operators: "-flops", lines: "" }[name];
+    if (name !== "modules") grid.openLevels(name === "lines" ? 2 : 1);
+    return grid;
+  }
+
+  // --- what is shown --------------------------------------------------------------------------
+
+  /**
+   * Show another tab.
+   *
+   * @param {TabName} name
+   */
+  showTab(name) {
+    if (name !== this.tab) this._open(name);
+  }
+
+  /** @param {TabName} name */
+  _open(name) {
+    this.tab = name;
+    if (name !== "roofline") this.table = name;
+    const { grid, parts } = this;
+    const isTable = name !== "roofline";
+    parts.panel.setAttribute("aria-labelledby", parts.tabs.mark(name));
+    parts.panel.replaceChildren(isTable ? grid.element : parts.roofline.element);
+    parts.details.hidden = !isTable;
+    // Code needs all the width that there is.
+    parts.chart.element.hidden = !isTable || name === "lines";
+    for (const part of ofTables(parts)) part.hidden = !isTable;
+    if (this.model.get("by") !== name) this.set("by", name);
+    if (isTable) {
+      parts.levels.element.hidden = name === "lines";
+      parts.levels.folding.hidden = name !== "modules";
+      parts.methods.hidden = name !== "lines";
+      if (grid.source.query !== this.searching.query) this.searching.apply(grid);
+      this._fitColumns();
+      grid.rebuild();
+      if (!this._detailSelected()) parts.details.replaceChildren();
+    }
+    this._wantChart();
+  }
+
+  /** @returns {Settings} */
+  _readSettings() {
+    const convention = this.model.get("convention");
+    const bar = this.run.metrics.of(this.model.get("metric"));
+    const measure = measureOf(bar.key, convention);
+    return { convention, bar, measure, whole: this.run.whole(measure), heat: false };
+  }
+
+  _drawSettings() {
+    const { convention, bar } = this.settings;
+    this.parts.convention.select.value = convention;
+    this.parts.metric.select.value = bar.key;
+    drawHeadline(this.parts.headline, this.run.headlines[convention]);
+    this.parts.ranks?.draw(convention);
+  }
+
+  /** Convention or metric have changed. */
+  showSettings() {
+    this.settings = this._readSettings();
+    for (const grid of this.grids.values()) Object.assign(grid.settings, this.settings, { heat: grid.settings.heat });
+    this._drawSettings();
+    this.grid.rebuild();
+    this._detailSelected();
+    this._wantChart();
+  }
+
+  /** The theme of the page may have changed. */
+  showTheme() {
+    this.readTheme();
+    this._wantChart();
+  }
+
+  readTheme() {
+    this.root.dataset.theme = isDark(this.root) ? "dark" : "light";
+  }
+
+  /** There is more room, or less. */
+  fit() {
+    this._fitColumns();
+    this._wantChart();
+  }
+
+  _fitColumns() {
+    const { grid } = this;
+    if (!grid.element.isConnected) return;
+    const columns = this.run.columns[this.table];
+    const room = this.parts.panel.clientWidth - 16;
+    grid.columns = this.chosen.get(this.tab) ?? fitting(grid.table, columns, (name) => grid.width(name), room);
+    grid.refresh();
+  }
+
+  /** @param {string[]} columns */
+  chooseColumns(columns) {
+    this.chosen.set(this.tab, columns);
+    this._fitColumns();
+  }
+
+  /** @param {string} name of a column */
+  _sortBy(name) {
+    const { grid } = this;
+    // Numbers begin with the largest, names with the first; a third click gives the own order.
+    const [first, second] = name === "name" ? [name, `-${name}`] : [`-${name}`, name];
+    grid.sort = { [first]: second, [second]: "" }[grid.sort] ?? first;
+    grid.rebuild();
+    if (this.tab === "modules") this.set("sort", grid.sort);
+  }
+
+  /** @param {string} sort as the trait has it */
+  sortModules(sort) {
+    const grid = this.gridOf("modules");
+    if (grid.sort === sort) return;
+    grid.sort = sort;
+    grid.rebuild();
+  }
+
+  // --- what is open ---------------------------------------------------------------------------
+
+  /** @param {(grid: Grid) => void} change */
+  changeOpen(change) {
+    change(this.grid);
+    this.grid.rebuild();
+    this.grid.on.toggle();
+  }
+
+  _openAtFirst() {
+    const grid = this.gridOf("modules");
+    const paths = this.model.get("expanded");
+    const depth = this.model.get("_depth");
+    if (paths) grid.open = new Set(paths.map((path) => this.run.placeAt(path)).filter((place) => place >= 0));
+    else if (depth === null || depth === undefined) grid.openFitting(OPEN_ROWS);
+    else grid.openLevels(depth);
+  }
+
+  /**
+   * Open the places at these paths.
+   *
+   * @param {string[] | null} paths
+   */
+  expand(paths) {
+    if (paths === this._savedPaths) return;
+    this._openAtFirst();
+    this.gridOf("modules").rebuild();
+  }
+
+  // --- search ---------------------------------------------------------------------------------
+
+  /** @param {string} query in lower case */
+  search(query) {
+    this.searching.query = query;
+    this.searching.apply(this.grid);
+    this.grid.rebuild();
+    if (query) this.nextHit();
+  }
+
+  nextHit() {
+    goToNextHit(this.grid);
+  }
+
+  // --- selection ------------------------------------------------------------------------------
+
+  /**
+   * A row was selected here.
+   *
+   * @param {Row} row
+   */
+  _selected(row) {
+    this._detail(row);
+    if (this.tab !== "modules") return;
+    this.path = this.run.path(row.nodes[0]);
+    this.charted = row.nodes;
+    this._wantChart();
+    this._requested ||= requestAnimationFrame(() => {
+      this._requested = 0;
+      this.set("selected", this.path);
+    });
+  }
+
+  /**
+   * A place was selected from outside: show it.
+   *
+   * @param {string} path
+   */
+  select(path) {
+    if (path !== this.path) this._show(path);
+  }
+
+  /** @param {string} path */
+  _show(path) {
+    if (this.empty) return;
+    const grid = this.gridOf("modules");
+    const place = this.run.placeAt(path);
+    this.path = place >= 0 ? path : "";
+    this.charted = [Math.max(place, 0)];
+    const shown = Math.max(place, 0);
+    let index = grid.indexOfKey(shown);
+    if (index < 0 && shown > 0) {
+      for (const key of grid.source.reveal(shown)) grid.open.add(key);
+      grid.rebuild();
+      index = grid.indexOfKey(shown);
+    }
+    grid.selected = shown;
+    if (index >= 0) grid.activate(index, { cell: -1 });
+    else if (grid.rows.length) grid.selected = grid.rows[0].key;
+    grid.refresh();
+    const row = grid.rows[Math.max(index, 0)];
+    if (row && this.tab === "modules") this._detail(row);
+    this._wantChart();
+  }
+
+  /** Show the details of the row that is selected; gives whether there is one. */
+  _detailSelected() {
+    const { grid } = this;
+    const row = grid.rows[grid.indexOfKey(grid.selected)];
+    if (row) this._detail(row);
+    return Boolean(row);
+  }
+
+  /**
+   * Show the details after the next frame: those of the whole run look at every row of the report.
+   *
+   * @param {Row} row
+   */
+  _detail(row) {
+    this._detailed = row;
+    this._drawing ||= requestAnimationFrame(() => setTimeout(() => {
+      this._drawing = 0;
+      if (this._detailed) drawDetails(this.parts.details, this.run, this._detailed, this.settings.convention);
+    }));
+  }
+
+  _wantChart() {
+    if (this.empty) return;
+    const { convention, bar } = this.settings;
+    const dark = this.root.dataset.theme === "dark";
+    if (this.tab === "roofline") {
+      this.parts.roofline.update({ convention, dark });
+      return;
+    }
+    const { chart } = this.parts;
+    const width = Math.round(chart.element.clientWidth / 20) * 20;
+    if (!width) return;
+    const alike = this.charted.length;
+    const nodes = alike > MAX_ALIKE ? this.charted.slice(0, 1) : this.charted;
+    const where = alike > 1 ? `${this.path} and ${alike - 1} alike` : this.path || "the whole run";
+    chart.want(
+      { nodes, metric: bar.key, convention, dark, width },
+      `Bar chart: ${bar.name} inside ${where}`,
+    );
+  }
+
+  // --- Python ---------------------------------------------------------------------------------
+
+  /**
+   * Set a trait, and tell Python.
+   *
+   * @template {keyof Traits} Name
+   * @param {Name} name
+   * @param {Traits[Name]} value
+   */
+  set(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Tell Python which places are open. */
+  _saveOpen() {
+    const paths = [];
+    for (const place of this.gridOf("modules").open) paths.push(this.run.path(Number(place)));
+    this._savedPaths = paths;
+    this.set("expanded", paths);
+  }
+
+  /** End everything that would go on without the element. */
+  remove() {
+    this._unlisten();
+    this._save.cancel();
+    this.parts.chart.remove();
+    this.parts.roofline.remove();
+  }
+}
