@@ -254,3 +254,13 @@ def test_nested_sequences_cost_what_each_costs_alone(kernel, causal):
     cost = cost_of(func, q, k, v, *arguments, is_causal=causal, out=(q,))
     assert cost.contraction.value == sum(part.contraction.value for part in alone)
     assert cost.other.value == sum(part.other.value for part in alone)
+
+
+def test_dropout_in_the_triton_kernel_by_hand():
+    # One head, 3 queries, 6 keys: 18 weights are dropped and scaled, 2 operations each.
+    q, k, v = torch.zeros(1, 1, 3, 8), torch.zeros(1, 1, 6, 8), torch.zeros(1, 1, 6, 8)
+    operator = aten._triton_scaled_dot_attention.default
+    without = cost_of(operator, q, k, v, out=q)
+    dropped = cost_of(operator, q, k, v, 0.5, out=q)
+    assert dropped.other.value - without.other.value == 2 * 18
+    assert dropped.contraction == without.contraction

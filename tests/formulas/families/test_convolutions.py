@@ -252,3 +252,34 @@ def test_empty_and_meta(shape):
     assert run.contraction == 3 * 2 * out.numel() * 4 * 9
     backward = run.of("aten::convolution_backward")
     assert backward.other.value == max(out.numel() - 6, 0)
+
+
+def complex_zeros(*shape):
+    return torch.zeros(*shape, dtype=torch.complex64)
+
+
+def test_a_complex_convolution_by_hand():
+    # A backend that is given complex numbers as they are. 3·3·3 outputs of 2·3·3 taps each:
+    # 27·18 = 486 complex multiply-accumulates, 8 FLOPs each. The article has no complex numbers.
+    x, w, b, out = (
+        complex_zeros(*shape) for shape in ((1, 2, 5, 5), (3, 2, 3, 3), (3,), (1, 3, 3, 3))
+    )
+    settings = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)
+    cost = cost_of(aten.convolution.default, x, w, b, *settings, out=out)
+    assert cost.contraction.value == 8 * 486
+    assert cost.other.value == 0
+    assert cost.article is None
+    # Two gradients as dear as the convolution. The bias' sums 9 numbers for each of 3 channels: 8
+    # complex sums, 2 FLOPs each.
+    gradients = cost_of(
+        aten.convolution_backward.default, out, x, w, [3], *settings, [True] * 3, out=(x, w, b)
+    )
+    assert gradients.contraction.value == 2 * 8 * 486
+    assert gradients.other.value == 2 * 3 * 8
+
+
+def test_a_complex_convolution_along_time_by_hand():
+    # (5, 2, 3) with a kernel (2, 3, 4) gives 4·2·4 outputs of 2·3 taps: 192 multiply-accumulates.
+    x, w, b, out = (complex_zeros(*shape) for shape in ((5, 2, 3), (2, 3, 4), (4,), (4, 2, 4)))
+    cost = cost_of(aten.conv_tbc.default, x, w, b, out=out)
+    assert cost.contraction.value == 8 * 192

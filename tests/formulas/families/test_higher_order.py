@@ -11,6 +11,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils._pytree import tree_leaves
 
 from ipyflops.counting.counter import FlopCounter
+from tests.formulas.plain import cost_of
 
 # What the compiler itself uses, when an uncounted run loads it.
 pytestmark = [
@@ -207,6 +208,30 @@ def test_flex_attention_counts_the_blocks_of_its_mask(block: int) -> None:
                 pairs += min(block, S - row) * min(block, S - column)
     assert S * S / 2 < pairs < S * S
     assert report.under("contractions").flops == 2 * 2 * B * H * pairs * D
+
+
+def test_flex_attention_and_its_gradients_by_hand() -> None:
+    # 2 heads, 32 queries and keys in blocks of 16. A causal mask keeps 3 of the 4 blocks:
+    # 2·3·16·16 = 1536 pairs, of 2·32 = 64 rows. Keys have 8 numbers, values 4.
+    mask = create_block_mask(causal, None, None, 32, 32, device="cpu", BLOCK_SIZE=16).as_tuple()
+    q, k, v = torch.zeros(1, 2, 32, 8), torch.zeros(1, 2, 32, 8), torch.zeros(1, 2, 32, 4)
+    flex = torch.ops.higher_order.flex_attention
+    score = (q, k, v, lambda score, b, h, q, k: score)
+    forward = cost_of(flex, *score, mask, 1.0, {}, (), (), out=(v,))
+    # A dot product of 8 and the sum of 4 weighted values for each pair.
+    assert forward.contraction.value == 1536 * 2 * (8 + 4) == 36_864
+    # Each pair is scaled (1), and in the softmax (3, one sum less in each row).
+    assert forward.other.value == 1536 * 4 - 64 == 6_080
+    backward = cost_of(
+        torch.ops.higher_order.flex_attention_backward,
+        *(q, k, v, v, q[..., 0], v, q[..., 0], None, None, mask),
+        out=(q, k, v, ()),
+    )
+    # Five products: the scores again and the gradients of queries and keys are 8 long, the
+    # gradients of the values and of the probabilities 4.
+    assert backward.contraction.value == 1536 * 2 * (3 * 8 + 2 * 4) == 98_304
+    # Scale, exponential, difference, product, scale; and for each row a dot product of 4.
+    assert backward.other.value == 1536 * 5 + 64 * 2 * 4 == 8_192
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")

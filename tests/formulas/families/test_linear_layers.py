@@ -137,3 +137,12 @@ def test_sparse_weights_cost_their_values():
     with torch.inference_mode():
         cost = formulas_of(lambda: F.linear(x, sparse))
     assert cost.contraction == 2 * 3 * 3
+
+
+def test_gradients_of_a_complex_layer_by_hand():
+    # 7 rows, 5 features to 4: 140 multiply-accumulates of 8 FLOPs for the input's gradient, and as
+    # many for the weight's. The bias' gradient is 7 rows of 4 added up: 6·4 complex sums of 2.
+    x, w, grad = (torch.zeros(*shape, dtype=torch.complex64) for shape in ((7, 5), (4, 5), (7, 4)))
+    cost = cost_of(aten.linear_backward.default, x, grad, w, [True] * 3, out=(x, w, grad[0]))
+    assert cost.contraction.value == 2 * 8 * 140
+    assert cost.other.value == 2 * 6 * 4

@@ -283,3 +283,42 @@ def test_gradients_of_nested_products():
 def test_meta_tensors():
     a, b = torch.empty(3, 5, device="meta"), torch.empty(5, 4, device="meta")
     assert cost_of(aten.mm.default, a, b).contraction.value == 2 * 60
+
+
+def complex_zeros(*shape):
+    return torch.zeros(*shape, dtype=torch.complex64)
+
+
+@pytest.mark.parametrize(
+    ("mask", "gradients"), [((True, True), 2), ((True, False), 1), ((False, True), 1)]
+)
+def test_gradients_of_whole_products_by_hand(mask, gradients):
+    # (2, 3) @ (3, 4) is 2·4·3 = 24 multiply-accumulates, and so is each of the two gradients. Real
+    # ones are 2 FLOPs; complex ones are 4 products and 4 sums, 8 FLOPs.
+    for zeros, flops_of_a_mac in ((torch.zeros, 2), (complex_zeros, 8)):
+        a, b, grad = zeros(2, 3), zeros(3, 4), zeros(2, 4)
+        cost = cost_of(aten.matmul_backward.default, grad, a, b, list(mask), out=(a, b))
+        assert cost.contraction.value == gradients * flops_of_a_mac * 24
+        assert cost.other.value == 0
+
+
+def test_gradients_of_a_batch_of_complex_products_by_hand():
+    # 5 products (2, 3) @ (3, 4): 5·24 multiply-accumulates, 8 FLOPs each, for both gradients.
+    a, b, grad = complex_zeros(5, 2, 3), complex_zeros(3, 4), complex_zeros(5, 2, 4)
+    cost = cost_of(aten.matmul_backward.default, grad, a, b, [True, True], out=(a, b))
+    assert cost.contraction.value == 2 * 8 * 5 * 24 == 1920
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors.*:UserWarning")
+def test_complex_nested_products_by_hand():
+    # (2, 3) @ (3, 2) and (4, 3) @ (3, 4): 12 + 48 = 60 complex multiply-accumulates into 4 + 16
+    # outputs. The article begins each output with its first product: one complex sum (2) less.
+    nested = torch.nested.nested_tensor([complex_zeros(2, 3), complex_zeros(4, 3)])
+    turned = nested.transpose(1, 2)
+    cost = cost_of(aten.matmul.default, nested, turned, out=nested)
+    assert cost.contraction.value == 8 * 60
+    assert cost.article.value == 8 * 60 - 2 * 20
+    both = cost_of(
+        aten.matmul_backward.default, nested, nested, turned, [True, True], out=(nested, turned)
+    )
+    assert both.contraction.value == 2 * 8 * 60

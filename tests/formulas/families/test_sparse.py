@@ -327,6 +327,41 @@ def cost_of(func: Any, *arguments: Any, out: Any, **options: Any) -> Cost:
     return verdict(Call(func, arguments, options, out))
 
 
+def test_a_direct_solver_by_hand() -> None:
+    # Two substitutions: a multiply-accumulate for each of 4 stored values and 3 right-hand sides.
+    # It exists on CUDA only, and is asked here by its operands.
+    for dtype, flops_of_a_mac in ((torch.float32, 2), (torch.complex64, 8)):
+        matrix = torch.eye(4, dtype=dtype).to_sparse_csr()
+        b = torch.zeros(4, 3, dtype=dtype)
+        cost = cost_of(torch.ops.aten._spsolve.default, matrix, b, out=b)
+        assert flops(cost, "standard") == flops_of_a_mac * 4 * 3
+
+
+def test_complex_sparse_numbers_by_hand() -> None:
+    matrix = torch.tensor([[2.0, 0, 0], [1, 2, 0], [0, 1, 2]], dtype=torch.complex64)
+    # A triangle with 3 values on the diagonal and 2 below it, 2 right-hand sides. A value below
+    # costs a product (6) and a difference (2); a division is counted as 4 real ones in the leading
+    # terms of linear algebra: 4·(2·5 − 3)·2.
+    b = torch.ones(3, 2, dtype=torch.complex64)
+    csr = matrix.to_sparse_csr()
+    assert total(lambda: torch.triangular_solve(b, csr, upper=False)) == 4 * (2 * 5 - 3) * 2
+    coo = matrix.to_sparse()
+    # 5 values meet 5 values: 5 complex sums of 2; with an alpha 5 complex products of 6 more.
+    assert total(lambda: coo + coo) == 5 * 2
+    assert total(lambda: torch.add(coo, coo, alpha=2)) == 5 * 2 + 5 * 6
+    # 5 values are added up to 1, or in their 3 columns.
+    assert total(lambda: coo.sum()) == 4 * 2
+    assert total(lambda: torch.sparse.sum(coo, 0)) == 2 * 2
+    # 4 values at 2 places: 2 complex sums.
+    twice = torch.sparse_coo_tensor([[0, 1, 0, 1]], torch.ones(4, dtype=torch.complex64), (2,))
+    assert total(twice.coalesce) == 2 * 2
+    values = cost_of(
+        torch.ops.aten._sparse_csr_prod.dim_dtype, csr, [1], True, out=torch.eye(3).to_sparse_csr()
+    )
+    # 5 values are multiplied to 3: 2 complex products.
+    assert flops(values, "standard") == 2 * 6
+
+
 def test_two_of_four() -> None:
     """Kernels of CUDA, by their shapes: half of what the dense product takes."""
     aten = torch.ops.aten
