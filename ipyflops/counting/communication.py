@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ipyflops.formulas.call import Call, tensors
+from ipyflops.formulas import Call, tensors
 from ipyflops.report.collectives import COLLECTIVE_OF
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from ipyflops.formulas import Formula, lookup
-from ipyflops.formulas.call import tensors
+from ipyflops.formulas import Formula, lookup, tensors
 from ipyflops.torch_private import (
     FakeTensor,
     HigherOrderOperator,

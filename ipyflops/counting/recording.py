@@ -20,9 +20,16 @@ from ipyflops.costs.cost import ZERO_COST, Cost, CostSum
 from ipyflops.counting import sampling
 from ipyflops.counting.communication import payload
 from ipyflops.counting.symbolic import without_guards
-from ipyflops.formulas import Call, Formula, FormulaError, NoFormulaError, Unknown, Verdict
-from ipyflops.formulas.registry import user_formula
-from ipyflops.formulas.special_tensors import values_missed
+from ipyflops.formulas import (
+    Call,
+    Formula,
+    FormulaError,
+    NoFormulaError,
+    Unknown,
+    Verdict,
+    user_formula,
+    values_missed,
+)
 from ipyflops.report.tables import Signature, VerdictName
 from ipyflops.torch_private import stored_indices, stored_values
 

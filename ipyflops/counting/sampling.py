@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.formulas.call import Call
+from ipyflops.formulas import Call
 from ipyflops.torch_private import FakeTensor, without_dispatch
 
 #: Indices that are read along each dimension, by the number of dimensions; two for more.

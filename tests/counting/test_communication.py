@@ -9,8 +9,7 @@ import torch
 import torch.distributed  # the operators come with it
 
 from ipyflops.counting.communication import payload
-from ipyflops.formulas import Call, lookup
-from ipyflops.formulas.registry import UNKNOWN
+from ipyflops.formulas import UNKNOWN, Call, lookup
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 
 A, B, C = torch.randn(4, 6, 5), torch.randn(5, 3), torch.randn(5, 2)

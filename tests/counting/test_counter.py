@@ -20,8 +20,8 @@ from torch.utils._python_dispatch import (
 
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.counting.recording import MOST_ENTRIES, FormulaWarning
-from ipyflops.formulas import FormulaError, temporary_formula
-from ipyflops.formulas.registry import REGISTRY, Formula
+from ipyflops.formulas import Formula, FormulaError, temporary_formula
+from ipyflops.formulas.registry import REGISTRY
 from ipyflops.report.excerpts import Source
 from tests.formulas.dispatch import total
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops.counting import sampling
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.formulas.call import Call
+from ipyflops.formulas import Call
 from ipyflops.report.report import Report
 
 
