@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from ipyflops.formulas import Call, lookup
 from ipyflops.formulas.families.activation_costs import fused
+from tests.formulas.counted import Number, choose, elementwise, f
 from tests.formulas.dispatch import costs, total
-from tests.formulas.tally import Number, choose, elementwise, f
 
 X = torch.tensor([[-4.0, -1.2, -0.3], [0.2, 0.9, 4.5]], dtype=torch.float64)
 G = torch.tensor([[0.7, -0.2, 1.1], [0.4, -0.9, 0.3]], dtype=torch.float64)

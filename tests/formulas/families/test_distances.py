@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.formulas.counted import Number, maximum, numbers, sqrt, tally, total
+from tests.formulas.counted import Number, f, larger, numbers, tally, total
 from tests.formulas.counted import plain as values
 from tests.formulas.plain import cost_of, plain
 
@@ -14,14 +14,14 @@ POWERS = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf]
 
 
 def power(x, p):
-    return x.function(lambda value: abs(value) ** p)
+    return f.pow(x, p)
 
 
 def distance(x, y, p):
     """The p-norm of the difference of two rows of numbers."""
     differences = [a - b for a, b in zip(x, y, strict=True)]
     if p == 2:
-        return sqrt(total([d * d for d in differences]))
+        return f.sqrt(total([d * d for d in differences]))
     if p == 0:
         # A difference that is not zero counts one; the comparison is with the other row.
         return total([Number(float(d.value != 0)) for d in differences])
@@ -29,7 +29,7 @@ def distance(x, y, p):
     if p == math.inf:
         largest = sizes[0]
         for size in sizes[1:]:
-            largest = maximum(largest, size)
+            largest = larger(largest, size)
         return largest
     if p == 1:
         return total(sizes)

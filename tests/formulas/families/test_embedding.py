@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.formulas.counted import count, largest, mean, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, total
-from tests.formulas.tally import count, maximum, mean, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)
@@ -34,7 +34,7 @@ def test_looking_rows_up_is_free():
 @pytest.mark.parametrize("padding", [None, 2])
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_a_bag_is_reduced(mode, padding, last):
-    reduce = {"sum": add_up, "mean": mean, "max": maximum}[mode]
+    reduce = {"sum": add_up, "mean": mean, "max": largest}[mode]
 
     def loops():
         result = []

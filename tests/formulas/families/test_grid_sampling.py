@@ -9,17 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.formulas.counted import (
-    Number,
-    floor,
-    maximum,
-    minimum,
-    numbers,
-    plain,
-    round_,
-    tally,
-    value_of,
-)
+from tests.formulas.counted import Number, f, larger, numbers, plain, smaller, tally, value_of
 from tests.formulas.counted import total as total_of
 from tests.formulas.dispatch import total
 
@@ -31,7 +21,7 @@ def into_pixels(x: Number, size: int, align: bool) -> Number:
 
 
 def remainder(x: Number, y: float) -> Number:
-    return x - (x / y).function(math.trunc) * y
+    return x - f.trunc(x / y) * y
 
 
 def padded(x: Number, size: int, padding: str, align: bool) -> Number:
@@ -39,10 +29,10 @@ def padded(x: Number, size: int, padding: str, align: bool) -> Number:
         low, span = (0.0, float(size - 1)) if align else (-0.5, float(size))
         distance = abs(x - low)
         rest = remainder(distance, span)
-        times = floor(distance / span)
+        times = f.floor(distance / span)
         x = rest + low if value_of(times) % 2 == 0 else (span + low) - rest
     if padding in ("border", "reflection"):
-        x = maximum(minimum(x, float(size - 1)), 0.0)
+        x = larger(smaller(x, float(size - 1)), 0.0)
     return x
 
 
@@ -69,7 +59,7 @@ def cubic_weights(t: Number) -> list[Number]:
 
 def linear_point(image: Any, coordinates: list[Number]) -> list[Number]:
     """The interpolated value of every channel at one point of any number of dims."""
-    floors = [floor(x) for x in coordinates]
+    floors = [f.floor(x) for x in coordinates]
     upper = [x - low for x, low in zip(coordinates, floors, strict=True)]
     lower = [1 - weight for weight in upper]
     weights = [lower[0], upper[0]]
@@ -90,7 +80,7 @@ def linear_point(image: Any, coordinates: list[Number]) -> list[Number]:
 
 def cubic_point(image: Any, y: Number, x: Number, padding: str, align: bool) -> list[Number]:
     height, width = len(image[0]), len(image[0][0])
-    y_floor, x_floor = floor(y), floor(x)
+    y_floor, x_floor = f.floor(y), f.floor(x)
     y_weights, x_weights = cubic_weights(y - y_floor), cubic_weights(x - x_floor)
 
     def places(start: Number, size: int) -> list[int]:
@@ -124,7 +114,7 @@ def sample(image: Any, point: list[Number], mode: str, padding: str, align: bool
         return cubic_point(image, places[0], places[1], padding, align)
     places = [padded(x, size, padding, align) for x, size in zip(places, sizes, strict=True)]
     if mode == "nearest":
-        start = [int(value_of(round_(x))) for x in places]
+        start = [int(value_of(f.round(x))) for x in places]
         return [read(channel, *start) for channel in image]
     return linear_point(image, places)
 
@@ -186,7 +176,7 @@ def backward_loop(image: Any, grid: Any, gradient: Any) -> tuple[Any, list[list[
     to_grid = []
     for point, gs in zip(grid, gradient, strict=True):
         x, y = into_pixels(point[0], width, True), into_pixels(point[1], height, True)
-        left, top = floor(x), floor(y)
+        left, top = f.floor(x), f.floor(y)
         w, n = x - left, y - top
         e, s = 1 - w, 1 - n
         weights = {(0, 0): s * e, (0, 1): s * w, (1, 0): n * e, (1, 1): n * w}
@@ -196,9 +186,9 @@ def backward_loop(image: Any, grid: Any, gradient: Any) -> tuple[Any, list[list[
             for (i, j), weight in weights.items():
                 to_channel[r + i][c + j] = to_channel[r + i][c + j] + weight * g
             a, b = channel[r][c], channel[r][c + 1]
-            d, f = channel[r + 1][c], channel[r + 1][c + 1]
-            gx = gx + ((b - a) * s + (f - d) * n) * g
-            gy = gy + ((d - a) * e + (f - b) * w) * g
+            d, h = channel[r + 1][c], channel[r + 1][c + 1]
+            gx = gx + ((b - a) * s + (h - d) * n) * g
+            gy = gy + ((d - a) * e + (h - b) * w) * g
         to_grid.append([gx * ((width - 1) / 2), gy * ((height - 1) / 2)])
     return to_image, to_grid
 
@@ -257,7 +247,7 @@ def test_cubic_backward_is_weights_slopes_and_16_neighbours() -> None:
     with tally() as count:
         for point, g_channels in zip(points, gs, strict=True):
             x, y = into_pixels(point[0], 7, True), into_pixels(point[1], 6, True)
-            left, top = floor(x), floor(y)
+            left, top = f.floor(x), f.floor(y)
             tx, ty = x - left, y - top
             wx, wy, dx, dy = cubic_weights(tx), cubic_weights(ty), slopes_loop(tx), slopes_loop(ty)
             r, c = int(value_of(top)) - 1, int(value_of(left)) - 1
@@ -301,7 +291,7 @@ def test_trilinear_backward_is_the_loop_over_corners() -> None:
     with tally() as count:
         for point, g_channels in zip(points, gs, strict=True):
             places = [into_pixels(x, 4, True) for x in point[::-1]]
-            floors = [floor(x) for x in places]
+            floors = [f.floor(x) for x in places]
             upper = [x - low for x, low in zip(places, floors, strict=True)]
             sides = [(1 - weight, weight) for weight in upper]
             pairs = {(i, j): sides[0][i] * sides[1][j] for i in (0, 1) for j in (0, 1)}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.profiler import profile
 
-from tests.formulas.counted import Number, dot, numbers, plain, sqrt, tally
+from tests.formulas.counted import Number, dot, f, numbers, plain, tally
 from tests.formulas.dispatch import costs, total
 
 M = list[list[Number]]
@@ -37,7 +37,7 @@ def cholesky_loop(a: M) -> M:
             rest = a[i][j]
             for k in range(j):
                 rest = rest - factor[i][k] * factor[j][k]
-            factor[i][j] = sqrt(rest) if i == j else rest / factor[j][j]
+            factor[i][j] = f.sqrt(rest) if i == j else rest / factor[j][j]
     return factor
 
 
@@ -63,7 +63,7 @@ def reflect(v: list[Number], tau: Number, columns: M, start: int) -> None:
 
 def reflector(column: list[Number]) -> tuple[list[Number], Number]:
     """The Householder vector of a column, and 2/vᵀv."""
-    norm = sqrt(dot(column, column))
+    norm = f.sqrt(dot(column, column))
     v = [column[0] + norm if column[0].value > 0 else column[0] - norm, *column[1:]]
     return v, 2 / dot(v, v)
 
@@ -478,3 +478,14 @@ def test_unpacking_and_checking_cost_nothing() -> None:
     packed, pivots = torch.linalg.lu_factor(torch.randn(4, 4))
     assert costs(lambda: torch.lu_unpack(packed, pivots)) == []
     assert math.prod(packed.shape) == 16
+
+
+def test_complex_exponentials_and_combinations_by_hand() -> None:
+    # Of a 1×1 matrix it is e^a·(cos b + i·sin b): 3 functions and 2 products.
+    small = torch.randn(4, 1, 1, dtype=torch.complex64)
+    assert total(lambda: torch.linalg.matrix_exp(small)) == 4 * 5
+    # 2 sums of 3 matrices 4×4 times coefficients: 2·3·16 complex multiply-accumulates of 8 FLOPs.
+    matrices = torch.randn(3, 4, 4, dtype=torch.complex64)
+    coefficients = torch.randn(2, 3, dtype=torch.complex64)
+    combine = torch.ops.aten._compute_linear_combination.default
+    assert total(lambda: combine(matrices, coefficients)) == 2 * 3 * 16 * 8

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.formulas.counted import choose, count, elementwise, f, mean, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import total
-from tests.formulas.tally import choose, count, elementwise, f, mean, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.formulas.counted import Number, choose, count, mean, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, total
-from tests.formulas.tally import Number, choose, count, mean, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)

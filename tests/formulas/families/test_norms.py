@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from ipyflops.costs.conventions import flops
 from ipyflops.formulas import Call, lookup
 from ipyflops.formulas.families.norms import RUNNING_STATISTICS
+from tests.formulas.counted import count, f, mean, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, total
-from tests.formulas.tally import count, f, mean, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 EPS = 0.01

@@ -7,8 +7,8 @@ import torch
 
 from ipyflops.formulas import Formula, Unknown, lookup
 from ipyflops.formulas.families.pointwise import power_cost
+from tests.formulas.counted import Complex, Number, choose, elementwise, f
 from tests.formulas.dispatch import costs, integer_ops, total
-from tests.formulas.tally import Complex, Number, choose, elementwise, f
 
 X = torch.tensor([[-1.7, -0.4, 0.3], [0.9, 1.6, 2.8]], dtype=torch.float64)
 Y = torch.tensor([1.2, -0.7, 2.1], dtype=torch.float64)

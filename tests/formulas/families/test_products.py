@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 
-from tests.formulas.counted import Number, numbers, tally, total
+from tests.formulas.counted import Complex, Number, numbers, tally, total
 from tests.formulas.plain import cost_of, formulas_of, plain, torch_flops
 
 aten = torch.ops.aten
@@ -18,7 +18,7 @@ def sums_of_products(rows, columns):
     with tally() as filled:
         for row in rows:
             for column in columns:
-                accumulator = Number(complex(0) if isinstance(row[0].value, complex) else 0.0)
+                accumulator = Complex.of(0) if isinstance(row[0], Complex) else Number(0.0)
                 for a, b in zip(row, column, strict=True):
                     accumulator = accumulator + a * b
                 results.append(accumulator.value)

@@ -14,11 +14,11 @@ from torch import Tensor
 from tests.formulas.counted import (
     Number,
     Tally,
-    maximum,
-    minimum,
+    f,
+    larger,
     numbers,
     plain,
-    round_,
+    smaller,
     tally,
     value_of,
 )
@@ -38,8 +38,8 @@ def quantized(*shape: int, dtype: torch.dtype = torch.quint8) -> Tensor:
 
 
 def quantize(x: Number, scale: float = SCALE, zero: float = ZERO) -> Number:
-    shifted = round_(x * (1 / scale)) + float(zero)
-    return minimum(maximum(shifted, 0.0), 255.0)
+    shifted = f.round(x * (1 / scale)) + float(zero)
+    return smaller(larger(shifted, 0.0), 255.0)
 
 
 def dequantize(q: Number, scale: float = SCALE, zero: float = ZERO) -> Number:
@@ -88,10 +88,10 @@ def test_whole_numbers_are_looked_at_for_nothing() -> None:
 
 
 def fake(x: Number) -> Number:
-    shifted = round_(x * (1 / SCALE)) + float(ZERO)
+    shifted = f.round(x * (1 / SCALE)) + float(ZERO)
     assert (shifted >= 0.0) in (True, False)  # the mask
     assert (shifted <= 255.0) in (True, False)
-    return dequantize(minimum(maximum(shifted, 0.0), 255.0))
+    return dequantize(smaller(larger(shifted, 0.0), 255.0))
 
 
 def test_fake_quantization() -> None:
@@ -122,8 +122,8 @@ def test_the_gradient_of_a_learnable_scale() -> None:
     sums: list[Number] = []
 
     def one(x: Number, g: Number) -> Number:
-        shifted = round_(x * (1 / SCALE)) + 100.0
-        clamped = minimum(maximum(shifted, 0.0), 255.0)
+        shifted = f.round(x * (1 / SCALE)) + 100.0
+        clamped = smaller(larger(shifted, 0.0), 255.0)
         inside = Number(float(not clamped < shifted))
         back = dequantize(clamped, zero=100.0)
         assert not shifted < 0.0
@@ -233,7 +233,7 @@ def test_arithmetic(name: str, symbol: str, relu: bool) -> None:
     def one(a: Number, b: Number) -> Number:
         x, y = dequantize(a), dequantize(b)
         result = x + y if symbol == "+" else x * y
-        return quantize(maximum(result, 0.0) if relu else result, zero=0)
+        return quantize(larger(result, 0.0) if relu else result, zero=0)
 
     expected, count = loop(one, whole(a), whole(b))
     operation = getattr(ops, name + "_relu" * relu)
@@ -312,7 +312,7 @@ def test_a_linear_layer(relu: bool) -> None:
             for i, accumulator in enumerate(line):
                 result = Number(float(value_of(accumulator)))
                 if relu:
-                    result = maximum(result, 0.0)
+                    result = larger(result, 0.0)
                 line[i] = quantize(result, 0.25 / (SCALE * 0.0625), 0)
     operation = ops.linear_relu if relu else ops.linear
     assert whole(operation(x, packed, 0.25, 0)).tolist() == plain(sums)
@@ -436,10 +436,10 @@ def test_packing_rows_of_bytes() -> None:
             low = high = row[0]
             # The kernels compare the first number with itself, too.
             for x in row:
-                low, high = minimum(x, low.value), maximum(x, high.value)
+                low, high = smaller(x, low.value), larger(x, high.value)
             scale = (high - low) / 255.0
             inverse = 1 / scale
-            packed = [round_((x - low) * inverse) for x in row]
+            packed = [f.round((x - low) * inverse) for x in row]
             assert max(plain(packed)) == 255
     assert total(lambda: ops.embedding_bag_byte_prepack(weight)) == count.flops
 

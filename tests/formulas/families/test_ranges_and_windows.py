@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from tests.formulas.counted import count, f, numbers, values
 from tests.formulas.dispatch import integer_ops, total
-from tests.formulas.tally import count, f, numbers, values
 
 N = 7
 

@@ -1,13 +1,12 @@
 """Recurrent layers and cells, whole and fused, against the same layers taken apart."""
 
 import contextlib
-import math
 
 import pytest
 import torch
 from torch import nn
 
-from tests.formulas.counted import Number, tally
+from tests.formulas.counted import Number, f, tally
 from tests.formulas.plain import cost_of, formulas_of, plain, torch_flops
 
 aten = torch.ops.aten
@@ -166,24 +165,18 @@ def test_mps_layers_cost_the_same():
 # Cells ----------------------------------------------------------------------------------------
 
 
-def sigmoid(x):
-    return x.function(lambda value: 1 / (1 + math.exp(-value)), operations=4)
-
-
-def tanh(x):
-    return x.function(math.tanh, operations=5)
-
-
-def lstm_cell(i, f, g, o, c):
-    """One hidden unit, from the sums of both products of each gate: (input, hidden)."""
-    i, f, g, o = sigmoid(i[0] + i[1]), sigmoid(f[0] + f[1]), tanh(g[0] + g[1]), sigmoid(o[0] + o[1])
-    c = f * c + i * g
-    return o * tanh(c), c, (i, f, g, o)
+def lstm_cell(input, forget, cell, output, c):
+    """One hidden unit, from both products of each gate: (of the input, of the hidden state)."""
+    i, g = f.sigmoid(input[0] + input[1]), f.tanh(cell[0] + cell[1])
+    kept = f.sigmoid(forget[0] + forget[1])
+    o = f.sigmoid(output[0] + output[1])
+    c = kept * c + i * g
+    return o * f.tanh(c), c, (i, kept, g, o)
 
 
 def gru_cell(r, z, n, h):
-    r, z = sigmoid(r[0] + r[1]), sigmoid(z[0] + z[1])
-    n = tanh(n[0] + r * n[1])
+    r, z = f.sigmoid(r[0] + r[1]), f.sigmoid(z[0] + z[1])
+    n = f.tanh(n[0] + r * n[1])
     return n + z * (h - n)
 
 
@@ -219,19 +212,19 @@ def test_the_fused_lstm_cell_is_its_textbook():
     assert biased == cost
 
 
-def lstm_cell_backward(dh, dc, c_before, c, i, f, g, o):
+def lstm_cell_backward(dh, dc, c_before, c, i, kept, g, o):
     """The gradients of one hidden unit, from the gates as they were."""
-    t = tanh(c)
+    t = f.tanh(c)
     one = Number(1.0)
     d_o = dh * t
     d_c = dh * o * (one - t * t) + dc
     d_i, d_f, d_g = d_c * g, d_c * c_before, d_c * i
     return (
         d_i * (one - i) * i,
-        d_f * (one - f) * f,
+        d_f * (one - kept) * kept,
         d_g * (one - g * g),
         d_o * (one - o) * o,
-        d_c * f,
+        d_c * kept,
     )
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from tests.formulas.counted import Complex, Number, count, f, largest, mean, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, integer_ops, total
-from tests.formulas.tally import Complex, Number, count, f, maximum, mean, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)
@@ -56,8 +56,8 @@ REDUCTIONS = [
     (lambda x: x.prod(1), product, Z),
     (lambda x: x.mean(1), mean, X),
     (lambda x: x.mean(1), complex_mean, Z),
-    (lambda x: x.amax(1), maximum, X),
-    (lambda x: x.max(1).values, maximum, X),
+    (lambda x: x.amax(1), largest, X),
+    (lambda x: x.max(1).values, largest, X),
     (lambda x: x.var(1, correction=0), variance, X),
     (lambda x: x.var(1, correction=0), variance, Z),
     (lambda x: x.std(1, correction=0), lambda row: f.sqrt(variance(row)), X),

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from ipyflops.formulas import Call, lookup
+from tests.formulas.counted import count, f, numbers, values
 from tests.formulas.dispatch import costs, integer_ops, total
-from tests.formulas.tally import count, f, numbers, values
 
 ops = torch.ops.aten
 torch.manual_seed(0)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from ipyflops.costs.conventions import flops
+from tests.formulas.counted import count, f, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, integer_ops, total
-from tests.formulas.tally import count, f, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)

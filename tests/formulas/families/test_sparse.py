@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from ipyflops.costs.conventions import flops
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, lookup
-from tests.formulas.counted import Number, exp, numbers, plain, tally
+from tests.formulas.counted import Number, f, numbers, plain, tally
 from tests.formulas.counted import total as total_of
 from tests.formulas.dispatch import costs, integer_ops, total
 
@@ -255,10 +255,10 @@ def test_softmax_of_stored_values(dim: int, log: bool) -> None:
     with tally() as count:
         result = []
         for values in groups.values():
-            powers = [exp(value) for value in values]
+            powers = [f.exp(value) for value in values]
             everything = total_of(powers)
             if log:
-                logarithm = everything.function(lambda x: torch.tensor(x).log().item())
+                logarithm = f.log(everything)
                 result += [value - logarithm for value in values]
             else:
                 result += [power / everything for power in powers]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from tests.formulas.counted import Complex, Number, choose, elementwise, f
 from tests.formulas.dispatch import costs, total
 from tests.formulas.families.test_pointwise import (
     complex_exp,
@@ -12,7 +13,6 @@ from tests.formulas.families.test_pointwise import (
     complex_sqrt,
     reciprocal,
 )
-from tests.formulas.tally import Complex, Number, choose, elementwise, f
 
 X = torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64)
 Y = torch.tensor([[0.3], [0.9]], dtype=torch.float64)

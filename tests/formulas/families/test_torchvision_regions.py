@@ -12,7 +12,7 @@ from torch import Tensor
 from ipyflops.costs.conventions import flops
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, lookup
-from tests.formulas.counted import Number, dot, floor, maximum, minimum, numbers, plain, tally
+from tests.formulas.counted import Number, dot, f, larger, numbers, plain, smaller, tally
 from tests.formulas.counted import total as total_of
 
 SCHEMAS = {
@@ -61,9 +61,9 @@ def test_suppression_compares_all_pairs() -> None:
             kept.append(i)
             for j in range(i + 1, len(rows)):
                 b = rows[j]
-                left, top = maximum(a[0], b[0].value), maximum(a[1], b[1].value)
-                right, bottom = minimum(a[2], b[2].value), minimum(a[3], b[3].value)
-                width, height = maximum(right - left, 0.0), maximum(bottom - top, 0.0)
+                left, top = larger(a[0], b[0].value), larger(a[1], b[1].value)
+                right, bottom = smaller(a[2], b[2].value), smaller(a[3], b[3].value)
+                width, height = larger(right - left, 0.0), larger(bottom - top, 0.0)
                 common = width * height
                 assert common / (areas[i] + areas[j] - common) <= 0.5
     sorting = 4 * 2
@@ -138,7 +138,7 @@ def test_pooling_of_regions() -> None:
                 largest = Number(-math.inf)
                 for r in rows:
                     for c in columns:
-                        largest = maximum(channel[r][c], largest.value)
+                        largest = larger(channel[r][c], largest.value)
     assert standard("roi_pool", image, rois, 1.0, 2, 2, out=(out, out)) == count.flops
     indices = torch.zeros(1, 2, 2, 2)
     pooled = ("_roi_pool_backward", out, rois, indices, 1.0, 2, 2, 1, 2, 8, 8)
@@ -176,7 +176,7 @@ def test_a_deformable_convolution(masked: bool) -> None:
                 for a in range(2):
                     for b in range(2):
                         y, x = Number(float(i + a)) + 0.0, Number(float(j + b)) + 0.0
-                        floor(y), floor(x)
+                        f.floor(y), f.floor(x)
                         for channel, value in enumerate(bilinear(pixels, y, x)):
                             column[channel].append(value * 1.0 if masked else value)
                 sampled.append(column[0] + column[1])

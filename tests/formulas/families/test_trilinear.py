@@ -110,3 +110,20 @@ def test_complex_and_empty():
     factors = [torch.randn(*shape) for shape in shapes]
     cost = cost_of(aten._trilinear.default, *factors, expand1, expand2, expand3, sumdim)
     assert cost.contraction.value == cost.other.value == 0
+
+
+def test_complex_factors_by_hand():
+    a, b, c = (torch.randn(2, 3, dtype=torch.complex64) for _ in range(3))
+    operands = (a, b, c, [], [], [])
+    # 6 elements, two complex products of 6 each.
+    cost = cost_of(torch.ops.aten._trilinear.default, *operands, [])
+    assert (cost.contraction.value, cost.other.value) == (0, 6 * 2 * 6)
+    # The 3 elements of each of 2 rows are added up besides: 2·2 complex sums of 2.
+    cost = cost_of(torch.ops.aten._trilinear.default, *operands, [1])
+    assert (cost.contraction.value, cost.other.value) == (0, 6 * 2 * 6 + 4 * 2)
+    # `bilinear` of 2 rows of 3 and of 4 numbers, 5 outputs: for each of these a product
+    # (2, 3) @ (3, 4) of 24 multiply-accumulates and 2 dot products of length 4, 8 FLOPs each.
+    x, y, w = (torch.randn(*s, dtype=torch.complex64) for s in ((2, 3), (2, 4), (5, 3, 4)))
+    bilinear = ([1, 3], [0], [1, 2], [2, 3])
+    cost = cost_of(torch.ops.aten._trilinear.default, x, w, y, *bilinear)
+    assert (cost.contraction.value, cost.other.value) == (5 * 8 * (24 + 2 * 4), 0)

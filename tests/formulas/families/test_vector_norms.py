@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from tests.formulas.counted import Complex, Number, choose, count, f, largest, numbers, values
+from tests.formulas.counted import total as add_up
 from tests.formulas.dispatch import costs, total
-from tests.formulas.tally import Number, choose, count, f, maximum, numbers, values
-from tests.formulas.tally import total as add_up
 
 ops = torch.ops.aten
 torch.manual_seed(0)
@@ -17,7 +17,7 @@ Z = torch.complex(X, X.flip(0))
 
 def norm(row, p):
     """The p-norm of real or complex numbers."""
-    is_complex = not hasattr(row[0], "value")
+    is_complex = isinstance(row[0], Complex)
     if p == 2:
         squares = [x.re * x.re + x.im * x.im if is_complex else x * x for x in row]
         return f.sqrt(add_up(squares))
@@ -27,7 +27,7 @@ def norm(row, p):
         return add_up([Number(one) for one in counts])
     sizes = [abs(x) for x in row]
     if p == math.inf:
-        return maximum(sizes)
+        return largest(sizes)
     if p == -math.inf:
         return minimum(sizes)
     if p == 1:
