@@ -106,7 +106,7 @@ def end_code(token: str) -> str:
 def _code(call: str) -> str:
     # An expression, so that no name is bound in the engine.
     loaded = "'ipyflops' in __import__('sys').modules"
-    return f"__import__({__name__!r}).{__name__.partition('.')[2]}.{call} if {loaded} else None"
+    return f"__import__({__name__!r}, fromlist=['STATE']).{call} if {loaded} else None"
 
 
 def begin(shell: Shell, order: str) -> None:

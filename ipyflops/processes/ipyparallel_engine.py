@@ -25,7 +25,7 @@ MIME = "application/vnd.ipyflops.report+json"
 
 #: The code that carries out the order which an engine has received. It is short, because the
 #: traceback of an error on an engine shows it.
-CALL = "__import__('ipyflops.processes').processes.run_order()"
+CALL = f"__import__({__name__!r}, fromlist=['run']).run()"
 
 
 class OrderState:
@@ -69,8 +69,7 @@ ORDERS = OrderState()
 
 def order_code(order: dict[str, Any]) -> str:
     """Give the code that hands an order to an engine; it binds no name there."""
-    module = f"__import__({__name__!r}).{__name__.partition('.')[2]}"
-    return f"{module}.ORDERS.receive({json.dumps(order)!r})"
+    return f"__import__({__name__!r}, fromlist=['ORDERS']).ORDERS.receive({json.dumps(order)!r})"
 
 
 def run() -> object:

@@ -32,4 +32,4 @@ def test_the_call_in_tracebacks_is_short_and_runs_the_order(
     names: dict[str, object] = {}
     assert eval(CALL, names) == "the order's value"
     assert set(names) == {"__builtins__"}
-    assert len(CALL) < 60
+    assert len(CALL) < 80
