@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -13,7 +13,7 @@ from ipyflops.report.tables import ScopeKind
 from ipyflops.report.tree import Node
 
 Status: TypeAlias = Literal["unchanged", "changed", "added", "removed"]
-#: Finds the node that a node of the other tree is set against.
+#: Two nodes of different trees that have the same key are the same place.
 Key: TypeAlias = Hashable
 
 
@@ -69,15 +69,6 @@ class Change:
 
     def __repr__(self) -> str:
         return f"<Change {self.path or '(all)'}: {self.status}, {self.flops:+,} FLOPs>"
-
-
-def walk(change: Change) -> Iterator[Change]:
-    """Every place, parents before what is inside them."""
-    waiting = [change]
-    while waiting:
-        change = waiting.pop()
-        yield change
-        waiting.extend(reversed(change.children))
 
 
 @dataclass(slots=True)

@@ -60,8 +60,8 @@ class Excerpt:
     lines : tuple of str
         Without line breaks.
     counts : tuple of LineCount
-        What ran on the lines of a method, in the forward pass and where that is recomputed. What
-        ran on those of the counted code itself the report's rows tell.
+        What ran on the lines of a method, in the forward pass and where that is recomputed. For
+        the lines of the counted code itself this is in the report's rows.
     """
 
     file: str

@@ -42,7 +42,7 @@ class Explanation:
     summed : bool
         Whether the calls differ, so that only their sum is known.
     note : str
-        What a reader has to know besides.
+        What else a reader has to know.
     """
 
     operator: str

@@ -1,7 +1,7 @@
 """How a count grows with the sizes that it was counted for, and how sure that is.
 
 A polynomial (see `ipyflops.report.polynomials`) through ``n`` values always exists, with a
-degree of ``n - 1``. Only a lower degree, or a further count that the polynomial foretells, says
+degree of ``n - 1``. Only a lower degree, or a further count that the polynomial predicts, says
 something about the growth.
 """
 
@@ -28,9 +28,9 @@ from ipyflops.report.polynomials import (
     written_term,
 )
 
-#: Higher degrees are no growth that has a name.
+#: A growth of a higher degree has no name: it is irregular.
 MAX_DEGREE = 6
-#: So many of the smallest values may not fit in with the others.
+#: At most this many of the smallest values are left out where they do not fit in.
 MAX_DROPPED = 2
 NAMES = ("constant", "linear", "quadratic", "cubic")
 N_LOG_N = "n·log n"
@@ -150,7 +150,7 @@ class Growth:
         return self._written(rounded)
 
     def at(self, **point: int) -> int | Fraction:
-        """Foretell the count for other sizes.
+        """Predict the count for other sizes.
 
         Parameters
         ----------
@@ -315,7 +315,7 @@ def _known(
         return "irregular"
     if degree <= len(values) - 2 or further:
         return "determined"
-    # So many values that a growth with a name would have needed fewer.
+    # A growth with a name has a lower degree, which this many values would have shown.
     return "irregular" if degree >= len(NAMES) else "undetermined"
 
 

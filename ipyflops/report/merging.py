@@ -96,7 +96,7 @@ def _ranks(reports: Sequence[AnyRun]) -> tuple[Rank[AnyRun], ...]:
 
 
 class _MergedTables:
-    """Tables that grow by whole reports, each entry kept once."""
+    """Tables to which whole reports are added; equal entries become one."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []

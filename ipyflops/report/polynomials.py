@@ -44,7 +44,7 @@ class Term:
     factors: tuple[Factor, ...]
 
     def value(self, point: Sequence[int]) -> Fraction:
-        """What it is at a point.
+        """Give the value at a point.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from ipyflops.report.tables import PHASES, Row
 
 Measure: TypeAlias = Literal["flops", "macs", "bytes", "communicated", "seconds"]
 MEASURES: tuple[Measure, ...] = ("flops", "macs", "bytes", "communicated", "seconds")
-#: So many ranks are named in one text.
+#: A text names at most this many ranks.
 MAX_NAMES = 8
 
 
@@ -62,7 +62,7 @@ class Replication:
         self._seen: dict[tuple[int, ...], int] = {}
 
     def next_rank(self) -> None:
-        """What comes now are the rows of another rank."""
+        """Say that the rows of another rank follow."""
         self._seen.clear()
 
     def repeated(self, row: Row) -> int:

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.report.difference import Change, match, walk
+from ipyflops.report.difference import Change, match
 from ipyflops.report.exports import Exports
 from ipyflops.report.merging import merge
 from ipyflops.report.ranks import Measure, imbalance
 from ipyflops.report.run import Rank, Run
 from ipyflops.report.serialization import reports as serialization
+from ipyflops.report.tree import walk
 
 # These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:

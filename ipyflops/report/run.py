@@ -21,7 +21,7 @@ from ipyflops.report.excerpts import Excerpt
 from ipyflops.report.explanation import Explanation, explain
 from ipyflops.report.figures import Figures
 from ipyflops.report.tables import (
-    ATTO,
+    ATTOSECONDS,
     PHASES,
     CallAmounts,
     Line,
@@ -64,7 +64,7 @@ class Rank(Generic[HeldRun_co]):
 
     @property
     def problem(self) -> str:
-        """Why this rank's count is not whole; empty where it is."""
+        """Why this rank's count is not complete; empty where it is."""
         if self.report is None:
             return self.missing or "no report"
         if self.report.complete:
@@ -208,7 +208,7 @@ class Run(Figures):
                 signature,
                 flops := conventions.flops(signature.cost, self.convention),
                 # Nothing where no peak is known for its dtype.
-                flops * ATTO // round(rate.flops_per_second) if rate else 0,
+                flops * ATTOSECONDS // round(rate.flops_per_second) if rate else 0,
             )
             for signature, rate in zip(self.signatures, self._rates, strict=True)
         ]

@@ -82,13 +82,7 @@ class Sweep:
         return self.points[0].report.convention
 
     def under(self, convention: str) -> Sweep:
-        """Give the same counts under another convention.
-
-        Raises
-        ------
-        ValueError
-            If there is no such convention.
-        """
+        """Give the same counts under another convention; errors are those of `Report.under`."""
         return replace(
             self,
             points=tuple(_under(point, convention) for point in self.points),
@@ -162,7 +156,7 @@ class Sweep:
         -------
         Growth
             Its `name` is as ``linear in batch, quadratic in tokens``, its `expression` the exact
-            polynomial; `Growth.at` foretells other sizes.
+            polynomial; `Growth.at` predicts the count for other sizes.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The tables that a report is made of, and sums over them: plain data, no behaviour.
+"""The tables that a report is made of, and sums over them: plain data.
 
 The tables refer to each other by index, so they stay small however large the model is, and they
 are written to JSON as they are.
@@ -16,8 +16,8 @@ from ipyflops.costs.metrics import OF_CALL, SUMMED, Totals
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer"]
-#: Nanoseconds and attoseconds in a second.
-NANO, ATTO = 1e9, 10**18
+#: In a second.
+NANOSECONDS, ATTOSECONDS = 1e9, 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
@@ -208,8 +208,8 @@ class TotalsSum:
     def totals(self) -> Totals:
         """Give the sum as plain data."""
         amounts: list[Any] = [*self.amounts]
-        amounts[_TIME] /= NANO
-        amounts[_PEAK_TIME] /= ATTO
+        amounts[_TIME] /= NANOSECONDS
+        amounts[_PEAK_TIME] /= ATTOSECONDS
         return Totals(*amounts)
 
 

@@ -69,7 +69,7 @@ class Timing:
         return self.spread <= LARGE_SPREAD
 
     def flops_per_second(self, flops: int) -> float:
-        """FLOPS of a run that does so many FLOPs; 0 where the repeats do not tell."""
+        """FLOPS of a run with this many FLOPs; 0 where the repeats say nothing about it."""
         return 0.0 if self.refusal or not self.median else flops / self.median
 
 

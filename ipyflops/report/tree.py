@@ -6,12 +6,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ipyflops.costs.metrics import Totals
 from ipyflops.report.figures import Figures
 from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
 
+
+class HasChildren(Protocol):
+    """A node of any tree: a `Node`, or the `Change` of one."""
+
+    @property
+    def children(self) -> tuple[Any, ...]:
+        """Nodes of the same class."""
+
+
+AnyNode = TypeVar("AnyNode", bound=HasChildren)
 #: Adds some of a run's rows up.
 Accumulate: TypeAlias = Callable[[Iterable[Row]], TotalsSum]
 
@@ -159,7 +169,7 @@ def below(scopes: Sequence[Scope], scope: int) -> set[int]:
     return inside
 
 
-def walk(root: Node) -> Iterator[Node]:
+def walk(root: AnyNode) -> Iterator[AnyNode]:
     """Every node, parents before their children, in the order of the tree."""
     waiting = [root]
     while waiting:

@@ -5,8 +5,8 @@ from __future__ import annotations
 BY_HAND = """\
 from tests.views import reports
 from tests.views.reports import Builder
-from ipyflops.cost import Cost
-from ipyflops.views.widget import FlopsView
+from ipyflops.costs.cost import Cost
+from ipyflops.views.widget.view import FlopsView
 """
 
 REAL = """\

@@ -25,7 +25,7 @@ mine = Net()
 """
 PEAK = """\
 from dataclasses import replace
-from ipyflops.ceilings import Peak, Rate
+from ipyflops.report.ceilings import Peak, Rate
 peak = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
 """
 

@@ -42,7 +42,7 @@ def excerpts(data: object, signatures: int) -> tuple[Excerpt, ...]:
     Raises
     ------
     ReportFormatError
-        If it is anything else.
+        If it is no list of excerpts, or if a count is of a line or a signature that is not there.
     """
     if data is None:
         return ()

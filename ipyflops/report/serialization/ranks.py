@@ -38,7 +38,7 @@ def ranks(data: object, from_dict: Callable[[Any], AnyRun]) -> tuple[Rank[AnyRun
     Raises
     ------
     ReportFormatError
-        If it is anything else.
+        If it is no list of ranks, or if a rank has ranks itself.
     """
     if data is None:
         return ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.difference import Change, walk
+from ipyflops.report.difference import Change
+from ipyflops.report.tree import walk
 from ipyflops.views.rows.siblings import name_range, numbered_on, runs
 from ipyflops.views.rows.visible import visible
 
