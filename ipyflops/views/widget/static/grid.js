@@ -31,6 +31,22 @@ const ROW_HEIGHT = 24;
 const MAX_ROWS = 22; // in sight at once
 const MARGIN = 6; // rows kept ready above and below
 
+/**
+ * The rows that have to be drawn: those in sight and some around them.
+ *
+ * @param {number} top pixels that are scrolled out of sight
+ * @param {number} height of what is in sight; 0 where that is not known yet
+ * @param {number} count of all rows
+ * @returns {[from: number, to: number]}
+ */
+export function inSight(top, height, count) {
+  const bottom = top + (height || MAX_ROWS * ROW_HEIGHT);
+  return [
+    Math.max(0, Math.floor(top / ROW_HEIGHT) - MARGIN),
+    Math.min(count, Math.ceil(bottom / ROW_HEIGHT) + MARGIN),
+  ];
+}
+
 export class Grid extends OpenRows {
   /**
    * @param {Source} source
@@ -128,10 +144,8 @@ export class Grid extends OpenRows {
 
   _draw() {
     if (!this.element.isConnected) return;
-    const height = this.element.clientHeight || MAX_ROWS * ROW_HEIGHT;
-    const top = this.element.scrollTop;
-    const from = Math.max(0, Math.floor(top / ROW_HEIGHT) - MARGIN);
-    const to = Math.min(this.rows.length, Math.ceil((top + height) / ROW_HEIGHT) + MARGIN);
+    const { scrollTop, clientHeight } = this.element;
+    const [from, to] = inSight(scrollTop, clientHeight, this.rows.length);
     for (const [index, element] of this._shown) {
       if (index < from || index >= to) {
         element.remove();

@@ -52,7 +52,6 @@ export class Run {
     }
     this.summed = column(Uint8Array, signatures.summed);
     this._peakRate = column(Float64Array, signatures.peak); // FLOPS, 0 where no peak is known
-    this.hasPeak = this._peakRate.some((rate) => rate > 0);
 
     // What ran on the lines of methods ran in the scopes, too: those rows come after all others,
     // and belong to no scope and no line.
@@ -69,7 +68,6 @@ export class Run {
     this.rowCount = column(Int32Array, rows.scope).length; // without those of the methods
     this.rowReplicated = new Float64Array(this.rowCalls.length);
     this.rowReplicated.set(column(Float64Array, rows.replicated));
-    this.hasReplicated = Boolean(rows.replicated);
     this.methodNumbers = methods.map((one) => column(Int32Array, one.number));
 
     this._children = grouped(this.parent, this.size);

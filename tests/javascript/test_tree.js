@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Run } from "../../ipyflops/views/widget/static/run.js";
+import { ModuleTree } from "../../ipyflops/views/widget/static/tree.js";
+import { layers, message } from "./messages.js";
+
+/** @param {ModuleTree} tree */
+function inModel(tree) {
+  return tree.children(tree.roots()[0]);
+}
+
+/** @param {import("../../ipyflops/views/widget/static/rows.js").Row[]} rows */
+const names = (rows) => rows.map((row) => row.name);
+
+test("the outermost module stands for the whole run where nothing ran beside it", () => {
+  assert.deepEqual(names(new ModuleTree(new Run(layers())).roots()), ["model"]);
+  const beside = message({
+    places: [{ parent: 0, name: "model" }],
+    signatures: [{ operator: "x", flops: 1 }],
+    calls: [{ place: 0, signature: 0 }],
+  });
+  const tree = new ModuleTree(new Run(beside));
+  assert.deepEqual(names(tree.roots()), ["(all)"]);
+  assert.deepEqual(names(tree.children(tree.roots()[0])), ["model", "(outside modules)"]);
+});
+
+test("siblings that are alike are one row, which has their sum", () => {
+  const tree = new ModuleTree(new Run(layers()));
+  const rows = inModel(tree);
+  assert.deepEqual(names(rows), ["layer7 … layer10", "head", "(own work)"]);
+  const [folded, , own] = rows;
+  assert.equal(folded.repeats, 4);
+  assert.equal(folded.sum("flops standard"), 440);
+  assert.equal(folded.parameters, 20);
+  assert.equal(own.sum("flops standard"), 10);
+  const [linear] = tree.children(folded);
+  assert.equal(linear.repeats, 1);
+  assert.equal(linear.nodes.length, 4);
+  assert.equal(linear.sum("flops standard"), 400);
+  assert.equal(tree.items(folded).length, 8);
+  assert.equal(tree.items(own).length, 1);
+});
+
+test("a fold is opened and closed again", () => {
+  const tree = new ModuleTree(new Run(layers()));
+  const { epoch } = tree;
+  assert.equal(tree.fold(inModel(tree)[0]), true);
+  assert.notEqual(tree.epoch, epoch);
+  const rows = inModel(tree);
+  assert.deepEqual(names(rows).slice(0, 4), ["layer7", "layer8", "layer9", "layer10"]);
+  assert.ok(rows.slice(0, 4).every((row) => row.runOf === rows[0].key));
+  assert.equal(tree.fold(rows[2]), true);
+  assert.deepEqual(names(inModel(tree)), ["layer7 … layer10", "head", "(own work)"]);
+  assert.equal(tree.fold(inModel(tree)[1]), false);
+  tree.setFolding(false);
+  assert.equal(inModel(tree).length, 6);
+});
+
+test("only neighbours with the next number are alike", () => {
+  const calls = [1, 2, 3, 4].map((place) => ({ place, signature: 0 }));
+  const tree = new ModuleTree(new Run(message({
+    places: ["a1", "a2", "a4", "b5"].map((name) => ({ parent: 0, name, type: "T" })),
+    signatures: [{ operator: "x", flops: 1 }],
+    calls,
+  })));
+  assert.deepEqual(names(tree.children(tree.roots()[0])), ["a1 … a2", "a4", "b5"]);
+});
+
+test("a place is revealed: its folds and what is around it are opened", () => {
+  const run = new Run(layers());
+  const tree = new ModuleTree(run);
+  const keys = tree.reveal(run.placeAt("model.layer9.relu"));
+  assert.deepEqual(new Set(keys), new Set([run.placeAt("model.layer9"), run.placeAt("model"), 0]));
+  assert.ok(names(inModel(tree)).includes("layer9"));
+});
+
+test("a search shows hits, what is around and what is inside", () => {
+  const run = new Run(layers());
+  const tree = new ModuleTree(run);
+  tree.search("relu");
+  assert.equal(tree.hits, 4);
+  const [folded, ...others] = inModel(tree);
+  assert.equal(folded.name, "layer7 … layer10");
+  assert.deepEqual(others, []);
+  assert.deepEqual(names(tree.children(folded)), ["relu"]);
+  assert.ok(tree.isHit(tree.children(folded)[0]));
+  assert.ok(!tree.isHit(folded));
+  assert.ok(tree.around().has(run.placeAt("model.layer8")));
+  tree.search("layer8.lin");
+  assert.equal(tree.hits, 1);
+  tree.search("block");
+  assert.equal(tree.hits, 4);
+  tree.search("");
+  assert.equal(inModel(tree).length, 3);
+  assert.equal(tree.around().size, 0);
+});
