@@ -1,7 +1,7 @@
 """Everything of PyTorch that this package uses and that PyTorch keeps private.
 
-Example: the counter has to know which autograd node runs now, and only ``torch._C`` tells. So the
-counter imports `current_node` from here, and this file says why it is needed and what happens in a
+Example: a count needs to know which autograd node runs now, and only ``torch._C`` tells. So it
+takes `current_node_number` from here, and this file says why that is needed and what happens in a
 release of PyTorch that does not have it. No other file may use a private name of PyTorch.
 
 To add a name, put it into the section that it is about, with two sentences before it: why it is
@@ -18,10 +18,8 @@ every operator are bound here once, so that the caller pays no further Python ca
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from operator import methodcaller
 from types import CodeType
 from typing import Any
 
@@ -209,21 +207,24 @@ with _required():
     # by passes. Without it: an error at import.
     current_backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
-#: The autograd node that runs now in this thread.
-#: Without it: None, so that backward passes count at the line that starts them.
-current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
 #: The number that this thread's next autograd node gets: what a node's forward was follows of it.
 #: Without it: 0, so that backward passes count at the line that starts them.
 current_sequence_number: Callable[[], int] = getattr(
     getattr(torch._C, "_autograd", None), "_get_sequence_nr", lambda: 0
 )
-#: The number of an autograd node; a call of a method without a Python frame.
-#: Without it: a number that no node has, so that backward passes count at the line.
-sequence_number_of: Callable[[Any], int] = (
-    methodcaller("_sequence_nr")
-    if hasattr(getattr(torch._C, "_FunctionBase", None), "_sequence_nr")
-    else lambda node: sys.maxsize
-)
+_current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
+if not hasattr(getattr(torch._C, "_FunctionBase", None), "_sequence_nr"):
+    _current_node = lambda: None  # noqa: E731 - a node that cannot tell its number
+
+
+def current_node_number() -> int:
+    """The number of the autograd node that runs now in this thread; -1 if none does.
+
+    Without it: -1, so that backward passes count at the line that starts them. It is asked for
+    every operator of a backward pass: `operator.methodcaller` would take five times as long.
+    """
+    node = _current_node()
+    return -1 if node is None else node._sequence_nr()
 
 
 def hooks_of(tensor: Tensor) -> list[Callable[..., Any]]:

@@ -236,27 +236,27 @@ def a_tracer_is_seen_while_it_works() -> None:
 # --- autograd nodes ------------------------------------------------------------------------------
 
 
-@relied_on("current_sequence_number", "sequence_number_of")
+@relied_on("current_sequence_number")
 def a_node_has_the_number_that_was_next_before_its_forward() -> None:
     leaf = torch.ones(2, requires_grad=True)
     before = private.current_sequence_number()
     first = leaf * 2
     between = private.current_sequence_number()
     second = first.sin()
-    assert private.sequence_number_of(first.grad_fn) == before
-    assert private.sequence_number_of(second.grad_fn) == between
+    assert first.grad_fn._sequence_nr() == before
+    assert second.grad_fn._sequence_nr() == between
     assert before < between < private.current_sequence_number()
 
 
-@relied_on("current_node")
-def the_node_at_work_is_that_of_the_forward() -> None:
-    assert private.current_node() is None
-    out = torch.ones(2, requires_grad=True).sin()
-    number = private.sequence_number_of(out.grad_fn)
-    with Seen(lambda func: (str(func), private.current_node())) as seen:
+@relied_on("current_node_number")
+def the_node_at_work_has_the_number_of_its_forward() -> None:
+    assert private.current_node_number() == -1
+    leaf = torch.ones(2, requires_grad=True)
+    number = private.current_sequence_number()
+    out = leaf.sin()
+    with Seen(lambda func: (str(func), private.current_node_number())) as seen:
         out.backward(torch.ones(2))
-    node = dict(seen.noted)["aten.cos.default"]
-    assert private.sequence_number_of(node) == number
+    assert dict(seen.noted)["aten.cos.default"] == number
 
 
 @relied_on("current_backward_pass")
@@ -575,10 +575,22 @@ def test_all_that_a_release_lacks_is_named_at_once(monkeypatch: pytest.MonkeyPat
         loaded_again()
 
 
+def number_at_work(module: ModuleType) -> int:
+    """What a module says is the number of the node at work, in a backward pass."""
+    out = torch.ones(2, requires_grad=True).sin()
+    with Seen(lambda _: module.current_node_number()) as seen:
+        out.backward(torch.ones(2))
+    return int(seen.noted[-1])
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "stands_in"),
     [
-        (torch._C, "_current_autograd_node", lambda again: again.current_node() is None),
+        (
+            torch._C,
+            "_current_autograd_node",
+            lambda again: number_at_work(again) == -1 < number_at_work(private),
+        ),
         (
             torch._C._autograd,
             "_get_sequence_nr",
@@ -586,7 +598,11 @@ def test_all_that_a_release_lacks_is_named_at_once(monkeypatch: pytest.MonkeyPat
         ),
         (torch._C, "_get_dispatch_mode", lambda again: again.mode_of(again.TRACING) is None),
         (torch._C, "_TorchDispatchModeKey", lambda again: again.mode_of(again.TRACING) is None),
-        (torch._C, "_FunctionBase", lambda again: again.sequence_number_of(None) == sys.maxsize),
+        (
+            torch._C,
+            "_FunctionBase",
+            lambda again: number_at_work(again) == -1 < number_at_work(private),
+        ),
         (torch._C, "_dispatch_get_all_op_names", lambda again: again.all_operator_names() == []),
         (torch._ops, "_higher_order_ops", lambda again: not again.higher_order_operators()),
         (

@@ -18,8 +18,7 @@ from ipyflops.attribution.sequence import NodeMap
 from ipyflops.torch_private import (
     ENGINE_CODE,
     current_backward_pass,
-    current_node,
-    sequence_number_of,
+    current_node_number,
 )
 
 
@@ -94,11 +93,9 @@ class BackwardPasses:
         Sums of gradients run between two nodes, or in one that belongs to a parameter and has no
         number. They count where the node before them counts.
         """
-        node = current_node()
+        number = current_node_number()
         origin: Location | None = None
-        number = -1
-        if node is not None:
-            number = sequence_number_of(node)
+        if number >= 0:
             last = mark.last
             if last is not None and last[0] == number:
                 return last[1]  # one node runs several operators
