@@ -1,5 +1,78 @@
 """What is the result of a count?
 
 A `Report` is plain data: flat tables, and what is computed from them. This folder imports neither
-PyTorch nor IPython.
+PyTorch nor IPython. Other folders import only from here.
 """
+
+from __future__ import annotations
+
+from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report.difference import Change, Status
+from ipyflops.report.excerpts import Excerpt, LineCount, Source
+from ipyflops.report.explanation import Explanation
+from ipyflops.report.files import written_whole
+from ipyflops.report.growth import Growth, VariableGrowth, fit
+from ipyflops.report.last_report import LAST_REPORT, last
+from ipyflops.report.merging import merge_ranks
+from ipyflops.report.polynomials import Variable
+from ipyflops.report.report import Difference, Report
+from ipyflops.report.run import Rank
+from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report.serialization.reports import MAX_FILE_BYTES
+from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
+from ipyflops.report.tables import (
+    PHASES,
+    Line,
+    Phase,
+    Row,
+    Scope,
+    ScopeKind,
+    Signature,
+    TotalsSum,
+    VerdictName,
+)
+from ipyflops.report.timing import Timing
+from ipyflops.report.tree import Node, walk
+
+__all__ = [
+    "COLLECTIVES",
+    "COLLECTIVE_OF",
+    "LAST_REPORT",
+    "MAX_FILE_BYTES",
+    "PHASES",
+    "Change",
+    "Difference",
+    "Excerpt",
+    "Explanation",
+    "Growth",
+    "Line",
+    "LineCount",
+    "Node",
+    "Peak",
+    "Phase",
+    "Point",
+    "Rank",
+    "Rate",
+    "Report",
+    "ReportFormatError",
+    "Row",
+    "Scope",
+    "ScopeKind",
+    "Signature",
+    "Source",
+    "Status",
+    "Sweep",
+    "Timing",
+    "TotalsSum",
+    "Variable",
+    "VariableGrowth",
+    "VerdictName",
+    "counts_of",
+    "fit",
+    "growth_of",
+    "last",
+    "merge_ranks",
+    "walk",
+    "written_whole",
+]
