@@ -63,11 +63,11 @@ def catalogue() -> list[Entry]:
 
     Overloads of one name that have different verdicts have a line each.
     """
-    found: dict[tuple[str, VerdictWord, str], Entry] = {}
+    entries: dict[tuple[str, VerdictWord, str], Entry] = {}
     for name, func in operators():
         entry = _entry(name, func)
-        found.setdefault((name, entry.verdict, entry.cost), entry)
-    return sorted(found.values(), key=lambda entry: (entry.operator, entry.verdict))
+        entries.setdefault((name, entry.verdict, entry.cost), entry)
+    return sorted(entries.values(), key=lambda entry: (entry.operator, entry.verdict))
 
 
 def operators() -> Iterator[tuple[str, Any]]:

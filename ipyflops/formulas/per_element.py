@@ -1,8 +1,8 @@
-"""Operators that do the same to every element: what the tables of pointwise costs are made of.
+"""Costs of operators that do the same to every element, and the tables that hold them.
 
 A table has one `PerElement` for each operator: how many operations one element takes, real and
 complex, and why. The cost of a call is that number times n, the elements of the result
-(broadcasting repeats the work, so the result tells it and not the inputs).
+(broadcasting repeats the work, so that the inputs do not tell).
 
 What counts as one operation: an add, a subtract, a multiply, a divide, a comparison, a rounding, a
 sign change, one elementary or special function of the C mathematics library. Two functions are
@@ -95,7 +95,7 @@ def _formula(name: str, entry: PerElement, module: str) -> Callable[[Call], Cost
             return per_element(call, entry.integer)
         return per_element(call, entry.real, entry.complex, article=entry.article)
 
-    # As if it had been written out: the family and the derivation are read from these.
+    # The family and the derivation of a formula are read from these.
     count.__name__ = count.__qualname__ = name
     count.__module__ = module
     count.__doc__ = entry.why

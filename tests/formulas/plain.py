@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, lookup
+from tests.formulas.dispatch import DispatchLog
 
 aten = torch.ops.aten
 
@@ -120,26 +121,8 @@ def plain(function: Callable[[], object]) -> Plain:
     return count
 
 
-class Formulas(TorchDispatchMode):
-    """Keeps what the formulas say, of the operators that have one; unfolds the composite ones."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.costs: list[tuple[str, Cost]] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> object:
-        kwargs = kwargs or {}
-        verdict = lookup(func)
-        if not isinstance(verdict, Formula) and func._can_decompose():
-            with self:
-                return func.decompose(*args, **kwargs)
-        out = func(*args, **kwargs)
-        call = Call(func, args, kwargs, out)
-        if isinstance(verdict, Formula):
-            self.costs.append((call.operator, verdict(call)))
-        return out
+class Formulas(DispatchLog):
+    """The log of what the formulas say, added up."""
 
     @property
     def operators(self) -> list[str]:

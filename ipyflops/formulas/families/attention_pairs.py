@@ -1,7 +1,7 @@
 """Which pairs of a query and a key an attention kernel works on.
 
-Without a mask that the kernel knows of it is every pair. A causal kernel leaves out most of those
-above the diagonal; which ones exactly is what differs from kernel to kernel.
+Without a mask that the kernel knows, it is every pair. A causal kernel leaves out most of the pairs
+above the diagonal. Which ones exactly differs from kernel to kernel.
 """
 
 from __future__ import annotations

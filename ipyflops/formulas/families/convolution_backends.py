@@ -1,7 +1,7 @@
 """Convolutions by the names of the libraries and kernels that run them.
 
-`F.conv2d` and its kin reach the dispatcher as `aten::convolution`; these come from compiled code,
-from fusions, and from calling them by name. The counts are those of
+`F.conv2d` and its kin reach the dispatcher as `aten::convolution`. The operators here come from
+compiled code, from fusions, and from calling them by name. The counts are those of
 `families.convolutions`.
 """
 
@@ -95,8 +95,8 @@ def convolution_pointwise(call: Call) -> Cost:
 def prepacked_convolution(call: Call) -> Cost:
     """A convolution whose weight and bias are in an object, which says what it was made from.
 
-    Packing hides their sizes from whoever remembers costs by shapes. Of an activation that was
-    packed with them nothing is said, and nothing is counted.
+    The object does not show their sizes, so that the formula is asked at every call. Whether an
+    activation was packed with them it does not show either: none is counted.
     """
     weight, bias = call["W_prepack"].__getstate__()[0][:2]
     return forward(call, call["X"], weight, bias)

@@ -14,8 +14,8 @@ and one with the input, so that each takes as many multiply-accumulates: with gr
 `torch.utils.flop_counter` 2.13 does not divide those of the weight. Gradients of gradients are made
 of the same operators.
 
-A complex convolution reaches the dispatcher as three real ones (`F.conv2d` takes Gauss's way), so
-that nothing here has to know of it but the backends that are called by themselves.
+A complex `F.conv2d` reaches the dispatcher as three real convolutions (Gauss's trick). Complex
+numbers come here only if a backend is called by its name.
 """
 
 from __future__ import annotations

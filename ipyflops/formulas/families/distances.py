@@ -99,7 +99,7 @@ def _norm(p: float) -> str:
 def _gradient(p: float) -> tuple[int, int]:
     """Operations of the gradient of a distance D: for each element, and once for the pair.
 
-    That a p is below or above 2 decides (so that calls are told apart by its value).
+    It matters whether p is below or above 2, so that the gradients are asked at every call.
 
     ====== ========================================= ===========================================
     p      an element's part of the gradient         operations, with the sum into the row

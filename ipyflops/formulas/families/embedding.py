@@ -1,8 +1,8 @@
 """Embeddings: looking rows up is free, adding rows up is not.
 
 In the expressions d is the size of a row of the table. Indices that are padding, and bags that are
-empty, are told by values; where these cannot be read (meta and fake tensors) there are taken to be
-none.
+empty, are known by the values. Where these cannot be read (meta and fake tensors), the formulas
+assume that there are none.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ divisions by the pivots, signs) are left out. Sources:
 Half of these operations are multiplications and half are additions. A complex multiplication is 6
 real operations and a complex addition 2, so a complex factorization costs 4 times a real one.
 
-They are not matrix products, though most of their work is done by such: under ``contractions`` they
-cost nothing, as in `torch.utils.flop_counter`.
+Most of their work is done by matrix products inside the library, but the operators are not matrix
+products: under ``contractions`` they cost nothing, as in `torch.utils.flop_counter`.
 """
 
 from __future__ import annotations
@@ -330,7 +330,7 @@ def matrix_exp(call: Call) -> Cost:
     """A Taylor polynomial of degree 1, 2, 4, 8, 12 or 18 in 0 … 5 products, squared s times.
 
     The norm decides the degree, and s. Without values (meta and fake tensors) it is degree 18 and
-    no squaring. Of a 1×1 matrix it is one exponential.
+    no squaring. For a 1×1 matrix it is one exponential.
     """
     a: Tensor = call["self"]
     n = a.shape[-1]

@@ -24,10 +24,10 @@ def _scores(call: Call) -> str:
 
 
 def _targets(call: Call) -> str:
-    """Whole numbers: is a target the one to ignore; turned round where no weight is given.
+    """Integer operations: each target is compared with the one to ignore.
 
-    After PyTorch 2.13 it is asked a second time if that target is no class. Of probabilities it is
-    not asked at all.
+    Without a weight the result of the comparison is negated. After PyTorch 2.13 it is compared a
+    second time if the target to ignore is no class. Probabilities as targets are not compared.
     """
     if call["target"].is_floating_point():
         return "0"

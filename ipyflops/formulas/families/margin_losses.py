@@ -1,4 +1,4 @@
-"""Losses that hold the score of the right class against those of the others, and their backward."""
+"""Losses that compare the score of the right class with those of the others, and their backward."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _samples(call: Call) -> tuple[int, int]:
 def multi_margin_loss(call: Call) -> Cost:
     """Σ max(0, margin − x[target] + x[j])^p·weight/C over the C − 1 other classes j of a sample.
 
-    For each of them 2 sums, a comparison, a square if p is 2, a product for a weight. C − 2 sums
-    and one division are one more each. Then the reduction over n samples.
+    For each of them 2 sums, a comparison, a square if p is 2, a product for a weight. Adding them
+    up (C − 2 sums) and the division make one more for each. Then the reduction over n samples.
     """
     n, classes = _samples(call)
     if n == 0:

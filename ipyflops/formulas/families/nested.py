@@ -1,8 +1,9 @@
 """Nested (strided) tensors, whose parts differ in shape, where the parts have to be looked at.
 
-What is pointwise counts their elements; products and norms see to them themselves. Here is what has
-to know along which dim a part is long: it costs what it costs on each part, as a batch of one.
-Jagged tensors unfold into plain ones before they are counted.
+Pointwise operators count the elements of all parts, and the formulas of products and norms know
+nested tensors. The operators here need the size of each part along one dim. They cost what they
+cost on each part by itself, as a batch of one. A call on a jagged tensor is decomposed into calls
+on plain ones before it is counted.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ _ARITHMETIC = {
     "ldexp": PerElement(2, None, "x·2^y: a power and a product."),
     "deg2rad": PerElement(1, None, "x·π/180, with π/180 at hand: one product."),
     "rad2deg": PerElement(1, None, "x·180/π, with 180/π at hand: one product."),
-    "gcd": PerElement(1, None, "One greatest common divisor; its loop hangs on the values."),
+    "gcd": PerElement(1, None, "One greatest common divisor; its loop depends on the values."),
     "lcm": PerElement(4, None, "|x/gcd(x, y)·y|: a divisor, a division, a product, a sign."),
 }
 
@@ -185,7 +185,7 @@ def pow_(call: Call) -> Cost:
 
 @formula("aten::equal")
 def equal(call: Call) -> Cost:
-    """One comparison of each pair, until a difference at the latest; none if the shapes differ."""
+    """One comparison of each pair, though a kernel may stop early; none if the shapes differ."""
     tensor = call["self"]
     if tensor.shape != call["other"].shape:
         return ZERO_COST

@@ -1,4 +1,4 @@
-"""To quantized numbers and back, for real or only as if (`fake_quantize`).
+"""Quantizing and dequantizing, for real or simulated in floating point (`fake_quantize`).
 
 Written out, as PyTorch's own reference (`torch.ao.quantization.fx._decomposed`) does it:
 
@@ -22,7 +22,7 @@ from ipyflops.formulas.registry import formula, mark_free
 from ipyflops.formulas.special_tensors import has_values
 
 QUANTIZE, DEQUANTIZE = 5, 2
-#: As if quantized: there and back, and whether the result lies within the bounds.
+#: Quantized, dequantized, and compared with both bounds.
 _FAKE_QUANTIZE = QUANTIZE + DEQUANTIZE + 2
 #: Of a scale and a zero point from a range: the range is made to hold 0 (2), (highest − lowest)
 #: over the number of steps (2), lowest/scale rounded and subtracted (3), clamped (2).

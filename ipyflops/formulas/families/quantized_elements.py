@@ -97,7 +97,7 @@ def with_a_number(call: Call) -> Cost:
     """A number that is added or multiplied changes the zero point or the scale, not the elements.
 
     Where the zero point would leave its bounds, they are dequantized, shifted and quantized again
-    (then the scale is another). A negative factor turns the whole numbers round, one subtraction
+    (then the scale is another). A negative factor mirrors the whole numbers, one subtraction
     each. A ReLU compares them with the zero point.
     """
     quantized: Tensor = next(tensors(call.args))

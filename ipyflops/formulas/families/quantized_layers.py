@@ -9,8 +9,8 @@ lower order and left out; the bias fills the accumulator.
 
 Half-precision weights are multiplied in floating point, and those are FLOPs.
 
-Packed weights hide their size from whoever remembers costs by shapes, so that these formulas are
-asked at every call.
+Packed weights do not show their size, so that a cost cannot be remembered by the shapes: these
+formulas are asked at every call.
 """
 
 from __future__ import annotations

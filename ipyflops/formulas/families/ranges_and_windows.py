@@ -16,7 +16,7 @@ from ipyflops.formulas.registry import formula
 
 
 def _not(value: object, neutral: int) -> bool:
-    """Whether a scalar makes a difference; one in a tensor is not looked at."""
+    """Whether a scalar needs an operation. One in a tensor does: its value is not read."""
     return isinstance(value, Tensor) or value != neutral
 
 

@@ -2,7 +2,7 @@
 
 By the article a softmax takes exp of every feature, one addition less than features for the sum,
 and one division each: rows·(3·features − 1). The shift by the row's maximum, which kernels make so
-that exp cannot overflow, is not in its formula, and so it is in none of this family.
+that exp cannot overflow, is not in its formula, so that no formula of this family counts it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sorting, selecting and searching: what they compare is counted.
+"""Sorting, selecting, searching and histograms: each comparison is counted.
 
-Which algorithm a kernel takes hangs on the device and on the values; these are the counts of the
-textbook ones:
+Which algorithm a kernel takes depends on the device and on the values. These are the counts of the
+textbook algorithms:
 
 - a sort of r elements by merging: r·log2(r) comparisons;
 - the k greatest of r elements, with a heap of k: r·log2(k + 1);

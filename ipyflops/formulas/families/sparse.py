@@ -1,9 +1,9 @@
 """Sparse tensors (COO, CSR, CSC, BSR, BSC): what the stored values cost, explicit zeros included.
 
-Products are in `families.sparse_products`; what is pointwise costs its operations for each
+Products are in `families.sparse_products`. A pointwise operator costs its operations for each
 stored value of the result. Here are the operators of sparse tensors alone, and those of all tensors
-that do something else to sparse ones. How many values are stored is no matter of shapes: all of
-these are asked at every call.
+that do something else to sparse ones. How many values are stored does not follow from the shapes,
+so that these formulas are asked at every call.
 
 Finding and sorting indices is integer work. It is counted where an operator has to sort them
 (n·log2(n) comparisons), and left out where they are only followed.
@@ -116,9 +116,9 @@ def triangular_solve(call: Call) -> Cost:
 def add(call: Call) -> Cost:
     """A sum where both have a value; to a dense tensor every stored value is added.
 
-    Where only one of two sparse tensors has a value it is copied. In place it is no longer known
-    which had it, and every value of the other counts. With an alpha each of its values is
-    multiplied.
+    Where only one of two sparse tensors has a value it is copied. After a sum in place nobody knows
+    any more where both had one, and every value that was added counts. With an alpha each of these
+    is multiplied.
     """
     first, second, out = call["self"], call["other"], first_output(call)
     values = stored(second)

@@ -1,8 +1,8 @@
 """Elementary and special functions, element by element.
 
 A function of the C mathematics library, or a special function that a kernel evaluates by an
-approximation of its own (erf, lgamma, a Bessel function, an orthogonal polynomial of a degree that
-only its tensor knows), is one operation; tanh is 5 and sigmoid 4, as the article has it. What is a
+approximation of its own (erf, lgamma, a Bessel function, an orthogonal polynomial whose degree is
+an element of a tensor), is one operation; tanh is 5 and sigmoid 4, as the article has it. What is a
 formula of such functions costs that formula. See `formulas.per_element`.
 """
 

@@ -1,4 +1,4 @@
-"""Operators of torchvision on regions of images: known by name, so that it need not be installed.
+"""Operators of torchvision on regions of images, by their names: it need not be installed.
 
 Regions are sampled as in `families.grid_sampling`: at each point the coordinates and the
 weights of 4 neighbours are found once for all channels, then each channel adds up its neighbours.

@@ -1,7 +1,7 @@
 """Attention kernels that take sequences of different lengths, packed one behind the other.
 
-Offsets tell where each sequence begins; they are values on the device, and reading them is what the
-exact count costs. Where there are none to read (meta and fake tensors), every sequence is taken to
+Offsets tell where each sequence begins. They are values on the device, and an exact count has to
+read them. Where there are none to read (meta and fake tensors), every sequence is taken to
 be of the greatest length. The counts for each pair are those of `families.attention`.
 """
 

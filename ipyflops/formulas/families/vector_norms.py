@@ -111,9 +111,9 @@ def renorm(call: Call) -> Cost:
 def embedding_renorm(call: Call) -> Cost:
     """As `renorm`, for the m rows that are looked up, n elements together.
 
-    A row that is looked up twice is done once, and one that is short enough is left alone: values
-    would tell, but they are gone once the operator has run. It is counted as if all were different
-    and too long.
+    A row that is looked up twice is done once, and one that is short enough is left alone. Only the
+    values before the operator ran would tell, and it has changed them. All rows are counted as if
+    they were different and too long.
     """
     m = call["indices"].numel()
     n = m * math.prod(call["self"].shape[1:])
