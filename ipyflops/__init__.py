@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipyflops.costs.cost import Cost
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.measuring import peak

@@ -8,9 +8,9 @@ from dataclasses import replace
 from ipyflops.attribution import LineKey, Location, Locator, Place
 from ipyflops.costs.conventions import Convention, within_layer
 from ipyflops.counting import first_calls
-from ipyflops.counting.followed_lines import FollowedLines
-from ipyflops.counting.recording import Entry, Recorder
-from ipyflops.counting.source_code import counted_code, methods
+from ipyflops.counting.entries import Entry
+from ipyflops.counting.recording import Recorder
+from ipyflops.counting.source_code import FollowedLines, counted_code, methods
 from ipyflops.report.excerpts import Excerpt
 from ipyflops.report.report import Report
 from ipyflops.report.tables import Line, Row, Scope, Signature

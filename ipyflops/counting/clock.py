@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.counting.recording import Entry
+from ipyflops.counting.entries import Entry
 
 #: Gives nanoseconds; of two readings, the difference is kernel time on a CPU.
 now = time.perf_counter_ns
 #: Calls on a GPU whose events have not been read yet.
-MOST_PENDING = 8192
+MAX_PENDING = 8192
 
 
 def stopped() -> int:
@@ -93,7 +93,7 @@ class CudaClock:
             return
         span.entry = entry
         self._pending.append(span)
-        if len(self._pending) >= MOST_PENDING:
+        if len(self._pending) >= MAX_PENDING:
             with self._lock:
                 self._make_room()
 
@@ -112,7 +112,7 @@ class CudaClock:
         """Read what is over; if that is not enough, wait for the older half."""
         while self._pending and self._read(wait=False):
             pass
-        while len(self._pending) > MOST_PENDING // 2:
+        while len(self._pending) > MAX_PENDING // 2:
             self._read(wait=True)
 
     def _read(self, wait: bool) -> bool:
@@ -127,8 +127,8 @@ class CudaClock:
         if entry is not None:
             nanoseconds = round(span.start.elapsed_time(span.end) * 1e6)
             entry.nanoseconds += nanoseconds
-            if entry.first < 0:
-                entry.first = nanoseconds
+            if entry.first_nanoseconds < 0:
+                entry.first_nanoseconds = nanoseconds
         self._give_back(span)
         return True
 

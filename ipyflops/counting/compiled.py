@@ -23,64 +23,83 @@ from types import ModuleType
 
 from ipyflops.torch_private import COMPILER_MODULE, force_eager
 
-_lock = threading.RLock()
-_blocks = 0
-#: Sets the stance that was before; None where none was set.
-_prior: Callable[[], object] | None = None
+
+class CompilerStance:
+    """Has PyTorch's compiler step aside while blocks are open.
+
+    Attributes
+    ----------
+    blocks : int
+        How many are open, in all threads.
+    """
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self._lock = threading.RLock()
+        #: Sets the stance that was before; None where none was set.
+        self._set_back: Callable[[], object] | None = None
+        self._hook = DynamoImportHook(self)
+
+    def step_aside(self) -> None:
+        """Begin a block: from now on compiled functions run as they were written."""
+        with self._lock:
+            self.blocks += 1
+            if self.blocks > 1:
+                return
+            if COMPILER_MODULE in sys.modules:
+                self._set_back = force_eager()
+            else:
+                sys.meta_path.insert(0, self._hook)
+
+    def step_back(self) -> None:
+        """End a block; with the last one the stance is again what it was."""
+        with self._lock:
+            self.blocks -= 1
+            if not self.blocks:
+                self.reset()
+
+    def compiler_loaded(self) -> None:
+        """Set the stance, if a block is still open; called once the compiler is loaded."""
+        with self._lock:
+            if self.blocks and self._set_back is None:
+                self._set_back = force_eager()
+
+    def reset(self) -> None:
+        """End all blocks."""
+        with self._lock:
+            self.blocks = 0
+            if self._hook in sys.meta_path:
+                sys.meta_path.remove(self._hook)
+            if self._set_back is not None:
+                self._set_back()
+                self._set_back = None
 
 
-def step_aside() -> None:
-    """Begin a block: from now on compiled functions run as they were written."""
-    global _blocks
-    with _lock:
-        _blocks += 1
-        if _blocks > 1:
-            return
-        if COMPILER_MODULE in sys.modules:
-            _force_eager()
-        else:
-            sys.meta_path.insert(0, _WATCH)
+class DynamoImportHook(MetaPathFinder):
+    """Notices that something imports the compiler while a block is open; finds no module itself."""
 
-
-def step_back() -> None:
-    """End a block; with the last one the stance is again what it was."""
-    global _blocks, _prior
-    with _lock:
-        _blocks -= 1
-        if _blocks:
-            return
-        if _WATCH in sys.meta_path:
-            sys.meta_path.remove(_WATCH)
-        if _prior is not None:
-            _prior()
-            _prior = None
-
-
-def _force_eager() -> None:
-    global _prior
-    _prior = force_eager()
-
-
-class _Watch(MetaPathFinder):
-    """Waits for the compiler to be imported while a block is open; finds nothing by itself."""
+    def __init__(self, stance: CompilerStance) -> None:
+        self._stance = stance
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Have the compiler loaded by a loader that tells the stance; None for all else."""
         if fullname != COMPILER_MODULE:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Then(spec.loader)
+            spec.loader = _NotifyingLoader(spec.loader, self._stance)
         return spec
 
 
-class _Then(Loader):
-    """Loads a module as another loader does, and then sets the stance if a block is still open."""
+class _NotifyingLoader(Loader):
+    """Loads the compiler as another loader does, and then tells the stance."""
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, stance: CompilerStance) -> None:
         self._loader = loader
+        self._stance = stance
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -91,9 +110,8 @@ class _Then(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        with _lock:
-            if _blocks and _prior is None:
-                _force_eager()
+        self._stance.compiler_loaded()
 
 
-_WATCH = _Watch()
+#: That of the process.
+STANCE = CompilerStance()

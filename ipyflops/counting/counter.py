@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import FrameType, TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,9 +17,10 @@ from ipyflops.costs import conventions
 from ipyflops.costs.conventions import Convention
 from ipyflops.counting import clock, compiled, stack, threads
 from ipyflops.counting.building import build_report
-from ipyflops.counting.decomposition import Watch, python_kernel, unfolded
+from ipyflops.counting.call_keys import KeyFunction, key_function
+from ipyflops.counting.decomposition import ArithmeticDetector, decomposed, python_kernel
 from ipyflops.counting.progress import Progress, Reader
-from ipyflops.counting.recording import KeyFunction, Recorder, key_function
+from ipyflops.counting.recording import Recorder
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
 from ipyflops.report.excerpts import Source
 from ipyflops.report.report import Report
@@ -40,9 +41,29 @@ _NO_DISPATCH = torch.Tensor.__torch_dispatch__
 #: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
 _DEVICE = torch.ops.prim.device.default
 _getframe = sys._getframe
-#: Of an operator: its verdict, what runs it, whether that does nothing (a view), what tells its
-#: calls apart; and the operator itself, so that its id stays its own.
-Bound: TypeAlias = tuple[Verdict, Callable[..., Any], bool, KeyFunction, Any]
+
+
+class KnownOperator(NamedTuple):
+    """What the counter has to know of an operator whenever it is called.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    run : callable
+        Runs it.
+    does_nothing : bool
+        Whether it neither computes nor moves data (a view).
+    key_of : callable
+        Gives what tells its calls apart.
+    operator : object
+        The operator itself, kept so that its id stays its own.
+    """
+
+    verdict: Verdict
+    run: Callable[..., Any]
+    does_nothing: bool
+    key_of: KeyFunction
+    operator: Any
 
 
 class FlopCounter(UnwrappedMode, TorchDispatchMode):
@@ -108,7 +129,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         self._cuda = clock.cuda_clock() if device_time else None
         self._recorder = Recorder()
         self._id = id(self)
-        self._bound: dict[int, Bound] = {}
+        self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
         self._entered = False
         self._reader: Reader | None = None
@@ -136,9 +157,9 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             self._recorder.file_label = source.name
             self._entered = True
         if not self._depths:
-            self.outside = threads.Outside()
-            threads.follow(self)
-        compiled.step_aside()
+            self.not_counted = threads.NotCounted()
+            threads.HOOKS.follow(self)
+        compiled.STANCE.step_aside()
         thread = threading.get_ident()
         self._depths[thread] = self._depths.get(thread, 0) + 1
         self.step_into_thread()
@@ -160,14 +181,14 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         if self._id in active:
             active.remove(self._id)
         _counting.set(tuple(active))
-        compiled.step_back()
+        compiled.STANCE.step_back()
         if exc_type is not None:
             self._error = _described(exc_type, exc_val)
         if not self._depths:
-            threads.unfollow(self)
-            self._locator.notes.update(dict.fromkeys(self.outside.notes()))
+            threads.HOOKS.unfollow(self)
+            self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
             self._locator.release(sys._getframe(1))
-            self._bound.clear()
+            self._operators.clear()
             errors = self._recorder.errors
             if errors and self._raises:
                 failed = errors[0]
@@ -226,7 +247,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if types and not (all(map(_is_plain, types)) and mode_of(TRACING) is None):
-            return self._let_unfold(func, types, args, kwargs or {})
+            return self._unwrap_tensors(func, types, args, kwargs or {})
         if kwargs is None:
             kwargs = {}
         if func is _DEVICE:
@@ -235,17 +256,17 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         if self._id not in _counting.get() and locator.in_own_thread():
             # Another asyncio task, which the loop runs while this one waits inside its block.
             return func(*args, **kwargs)
-        bound = self._bound.get(id(func))
-        if bound is None:
-            bound = self._bound[id(func)] = _bind(func)
-        verdict, run, does_nothing, key_of, _ = bound
+        known = self._operators.get(id(func))
+        if known is None:
+            known = self._operators[id(func)] = _look_up(func)
+        verdict, run, does_nothing, key_of, _ = known
         location = locator.locate(_getframe().f_back)
         if does_nothing:
             return run(*args, **kwargs)
         if verdict is UNKNOWN:
-            unfold = unfolded(func, args, kwargs, self._counted)
-            if unfold is not None:
-                return unfold()
+            decomposition = decomposed(func, args, kwargs, self._counted)
+            if decomposition is not None:
+                return decomposition()
             kernel = python_kernel(func, args, kwargs)
             if kernel is not None:
                 return self._run_custom(func, kernel, args, kwargs, location)
@@ -262,11 +283,11 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
             key, entry = (None, id(func)), None
-        if entry is None or entry.recorded:
+        if entry is None or entry.sees_every_call:
             call = Call(func, args, kwargs, out)
             entry = self._recorder.record(location, key, call, verdict)
-            if entry.first < 0 and span is None:
-                entry.first = nanoseconds
+            if entry.first_nanoseconds < 0 and span is None:
+                entry.first_nanoseconds = nanoseconds
         entry.calls += 1
         if span is None:
             entry.nanoseconds += nanoseconds
@@ -274,14 +295,14 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             cuda.keep(span, entry)  # type: ignore[union-attr]
         return out
 
-    def _let_unfold(
+    def _unwrap_tensors(
         self,
         func: Any,
         types: tuple[type, ...],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Let tensors that wrap others unfold, to count what they do with those.
+        """Have tensors that wrap others unwrap themselves, to count what they do with those.
 
         Where a graph is being made of a program, nothing is counted: nothing really runs.
         """
@@ -306,16 +327,16 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
 
         If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown.
         """
-        with Watch() as watch:
+        with ArithmeticDetector() as detector:
             out = self._counted(kernel)(*args, **kwargs)
-        if not watch.saw_arithmetic:
+        if not detector.saw_arithmetic:
             call = Call(func, args, kwargs, out)
             entry = self._recorder.record(location, (None, id(func)), call, UNKNOWN)
             entry.calls += 1
         return out
 
     def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a function count that is called from inside an operator, where nothing counts."""
+        """Wrap a function so that it counts, although an operator calls it."""
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             stack.enter(self)
@@ -327,10 +348,9 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         return counted
 
 
-def _bind(func: Any) -> Bound:
-    """What the counter has to know of an operator whenever it is called."""
+def _look_up(func: Any) -> KnownOperator:
     verdict = lookup(func)
-    return (
+    return KnownOperator(
         verdict,
         direct_call(func),
         type(verdict) is FreeOperator and not verdict.moves_data,

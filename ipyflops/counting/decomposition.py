@@ -22,7 +22,7 @@ from ipyflops.torch_private import (
 Function: TypeAlias = Callable[..., Any]
 
 
-def unfolded(
+def decomposed(
     func: Any,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
@@ -44,12 +44,12 @@ def unfolded(
     args, kwargs
         Its arguments.
     counted : callable
-        Makes a function count that is called from inside an operator.
+        Wraps a function so that it counts, although an operator calls it.
 
     Returns
     -------
     callable or None
-        To be called without arguments; None if the operator has nothing to unfold.
+        To be called without arguments; None if the operator has nothing to decompose.
     """
     if isinstance(func, OpOverload):
         return partial(counted(func.decompose), *args, **kwargs) if can_decompose(func) else None
@@ -63,7 +63,7 @@ def unfolded(
     return None if kernel is None else partial(counted(kernel), *args, **kwargs)
 
 
-class Watch(TorchDispatchMode):
+class ArithmeticDetector(TorchDispatchMode):
     """Notices whether anything that runs under it does arithmetic that has a formula.
 
     Attributes

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ipyflops.costs.cost import Cost
-from ipyflops.counting.recording import Entry, Recorder
+from ipyflops.counting.entries import Entry
+from ipyflops.counting.recording import Recorder
 from ipyflops.units import duration, scaled
 
 #: A first call is slow that took so many times the mean of the others, of which there are enough.
 SLOW = 10
-LEAST_OTHERS = 3
+MIN_OTHERS = 3
 #: What first calls took in excess is worth a note from this share of the kernel time on, and from
 #: so many nanoseconds: below them the machine itself hesitates for as long.
 WORTH_A_NOTE = 0.01
-LEAST_EXCESS = 1_000_000
+MIN_EXCESS = 1_000_000
 #: So many operators are named.
-MOST_NAMES = 4
+MAX_NAMES = 4
 
 
 def notes(recorder: Recorder) -> list[str]:
@@ -37,20 +38,20 @@ def notes(recorder: Recorder) -> list[str]:
         total += entry.nanoseconds
     slow: list[tuple[int, str, float]] = []
     excess = 0.0
-    for operator, first in recorder.first.items():
+    for operator, first in recorder.first_entry_of.items():
         mean = _mean_of_others(first, entries[operator])
-        if mean and first.first > SLOW * mean:
-            slow.append((first.first, operator, first.first / mean))
-            excess += first.first - mean
-    if excess < max(WORTH_A_NOTE * total, LEAST_EXCESS):
+        if mean and first.first_nanoseconds > SLOW * mean:
+            slow.append((first.first_nanoseconds, operator, first.first_nanoseconds / mean))
+            excess += first.first_nanoseconds - mean
+    if excess < max(WORTH_A_NOTE * total, MIN_EXCESS):
         return []
     slow.sort(reverse=True)
     named = [
         f"{operator} {duration(nanoseconds / 1e9)}, {scaled(round(ratio))} ×"
-        for nanoseconds, operator, ratio in slow[:MOST_NAMES]
+        for nanoseconds, operator, ratio in slow[:MAX_NAMES]
     ]
-    if len(slow) > MOST_NAMES:
-        named.append(f"{len(slow) - MOST_NAMES} more")
+    if len(slow) > MAX_NAMES:
+        named.append(f"{len(slow) - MAX_NAMES} more")
     return [
         f"first calls took over {SLOW} times the mean of later ones of at least that size "
         f"({'; '.join(named)}): what is set up once is in the kernel time"
@@ -65,9 +66,9 @@ def _mean_of_others(first: Entry, entries: list[Entry]) -> float:
         if _operations(entry.signature.cost) >= size and entry.signature.bytes >= moved
     ]
     calls = sum(entry.calls for entry in alike) - 1
-    if calls < LEAST_OTHERS:
+    if calls < MIN_OTHERS:
         return 0.0
-    return (sum(entry.nanoseconds for entry in alike) - first.first) / calls
+    return (sum(entry.nanoseconds for entry in alike) - first.first_nanoseconds) / calls
 
 
 def _operations(cost: Cost) -> int:

@@ -25,10 +25,10 @@ from ipyflops.torch_private import FakeTensor, without_dispatch
 
 #: Indices that are read along each dimension, by the number of dimensions; two for more.
 _ALONG = {1: 64, 2: 8, 3: 4, 4: 3}
-#: So many calls of a place are read; of later ones the 16th, 32nd, 64th, …
+#: So many calls of an entry are read; of later ones the 16th, 32nd, 64th, …
 _FIRST = 8
 #: So many tensors of a long list are read.
-_MOST_TENSORS = 16
+_MAX_TENSORS = 16
 
 
 def wanted() -> bool:
@@ -40,7 +40,7 @@ def wanted() -> bool:
 
 
 def due(calls: int) -> bool:
-    """Whether the call is read that has so many before it."""
+    """Whether to read the call that has so many calls before it."""
     return calls < _FIRST or (calls + 1) & calls == 0
 
 
@@ -54,7 +54,7 @@ def add(digest: int, call: Call) -> int:
     try:
         # Neither a counter around this one nor a mode of the user's gets to see these operators.
         with without_dispatch(), torch.no_grad():
-            for tensor in (*_some(inputs), *_some(outputs)):
+            for tensor in (*_evenly_spread(inputs), *_evenly_spread(outputs)):
                 values = _values(tensor)
                 if values is None:
                     return 0
@@ -64,8 +64,8 @@ def add(digest: int, call: Call) -> int:
     return int.from_bytes(state.digest(), "little") >> 11 or 1  # JSON's numbers have 53 bits
 
 
-def _some(tensors: list[Tensor]) -> list[Tensor]:
-    return tensors[:: -(-len(tensors) // _MOST_TENSORS) or 1]
+def _evenly_spread(tensors: list[Tensor]) -> list[Tensor]:
+    return tensors[:: -(-len(tensors) // _MAX_TENSORS) or 1]
 
 
 def _values(tensor: Tensor) -> bytes | None:

@@ -1,7 +1,8 @@
 """Finds the source code that a report shows: the counted code, and methods of modules.
 
-Sources are read where Python keeps them for tracebacks (`linecache`). What is long is cut: a report
-carries what a reader will look at, and no more.
+Sources are read where Python keeps them for tracebacks (`linecache`). Long sources are cut, so that
+a report carries no more than a reader will look at. Where the lines of methods are followed,
+`FollowedLines` adds up what ran on each.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import ast
 import inspect
 import linecache
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+from ipyflops.attribution import MethodLine
 from ipyflops.cells import readable_name
+from ipyflops.counting.entries import Entry
 from ipyflops.report.excerpts import Excerpt, LineCount
+from ipyflops.report.tables import Phase
 
-#: A source of so many lines is shown whole; of a longer one, the functions that ran.
-WHOLE = 300
-#: So much of one function, and so much of all methods together.
-MOST_LINES = 300
-MOST_METHODS = 200
+#: A source of up to so many lines is shown whole; of a longer one, the functions that ran.
+MAX_WHOLE = 300
+#: The most lines of one function, and the most methods, that are shown.
+MAX_LINES = 300
+MAX_METHODS = 200
 #: Lines of context around what ran, where nothing tells where a statement begins and ends.
 CONTEXT = 3
 #: The line of a magic in the compiled cell, where it is a comment; see `ipyflops.cells.origin`.
@@ -44,7 +49,7 @@ def counted_code(filename: str, label: str, numbers: Iterable[int]) -> list[Exce
     ran = sorted({number for number in numbers if 0 < number <= len(text)})
     if not ran:
         return []
-    if len(text) <= WHOLE:
+    if len(text) <= MAX_WHOLE:
         filled = [index for index, line in enumerate(text) if line.strip()]
         first, last = filled[0], filled[-1]
         lines = [_MAGIC.sub("", text[first], count=1), *text[first + 1 : last + 1]]
@@ -57,16 +62,16 @@ def counted_code(filename: str, label: str, numbers: Iterable[int]) -> list[Exce
 
 def _spans(text: Sequence[str], ran: Iterable[int]) -> list[tuple[int, int]]:
     """First and last line of the functions around lines, or of the statements of the file."""
-    parts = _parts(text)
+    blocks = _blocks(text)
     spans: list[tuple[int, int]] = []
     for number in ran:
         if spans and number <= spans[-1][1]:
             continue
-        around = [(first, last) for first, last in parts if first <= number <= last]
+        around = [(first, last) for first, last in blocks if first <= number <= last]
         # The innermost begins last.
         first, last = max(around, default=(number, number))
-        if last - first >= MOST_LINES:
-            first, last = max(first, number - CONTEXT), min(last, number + MOST_LINES)
+        if last - first >= MAX_LINES:
+            first, last = max(first, number - CONTEXT), min(last, number + MAX_LINES)
         if not around:
             first, last = max(1, number - CONTEXT), min(len(text), number + CONTEXT)
         if spans and first <= spans[-1][1]:
@@ -75,16 +80,62 @@ def _spans(text: Sequence[str], ran: Iterable[int]) -> list[tuple[int, int]]:
     return spans
 
 
-def _parts(text: Sequence[str]) -> list[tuple[int, int]]:
-    """Lines of all functions, and of the statements of the file that are none and no class."""
+def _blocks(text: Sequence[str]) -> list[tuple[int, int]]:
+    """First and last line of all functions, and of the file's other statements but classes."""
     try:
         module = ast.parse("\n".join(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found: list[Any] = [node for node in ast.walk(module) if isinstance(node, functions)]
-    found += [node for node in module.body if not isinstance(node, (*functions, ast.ClassDef))]
-    return [(node.lineno, node.end_lineno or node.lineno) for node in found]
+    blocks: list[Any] = [one for one in ast.walk(module) if isinstance(one, functions)]
+    blocks += [one for one in module.body if not isinstance(one, (*functions, ast.ClassDef))]
+    return [(one.lineno, one.end_lineno or one.lineno) for one in blocks]
+
+
+class FollowedLines:
+    """Sums by method and line: each operator counts on every line that led to it, once."""
+
+    def __init__(self) -> None:
+        self._sums: dict[CodeType, dict[tuple[int, Phase, int], list[int]]] = defaultdict(dict)
+        #: Where the signature stands for calls that differ, each count stands alone.
+        self._apart: dict[CodeType, list[LineCount]] = defaultdict(list)
+
+    def add(
+        self, method_line: MethodLine, phase: Phase, signature: int, summed: bool, entry: Entry
+    ) -> None:
+        """Add what ran on a line of a method, to that line and to those that led there.
+
+        Parameters
+        ----------
+        method_line : MethodLine
+        phase : {"forward", "backward", "recompute", "optimizer"}
+        signature : int
+            Its index in the report.
+        summed : bool
+            Whether the signature stands for all calls of the entry together.
+        entry : Entry
+        """
+        calls, nanoseconds = entry.calls, entry.nanoseconds
+        for one in method_line.chain():
+            # The methods in the order in which they were met.
+            sums = self._sums[one.code]
+            if summed:
+                apart = LineCount(one.number, phase, signature, calls, nanoseconds)
+                self._apart[one.code].append(apart)
+                continue
+            known = sums.setdefault((one.number, phase, signature), [0, 0])
+            known[0] += calls
+            known[1] += nanoseconds
+
+    def counts(self) -> Mapping[CodeType, list[LineCount]]:
+        """Give the sums of each method."""
+        return {
+            code: [
+                *(LineCount(*key, calls, time) for key, (calls, time) in sums.items()),
+                *self._apart.get(code, ()),
+            ]
+            for code, sums in self._sums.items()
+        }
 
 
 def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
@@ -95,9 +146,9 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
     counts : mapping of code to sequence of LineCount
     """
     excerpts = []
-    for code, found in list(counts.items())[:MOST_METHODS]:
+    for code, line_counts in list(counts.items())[:MAX_METHODS]:
         first = code.co_firstlineno
-        lines = _block(linecache.getlines(code.co_filename), first)
+        lines = _function_at(linecache.getlines(code.co_filename), first)
         last = first + len(lines)
         excerpts.append(
             Excerpt(
@@ -105,17 +156,17 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
                 getattr(code, "co_qualname", code.co_name),
                 first,
                 tuple(lines),
-                tuple(one for one in found if first <= one.number < last),
+                tuple(one for one in line_counts if first <= one.number < last),
             )
         )
     # In the order in which they are read.
     return sorted((one for one in excerpts if one.counts), key=lambda one: (one.file, one.first))
 
 
-def _block(text: Sequence[str], first: int) -> list[str]:
+def _function_at(text: Sequence[str], first: int) -> list[str]:
     """The lines of the function that begins at a line, without the indentation they share."""
     try:
-        block = inspect.getblock(list(text[first - 1 : first - 1 + MOST_LINES]))
+        block = inspect.getblock(list(text[first - 1 : first - 1 + MAX_LINES]))
     except (SyntaxError, IndentationError):
         block = []
     return [line.rstrip("\r\n") for line in block]

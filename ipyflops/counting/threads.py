@@ -24,23 +24,17 @@ _MULTIPROCESSING = os.path.join("multiprocessing", "popen_fork.py")
 
 Profile = Callable[[FrameType, str, Any], object]
 
-_lock = threading.RLock()
-_blocks: list[Follower] = []
-_before: Any = None
-#: How many blocks have ended, for a thread to see at a glance whether one of its own may have.
-_ended = 0
-
 
 class Follower(Protocol):
-    """What can step into a thread, and out of it again; both are called in that thread.
+    """A block that can begin and stop to count in a thread; both are called in that thread.
 
     Attributes
     ----------
-    outside : Outside
-        What it cannot count.
+    not_counted : NotCounted
+        What runs beside it.
     """
 
-    outside: Outside
+    not_counted: NotCounted
 
     def step_into_thread(self) -> None:
         """Begin to count in this thread."""
@@ -49,7 +43,7 @@ class Follower(Protocol):
         """Stop counting in this thread; False where that has to wait for an operator to end."""
 
 
-class Outside:
+class NotCounted:
     """What runs beside a block and is not counted; begins with the block.
 
     Attributes
@@ -60,12 +54,12 @@ class Outside:
 
     def __init__(self) -> None:
         self.processes = 0
-        self._before = {thread: _wakes(thread) for thread in _pool_threads()}
+        self._before = {thread: _times_woken(thread) for thread in _pool_threads()}
 
     def notes(self) -> list[str]:
         """What a reader has to know of it."""
         notes: list[str] = []
-        busy = [one.name for one, wakes in self._before.items() if _wakes(one) > wakes]
+        busy = [one.name for one, wakes in self._before.items() if _times_woken(one) > wakes]
         if busy:
             more = f" and {len(busy) - 1} more" if len(busy) > 1 else ""
             notes.append(f"not counted: a pool from before the block ({busy[0]}{more}) was at work")
@@ -76,16 +70,17 @@ class Outside:
 
 
 def _pool_threads() -> list[threading.Thread]:
-    found: list[threading.Thread] = []
+    """The threads of this process that work for a pool."""
+    workers: list[threading.Thread] = []
     for thread in threading.enumerate():
         target = getattr(thread, "_target", None)
         if (getattr(target, "__module__", ""), getattr(target, "__name__", "")) in _WORKERS:
-            found.append(thread)
-    return found
+            workers.append(thread)
+    return workers
 
 
-def _wakes(thread: threading.Thread) -> int:
-    """How often a thread has waited for something; a number that grows with each piece of work.
+def _times_woken(thread: threading.Thread) -> int:
+    """How often a thread has waited for something, which it does after each piece of work.
 
     0 where the system does not tell.
     """
@@ -97,63 +92,20 @@ def _wakes(thread: threading.Thread) -> int:
         return 0
 
 
-def _after_fork_in_parent() -> None:
-    if not _blocks:
-        return
-    # What the shell runs in another process is nobody's computation; what multiprocessing does is.
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and not frame.f_code.co_filename.endswith(_MULTIPROCESSING):
-        frame = frame.f_back
-    if frame is not None:
-        for block in _blocks:
-            block.outside.processes += 1
-
-
-def _after_fork_in_child() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread may have held it
-    for block in _blocks:
-        block.step_out_of_thread()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-
-
-def follow(block: Follower) -> None:
-    """From now on step into every thread that starts."""
-    global _before
-    with _lock:
-        if not _blocks:
-            _before = threading.getprofile()
-            threading.setprofile(_Visit)
-        _blocks.append(block)
-
-
-def unfollow(block: Follower) -> None:
-    """Step into no more threads, and out of those that still run."""
-    global _ended
-    with _lock:
-        _blocks.remove(block)
-        _ended += 1
-        # Whoever has set another function meanwhile keeps it.
-        if not _blocks and threading.getprofile() is _Visit:
-            threading.setprofile(_before)
-
-
-class _Visit:
-    """The profile function of one thread; made by the first event in it."""
+class ThreadProfile:
+    """The profile function of one thread; Python makes it at the first event in the thread."""
 
     def __init__(self, frame: FrameType, event: str, argument: Any) -> None:
-        with _lock:
-            self._inside = list(_blocks)
-            self._profile: Profile | None = _before
-            self._ended = _ended
+        with HOOKS.lock:
+            self._inside = list(HOOKS.blocks)
+            self._profile: Profile | None = HOOKS.before
+            self._ended = HOOKS.ended
         self._first: FrameType | None = None
         sys.setprofile(self)
         self(frame, event, argument)
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        """Step into the thread with its first call, and out of it when that or the block ends."""
         if self._first is None:
             # The first function called is what the thread runs, in the context that it runs in.
             if event == "call":
@@ -162,9 +114,9 @@ class _Visit:
                     block.step_into_thread()
         elif frame is self._first and event == "return":
             self._leave(self._inside)
-        elif self._ended != _ended:
-            ended = _ended
-            if self._leave([block for block in self._inside if block not in _blocks]):
+        elif self._ended != HOOKS.ended:
+            ended = HOOKS.ended
+            if self._leave([block for block in self._inside if block not in HOOKS.blocks]):
                 self._ended = ended
         if self._profile is not None:
             self._profile(frame, event, argument)
@@ -178,3 +130,80 @@ class _Visit:
             self._first = None
             sys.setprofile(self._profile)
         return done
+
+
+class ThreadHooks:
+    """Has blocks step into the threads that Python starts while they are open.
+
+    Attributes
+    ----------
+    blocks : list of Follower
+        Those that are open.
+    before : callable or None
+        The profile function of new threads that somebody else has set.
+    ended : int
+        How many blocks have ended; tells a thread at a glance whether one of its own may have.
+    lock : threading.RLock
+        Held while these change.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[Follower] = []
+        self.before: Any = None
+        self.ended = 0
+        self.lock = threading.RLock()
+
+    def follow(self, block: Follower) -> None:
+        """From now on step into every thread that starts."""
+        with self.lock:
+            if not self.blocks:
+                self.before = threading.getprofile()
+                threading.setprofile(ThreadProfile)
+            self.blocks.append(block)
+
+    def unfollow(self, block: Follower) -> None:
+        """Step into no more threads, and out of those that still run."""
+        with self.lock:
+            self.blocks.remove(block)
+            self.ended += 1
+            if not self.blocks:
+                self._set_back()
+
+    def reset(self) -> None:
+        """End all blocks."""
+        with self.lock:
+            self.ended += len(self.blocks)
+            self.blocks.clear()
+            self._set_back()
+
+    def _set_back(self) -> None:
+        # Whoever has set another function meanwhile keeps it.
+        if threading.getprofile() is ThreadProfile:
+            threading.setprofile(self.before)
+
+    def forked_in_parent(self) -> None:
+        """Note that a process was forked, if its work is a computation of the user's."""
+        if not self.blocks:
+            return
+        # What the shell runs in another process is nobody's computation; what multiprocessing
+        # runs is.
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and not frame.f_code.co_filename.endswith(_MULTIPROCESSING):
+            frame = frame.f_back
+        if frame is not None:
+            for block in self.blocks:
+                block.not_counted.processes += 1
+
+    def forked_in_child(self) -> None:
+        """Stop counting in a process that was just forked."""
+        self.lock = threading.RLock()  # another thread of the parent may hold the old one
+        for block in self.blocks:
+            block.step_out_of_thread()
+
+
+#: Those of the process.
+HOOKS = ThreadHooks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        after_in_parent=HOOKS.forked_in_parent, after_in_child=HOOKS.forked_in_child
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ipyflops.cells import readable_name
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs.errors import FileLabels
 from ipyflops.dry_runs.execution import DryRun
 from ipyflops.report.excerpts import Source

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.substitution import Substitution, names_reached

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ipyflops.cells import Shell, readable_name, running
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRun, FileLabels
 from ipyflops.report.report import Report
 

@@ -19,7 +19,7 @@ from traitlets import Bool, Enum, Float, Int
 
 from ipyflops.cells import Origin, Shell, origin, running, tracebacks
 from ipyflops.costs import conventions
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRunError
 from ipyflops.magics import progress_line
 from ipyflops.magics.cell_dry_run import CellDryRun

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ipyflops.counting.progress import Progress
+from ipyflops.counting import Progress
 from ipyflops.views.frontend import shows_widgets
 
 #: Seconds before the line appears, and the least between two updates of it.

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils import benchmark
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.measuring.restoring import ChangeDetector, Snapshot
 from ipyflops.report.report import Report
 from ipyflops.report.timing import Timing

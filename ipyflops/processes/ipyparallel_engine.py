@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from ipyflops.cells import origin, running, tracebacks
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.processes.ipyparallel_collection import STATE
 from ipyflops.report.excerpts import Source
 from ipyflops.report.last_report import LAST_REPORT

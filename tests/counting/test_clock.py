@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ipyflops import FlopCounter
 from ipyflops.costs.cost import ZERO_COST
 from ipyflops.counting import clock
-from ipyflops.counting.recording import Entry
+from ipyflops.counting.entries import Entry
 from ipyflops.report.tables import Signature
 
 
@@ -201,12 +201,12 @@ def test_events_are_read_at_the_end_and_nothing_waits_before(gpu: Gpu) -> None:
     assert into.nanoseconds == gpu.waits == 0
     cuda.resolve()
     assert into.nanoseconds == 9_000_000
-    assert into.first == 5_000_000
+    assert into.first_nanoseconds == 5_000_000
     assert cuda.device == "cuda:2"
 
 
 def test_events_are_bounded_and_used_again(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "MOST_PENDING", 10)
+    monkeypatch.setattr(clock, "MAX_PENDING", 10)
     cuda = clock.CudaClock()
     into = entry()
     for _ in range(100):
@@ -218,7 +218,7 @@ def test_events_are_bounded_and_used_again(gpu: Gpu, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_over_is_read_without_waiting(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "MOST_PENDING", 10)
+    monkeypatch.setattr(clock, "MAX_PENDING", 10)
     gpu.busy = False
     cuda = clock.CudaClock()
     for _ in range(100):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 

@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode_stack,
 )
 
-from ipyflops.counting.counter import FlopCounter
-from ipyflops.counting.recording import MOST_ENTRIES, FormulaWarning
+from ipyflops.counting import FlopCounter
+from ipyflops.counting.recording import MAX_ENTRIES, FormulaWarning
 from ipyflops.formulas import Formula, FormulaError, temporary_formula
 from ipyflops.formulas.registry import REGISTRY
 from ipyflops.report.excerpts import Source
@@ -310,12 +310,12 @@ def test_nothing_is_kept_alive() -> None:
 def test_the_memory_does_not_grow_with_shapes_that_never_repeat() -> None:
     a = torch.ones(2, 2)
     with FlopCounter() as counter:
-        for width in range(1, MOST_ENTRIES + 500):
+        for width in range(1, MAX_ENTRIES + 500):
             a @ torch.ones(2, width)
     report = counter.report
-    widths = range(1, MOST_ENTRIES + 500)
+    widths = range(1, MAX_ENTRIES + 500)
     assert report.flops == report.by_operator["aten::mm"].flops == sum(8 * n for n in widths)
-    assert len(report.rows) <= MOST_ENTRIES + 4
+    assert len(report.rows) <= MAX_ENTRIES + 4
     assert any(signature.summed for signature in report.signatures)
 
 

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops.counting import sampling
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter, sampling
 from ipyflops.formulas import Call
 from ipyflops.report.report import Report
 

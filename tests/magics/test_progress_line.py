@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ipyflops import FlopCounter
-from ipyflops.counting.progress import Progress
+from ipyflops.counting import Progress
 from ipyflops.magics import progress_line
 
 

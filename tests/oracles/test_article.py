@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.report.report import Report
 
 BATCHES = [1, 7]

@@ -12,7 +12,7 @@ from models.resnet import resnet50
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.report.report import Report
 
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from ipyflops.costs.conventions import flops
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.formulas import Call, Formula, lookup
 from ipyflops.report.report import Report
 from tests.safety.programs import adds_up

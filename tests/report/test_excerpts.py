@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ipyflops import FlopCounter, Report
-from ipyflops.counting.source_code import WHOLE, counted_code
+from ipyflops.counting.source_code import MAX_WHOLE, counted_code
 from ipyflops.report.excerpts import Excerpt, Source
 from ipyflops.report.serialization.reading import ReportFormatError
 
@@ -199,15 +199,15 @@ def test_a_cell_is_shown_whole_and_its_magic_as_it_was_typed() -> None:
 
 def test_of_a_long_file_the_functions_that_ran_are_shown(tmp_path: Path) -> None:
     ran = "def f(x):\n    y = x\n    return y\n\nz = (\n    1 +\n    2)\nw = 3\n"
-    text = "x = 0\n" * WHOLE + ran
+    text = "x = 0\n" * MAX_WHOLE + ran
     path = tmp_path / "long.py"
     path.write_text(text)
-    found = counted_code(str(path), "long.py", [WHOLE + 2, WHOLE + 6])
+    found = counted_code(str(path), "long.py", [MAX_WHOLE + 2, MAX_WHOLE + 6])
     assert [(one.first, one.lines) for one in found] == [
-        (WHOLE + 1, ("def f(x):", "    y = x", "    return y")),
-        (WHOLE + 5, ("z = (", "    1 +", "    2)")),
+        (MAX_WHOLE + 1, ("def f(x):", "    y = x", "    return y")),
+        (MAX_WHOLE + 5, ("z = (", "    1 +", "    2)")),
     ]
-    path.write_text("no python here\n" * (WHOLE + 10))
+    path.write_text("no python here\n" * (MAX_WHOLE + 10))
     linecache.checkcache(str(path))
     (window,) = counted_code(str(path), "long.py", [20])
     assert (window.first, len(window.lines)) == (17, 7)

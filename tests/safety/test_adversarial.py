@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.report.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 

@@ -8,7 +8,7 @@ import torch
 from functorch.compile import aot_function, aot_module, nop
 from torch import fx, nn
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.safety.programs import Pair, adds_up, counted, modules
 
 pytestmark = [

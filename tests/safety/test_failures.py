@@ -12,8 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils.checkpoint import checkpoint
 
-from ipyflops.counting import compiled, threads
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter, compiled, threads
 from ipyflops.formulas import FormulaError, temporary_formula
 from tests.safety.programs import Pair
 
@@ -28,8 +27,8 @@ def _nothing_stays() -> Iterator[None]:
     assert _get_current_dispatch_mode_stack() == []
     assert threading.getprofile() is None
     assert (sys.gettrace(), sys.getprofile()) == (trace, profile)
-    assert threads._blocks == []
-    assert compiled._blocks == 0
+    assert threads.HOOKS.blocks == []
+    assert compiled.STANCE.blocks == 0
     with FlopCounter() as counter:
         A @ A
     assert (counter.report.flops, counter.report.complete) == (MM, True)

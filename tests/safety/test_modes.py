@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.safety.programs import Pair, counted, modules
 
 MM = 2 * 2 * 2 * 2

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch._C._autograd import _get_sequence_nr
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.safety.programs import Pair, adds_up, modules, phases
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.safety.programs import Pair
 
 MEGABYTE = 1 << 20

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.utils import _pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.safety.programs import Pair, counted, modules
 
 MM = 2 * 4 * 4 * 4

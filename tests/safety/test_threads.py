@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from ipyflops.report.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
@@ -59,7 +59,7 @@ def test_threads_that_arrive_at_once_lose_nothing(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variant == "sums":
-        monkeypatch.setattr("ipyflops.counting.recording.MOST_ENTRIES", 0)
+        monkeypatch.setattr("ipyflops.counting.recording.MAX_ENTRIES", 0)
 
     def count(map_: Any) -> Report:
         model = Pair()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vjp, vmap
 from torch.utils.checkpoint import checkpoint
 
-from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting import FlopCounter
 from tests.formulas.dispatch import total
 from tests.safety.programs import Pair, counted, modules, phases
 
