@@ -16,8 +16,8 @@ from torch import Tensor, ops
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops.counting.counter import FlopCounter
-from ipyflops.counting.recording import key_function
+from ipyflops.counting import FlopCounter
+from ipyflops.counting.call_keys import key_function
 from ipyflops.formulas import Call, Formula, lookup
 
 #: Numbers that formulas look at, as an exponent or the order of a norm; and others around them.
