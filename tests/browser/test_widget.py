@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.looking import active, ask, chart, eventually, row, rows
+from tests.browser.looking import active, ask, cell, chart, eventually, row, rows
 from tests.browser.networks import BY_HAND, MANY, REAL
 
 if TYPE_CHECKING:
@@ -192,6 +192,15 @@ def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locat
     workbench.page.wait_for_function(read)
     text = workbench.page.evaluate("() => navigator.clipboard.readText()")
     assert text.splitlines()[1].split("\t")[:3] == ["(all)", "", "23208882136"]
+
+
+def test_an_optional_column_comes_from_what_python_sends_alone(resnet: Locator) -> None:
+    assert resnet.get_by_role("columnheader", name=re.compile("^time share")).count() == 0
+    resnet.get_by_role("button", name="Choose the columns").click()
+    resnet.locator(".fw-menu").get_by_label("time share").check()
+    assert cell(resnet, "(all)", "time share") == "100 %"
+    resnet.locator(".fw-sort", has_text="time share").click()
+    assert rows(resnet)[:2] == ["(all)", "model"]
 
 
 def test_ten_thousand_modules_show_at_once(workbench: Session) -> None:

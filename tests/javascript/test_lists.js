@@ -72,6 +72,7 @@ test("an excerpt shows lines where nothing ran, and methods when asked for", () 
   assert.deepEqual(list.children(method).map((row) => row.sum("flops standard")), [0, 200]);
   // What ran on the lines of methods ran in the scopes, too, and is not counted twice.
   assert.equal(list.run.whole("flops standard"), 750);
+  assert.equal(new OperatorList(list.run).roots()[0].sum("flops standard"), 700);
   list.search("self.a");
   assert.deepEqual(list.roots().map((row) => row.name), ["Net.forward"]);
   assert.equal(list.children(list.roots()[0]).length, 1);

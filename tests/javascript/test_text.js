@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { tableText } from "../../ipyflops/views/widget/static/export.js";
-import { substitute } from "../../ipyflops/views/widget/static/expressions.js";
-import { flopsOf, groupsOf } from "../../ipyflops/views/widget/static/operator_table.js";
+import { flopsOf, groupsOf, substitute } from "../../ipyflops/views/widget/static/operator_table.js";
 import { Run } from "../../ipyflops/views/widget/static/run.js";
 import { layers } from "./messages.js";
 import { opened } from "./opened.js";
@@ -53,4 +52,5 @@ test("FLOPs are told to the last digit, past what a double holds", () => {
   const [group] = groupsOf(run, [0], "standard");
   assert.equal(flopsOf(run, { ...group, calls: 3 }, "standard"), 27021597764222979n);
   assert.equal(flopsOf(run, { ...group, signature: 1, calls: 3 }, "standard"), 30);
+  assert.equal(flopsOf(run, { ...group, signature: 1, calls: 2 ** 52 + 1 }, "standard"), 45035996273704970n);
 });

@@ -89,6 +89,9 @@ test("a search shows hits, what is around and what is inside", () => {
   assert.ok(tree.around().has(run.placeAt("model.layer8")));
   tree.search("layer8.lin");
   assert.equal(tree.hits, 1);
+  tree.search("layer8");
+  assert.deepEqual(names(inModel(tree)), ["layer8"]);
+  assert.deepEqual(names(tree.children(inModel(tree)[0])), ["linear", "relu"]);
   tree.search("block");
   assert.equal(tree.hits, 4);
   tree.search("");

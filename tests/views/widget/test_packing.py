@@ -78,6 +78,15 @@ def test_the_program_is_one_module_without_imports() -> None:
     assert "http" not in program.replace("http://www.w3.org", "")
 
 
+def test_the_program_has_every_file_and_no_comments_of_their_own_lines() -> None:
+    program = static_files.program()
+    for file in static_files.STATIC.glob("*.js"):
+        assert f"const {file.stem}_js = " in program
+    lines = [line.strip() for line in program.splitlines()]
+    assert not [line for line in lines if line.startswith(("//", "/*", "*"))]
+    assert {file.name for file in static_files.STATIC.glob("*.css")} == set(static_files.STYLES)
+
+
 def test_the_widget_is_offered_only_to_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     report = reports.resnet()
     assert WIDGET_VIEW not in mime_bundle(report)

@@ -1,7 +1,6 @@
 // The operators that a row is made of: each with its formula, and its shapes filled in.
 
 import { make } from "./dom.js";
-import { substitute } from "./expressions.js";
 import { CONVENTIONS, PHASES } from "./run.js";
 import { exact } from "./units.js";
 
@@ -26,6 +25,8 @@ const FIRST = 12; // operators that are shown unasked
 const MAX = 1000;
 /** The metrics of the last columns, by their keys. */
 const NUMBERS = ["calls", "flops", "seconds"];
+/** Letters, digits and underscores of any alphabet; the raised 2 and 3 are powers. */
+const SYMBOL = /[\p{L}_][\p{L}\p{Nd}_]*/gu;
 
 /**
  * The table of the operators; those with the most FLOPs first, and more of them when asked for.
@@ -117,6 +118,17 @@ function formula(run, group, convention) {
   const value = exact(perCall(run, group.signature, convention));
   const plain = filled === expression ? "" : `${expression} = `;
   return [make("code", { textContent: filled === value ? value : `${plain}${filled} = ${value}` })];
+}
+
+/**
+ * Put the numbers in the place of the symbols, and keep the form.
+ *
+ * @param {string} expression
+ * @param {[string, number | string][]} symbols
+ */
+export function substitute(expression, symbols) {
+  const values = new Map(symbols);
+  return expression.replace(SYMBOL, (name) => String(values.get(name) ?? name));
 }
 
 /**

@@ -5,7 +5,6 @@ import { copyControl, levelsControl, methodsControl } from "./controls.js";
 import { make, uniqueId } from "./dom.js";
 import { RankList } from "./ranks.js";
 import { RooflinePane } from "./roofline.js";
-import { hideStandIn } from "./stand_in.js";
 import { columnsMenu, conventionChoice, metricChoice, Search, Tabs } from "./toolbar.js";
 
 /** @import { View } from "./view.js" */
@@ -102,4 +101,14 @@ function notes(element) {
     clearTimeout(timer);
     timer = setTimeout(() => (element.textContent = ""), milliseconds);
   };
+}
+
+/**
+ * A style that hides the HTML that stands in for the widget where none lives, wherever it is in the
+ * page: here one does.
+ *
+ * @param {string} key
+ */
+function hideStandIn(key) {
+  return make("style", { textContent: `[data-ipyflops-key="${CSS.escape(key)}"] { display: none; }` });
 }
