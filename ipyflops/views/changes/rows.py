@@ -3,60 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.tables import ScopeKind
+from ipyflops.costs.metrics import COUNTED, Totals, add
+from ipyflops.report.difference import Change, Difference, Status
+from ipyflops.report.report import Report
 from ipyflops.units import duration, scaled
-from ipyflops.views.changes.folding import ChangedPlace, ChangeFolder
+from ipyflops.views.rows.folding import Folder, Group
 from ipyflops.views.rows.headline import CONVENTIONS, Headline, headline
 from ipyflops.views.rows.headline_item import Figure
-from ipyflops.views.rows.outline import Outline, Part, in_order
-from ipyflops.views.rows.visible import source_line
-
-if TYPE_CHECKING:
-    from ipyflops.report.difference import Status
-    from ipyflops.report.report import Difference, Report
-
-#: Beside the kinds of a place: what ran in a module but in none of its children, and those left
-#: out.
-ChangeKind: TypeAlias = ScopeKind | Literal["own", "more"]
+from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(PlaceRow):
     """A place that changed, is new or is gone; every text is safe to print.
 
     Attributes
     ----------
-    level : int
-        0 for the first row or rows, one more for what is inside.
-    kind : {"root", "module", "code", "optimizer", "own", "more"}
-    name, type, path : str
-        For code, `type` is the source line.
     status : {"changed", "added", "removed", "unchanged"}
         ``unchanged`` where changes inside cancel each other out.
     before, after : Totals
         Zeros where the place did not exist.
-    repeats : int
-        How many siblings are folded into the row.
     places : int
         How many places it stands for, where something above is folded, too.
-    hidden : int
-        How many changed places inside are not shown.
     """
 
-    level: int
-    kind: ChangeKind
-    name: str
-    type: str
-    path: str
     status: Status
     before: Totals
     after: Totals
-    repeats: int = 1
     places: int = 0
-    hidden: int = 0
 
     @property
     def flops(self) -> int:
@@ -134,91 +109,116 @@ def changes(
     -------
     Changes
     """
-    return _Tree(difference).changes(depth, most, whole_levels)
+    tree = _ChangeTree(difference)
+    rows = tree.rows(most, depth=depth, whole_levels=whole_levels) if not tree.is_empty else []
+    left_out = tree.changed - sum(row.places for row in rows)
+    return Changes(tuple(rows), left_out, tree.unchanged)
 
 
-class _Tree:
+def _features(change: Change) -> tuple[object, ...]:
+    there = (change.before, change.after)
+    return (
+        change.status,
+        *(None if totals is None else _counts(totals) for totals in there),
+        _counts(change.own_before),
+        _counts(change.own_after),
+    )
+
+
+def _counts(totals: Totals) -> tuple[int, ...]:
+    """All numbers that neither the machine nor the other ranks have a part in."""
+    return tuple(getattr(totals, name) for name in ("calls", *COUNTED))
+
+
+class _ChangeTree(ShownTree[Change, ChangeRow]):
+    """The places that changed; a place is also shown where changes inside cancel each other out."""
+
     def __init__(self, difference: Difference) -> None:
-        root = difference.tree
-        self._folder = ChangeFolder(root)
+        folder = Folder(
+            difference.changes,
+            _features,
+            shown=lambda change, size: change.status != "unchanged" or size > 0,
+        )
         reports = (difference.before, difference.after)
-        self._lines = {line.name: line.text for one in reports for line in one.lines}
-        whole = self._folder.place(root)
-        inside = self._folder.inside(whole)
+        super().__init__(folder, (line for report in reports for line in report.lines))
+        self._root = difference.tree
+        inside = difference.changes[1:]
+        #: How many places changed and how many did not, the root aside.
+        self.changed = sum(map(folder.is_shown, inside))
+        self.unchanged = len(inside) - self.changed
+
+    def top(self) -> Group[Change]:
+        whole = self.folder.group(self._root)
+        inside = self.folder.inside(whole)
         # The whole has no row of its own where only one place in it changed.
-        alone = len(inside) == 1 and not _own_changed(whole)
-        self._top = inside[0] if alone else whole
-        self._empty = not inside and not _own_changed(whole)
+        return inside[0] if len(inside) == 1 and not self.has_own(whole) else whole
 
-    def changes(self, depth: int | None, most: int, whole_levels: bool) -> Changes:
-        rows = [] if self._empty else self._rows(depth, most, whole_levels)
-        shown = sum(row.places for row in rows)
-        return Changes(tuple(rows), self._folder.changed - shown, self._folder.unchanged)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changed at all."""
+        whole = self.folder.group(self._root)
+        return not self.changed and not self.has_own(whole)
 
-    def _rows(self, depth: int | None, most: int, whole_levels: bool) -> list[ChangeRow]:
-        outline = Outline(
-            inside=self._folder.inside,
-            has_own=_own_changed,
-            weight=lambda place: abs(place.flops),
-            least_level=1,
-        )
-        extra = 1 if self._top.changes[0].kind == "root" else 0
-        levels = None if depth is None else depth + extra
-        outermost = outline.open(self._top, most, levels=levels, whole_levels=whole_levels)
-        return in_order(outermost, self._row, _own, _more)
+    def has_own(self, group: Group[Change]) -> bool:
+        before, after = _own_totals(group)
+        return before.flops != after.flops
 
-    def _row(self, part: Part[ChangedPlace]) -> ChangeRow:
-        place = part.item
-        change = place.changes[0]
-        name = place.name or ("(all)" if change.kind == "root" else "(no name)")
-        code = source_line(self._lines.get(change.path, "")).strip()
+    def weight(self, group: Group[Change]) -> int:
+        return abs(sum(change.flops for change in group.places))
+
+    def row(self, item: OutlineItem[Group[Change]]) -> ChangeRow:
+        group = item.item
+        change = group.first
+        before, after = _totals(group)
         return ChangeRow(
-            level=part.level,
-            kind=change.kind,
-            name=name,
-            type=code if change.kind == "code" else place.type,
-            path=place.path,
-            status=change.status,
-            before=place.before,
-            after=place.after,
-            repeats=place.repeats,
-            places=0 if change.kind == "root" else len(place.changes),
-            hidden=0 if part.opened else place.size,
+            item.level,
+            change.kind,
+            self.name_of(group),
+            self.type_of(group),
+            group.path,
+            change.status,
+            before,
+            after,
+            places=0 if change.kind == "root" else len(group.places),
+            repeats=group.repeats,
+            hidden=0 if item.opened else group.size,
+        )
+
+    def own(self, item: OutlineItem[Group[Change]]) -> ChangeRow:
+        group = item.item
+        change = group.first
+        before, after = _own_totals(group)
+        name = own_name(change.kind)
+        level = item.level + 1
+        return ChangeRow(level, "own", name, "", group.path, change.status, before, after)
+
+    def more(self, item: OutlineItem[Group[Change]]) -> ChangeRow:
+        groups = item.left_out
+        places = sum(len(group.places) for group in groups)
+        totals = [_totals(group) for group in groups]
+        return ChangeRow(
+            item.level + 1,
+            "more",
+            more_name(places),
+            "",
+            item.item.path,
+            "changed",
+            add(before for before, _ in totals),
+            add(after for _, after in totals),
+            hidden=places + sum(group.size for group in groups),
         )
 
 
-def _own_changed(place: ChangedPlace) -> bool:
-    return place.own_before.flops != place.own_after.flops
-
-
-def _own(part: Part[ChangedPlace]) -> ChangeRow:
-    place = part.item
-    root = place.changes[0].kind == "root"
-    return ChangeRow(
-        level=part.level + 1,
-        kind="own",
-        name="(outside modules)" if root else "(own work)",
-        type="",
-        path=place.path,
-        status=place.changes[0].status,
-        before=place.own_before,
-        after=place.own_after,
+def _totals(group: Group[Change]) -> tuple[Totals, Totals]:
+    """What ran before and after; zeros where a place did not exist."""
+    return (
+        group.add(lambda change: change.before or Totals()),
+        group.add(lambda change: change.after or Totals()),
     )
 
 
-def _more(part: Part[ChangedPlace]) -> ChangeRow:
-    places = sum(len(place.changes) for place in part.left_out)
-    return ChangeRow(
-        level=part.level + 1,
-        kind="more",
-        name=f"{places:,} more",
-        type="",
-        path=part.item.path,
-        status="changed",
-        before=add(place.before for place in part.left_out),
-        after=add(place.after for place in part.left_out),
-        hidden=sum(len(place.changes) + place.size for place in part.left_out),
-    )
+def _own_totals(group: Group[Change]) -> tuple[Totals, Totals]:
+    return group.add(lambda change: change.own_before), group.add(lambda change: change.own_after)
 
 
 def difference_headline(difference: Difference) -> Headline:

@@ -1,105 +1,215 @@
-"""Siblings that are alike as one: the twelve layers of a transformer need one row, not twelve."""
+"""Siblings that are alike as one: the twelve layers of a transformer need one row, not twelve.
+
+The trees of a report and of a difference fold in the same way. What makes two places alike is their
+own affair, so each gives a `Folder` its features.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from ipyflops.costs.metrics import Totals, add, counts, less
+from ipyflops.costs.metrics import Totals, add, less
 from ipyflops.report.tables import PHASES, Phase, ScopeKind
-from ipyflops.report.tree import Node, walk
-from ipyflops.views.rows.siblings import name_range, numbered_on, runs
 from ipyflops.views.rows.visible import visible
+
+T = TypeVar("T")
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})\Z", re.DOTALL)
+
+
+class Place(Protocol):
+    """A place of a tree: a node of a report, or what became of one."""
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+
+    @property
+    def type(self) -> str:
+        """Class of the module or optimizer."""
+
+    @property
+    def path(self) -> str:
+        """Names from the outermost module down."""
+
+    @property
+    def kind(self) -> ScopeKind:
+        """What it is."""
+
+    @property
+    def children(self) -> tuple[Any, ...]:
+        """The places right inside."""
+
+
+P = TypeVar("P", bound=Place)
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """One node, or several that are alike, added up.
+class Group(Generic[P]):
+    """One place, or several that are alike, as one.
 
     Attributes
     ----------
-    nodes : tuple of Node
+    places : tuple
         Alike in everything but time; more than `repeats` where something above is folded, too.
     repeats : int
         How many siblings are folded into one.
-    name, type, path : str
-        Safe to show.
-    kind : {"root", "module", "code", "optimizer"}
-    calls, parameters : int
-    totals, own : Totals
-    phases : dict of str to Totals
     size : int
-        How many nodes lie below.
+        How many places lie below.
     """
 
-    nodes: tuple[Node, ...]
+    places: tuple[P, ...]
     repeats: int
-    name: str
-    type: str
-    path: str
-    kind: ScopeKind
-    calls: int
-    parameters: int
-    totals: Totals
-    own: Totals
-    phases: dict[Phase, Totals]
     size: int
 
+    @property
+    def first(self) -> P:
+        """The first of them, which stands for all."""
+        return self.places[0]
 
-class Folder:
-    """Folds the siblings of one tree."""
+    @property
+    def name(self) -> str:
+        """The name, or the first and the last name; safe to show."""
+        return name_range(self.first.name, self.places[self.repeats - 1].name)
 
-    def __init__(self, root: Node) -> None:
-        self._likeness: dict[int, int] = {}
+    @property
+    def path(self) -> str:
+        """Likewise for the path."""
+        return name_range(self.first.path, self.places[self.repeats - 1].path)
+
+    def add(self, totals: Callable[[P], Totals]) -> Totals:
+        """Add up one of the totals of all places."""
+        return add(map(totals, self.places))
+
+
+class Folder(Generic[P]):
+    """Folds the siblings of one tree.
+
+    Parameters
+    ----------
+    places : iterable
+        All places of the tree, parents before what is inside them.
+    features : callable
+        What two places must have in common to be alike, beside kind, type and what is inside.
+    shown : callable, optional
+        Whether a place is shown, by itself and the number of shown places below it.
+    """
+
+    def __init__(
+        self,
+        places: Iterable[P],
+        features: Callable[[P], Hashable],
+        shown: Callable[[P, int], bool] = lambda place, size: True,
+    ) -> None:
+        # A place is known by its identity; the list keeps it alive.
+        self._places = list(places)
+        self._shown = shown
         self._size: dict[int, int] = {}
+        self._likeness: dict[int, int] = {}
         known: dict[object, int] = {}
-        # Children before their parents, without recursion.
-        for node in reversed(list(walk(root))):
-            self._size[node.scope] = sum(1 + self._size[child.scope] for child in node.children)
-            features = (
-                node.kind,
-                node.type,
-                node.calls,
-                node.parameters,
-                counts(node.own),
-                tuple((phase, counts(totals)) for phase, totals in node.phases.items()),
-                tuple((child.name, self._likeness[child.scope]) for child in node.children),
+        # What is inside comes before what it is in, without recursion.
+        for place in reversed(self._places):
+            inside = self._inside(place)
+            self._size[id(place)] = sum(1 + self._size[id(child)] for child in inside)
+            looks = (
+                place.kind,
+                place.type,
+                features(place),
+                tuple((child.name, self._likeness[id(child)]) for child in inside),
             )
-            self._likeness[node.scope] = known.setdefault(features, len(known))
+            self._likeness[id(place)] = known.setdefault(looks, len(known))
 
-    def branch(self, *nodes: Node, repeats: int = 1) -> Branch:
-        """Add up nodes that are alike."""
-        first, last = nodes[0], nodes[repeats - 1]
-        return Branch(
-            nodes=nodes,
-            repeats=repeats,
-            name=name_range(first.name, last.name),
-            type=visible(first.type),
-            path=name_range(first.path, last.path),
-            kind=first.kind,
-            calls=sum(node.calls for node in nodes),
-            parameters=sum(node.parameters for node in nodes),
-            totals=add(node.totals for node in nodes),
-            own=add(node.own for node in nodes),
-            phases=add_phases(node.phases for node in nodes),
-            size=sum(self._size[node.scope] for node in nodes),
-        )
+    def group(self, *places: P, repeats: int = 1) -> Group[P]:
+        """Put places that are alike together."""
+        return Group(places, repeats, sum(self._size[id(place)] for place in places))
 
-    def children(self, branch: Branch) -> list[Branch]:
-        """The children of a branch, those alike and numbered one after the other folded."""
-        # Nodes that are alike have the same children in the same order.
-        families = [node.children for node in branch.nodes]
+    def inside(self, group: Group[P]) -> list[Group[P]]:
+        """What is inside a group; siblings that are alike and numbered on are one group."""
+        # Places that are alike have the same inside them in the same order.
+        families = [self._inside(place) for place in group.places]
         return [
-            self.branch(*nodes, repeats=repeats)
-            for nodes, repeats in runs(families, self._continues)
+            self.group(*places, repeats=repeats) for places, repeats in runs(families, self._alike)
         ]
 
-    def _continues(self, before: Node, node: Node) -> bool:
+    def is_shown(self, place: P) -> bool:
+        """Whether a place is shown."""
+        return self._shown(place, self._size[id(place)])
+
+    def _inside(self, place: P) -> list[P]:
+        return [child for child in place.children if self.is_shown(child)]
+
+    def _alike(self, before: P, place: P) -> bool:
         return (
-            node.kind == "module"
-            and self._likeness[before.scope] == self._likeness[node.scope]
-            and numbered_on(before.name, node.name)
+            place.kind == "module"
+            and self._likeness[id(before)] == self._likeness[id(place)]
+            and numbered_on(before.name, place.name)
         )
+
+
+def numbered_on(before: str, name: str) -> bool:
+    """Whether a name is the one before it with the next number.
+
+    Examples
+    --------
+    >>> numbered_on("layer9", "layer10"), numbered_on("1", "3"), numbered_on("a", "b")
+    (True, False, False)
+    """
+    first, second = _NUMBERED.match(before), _NUMBERED.match(name)
+    return (
+        first is not None
+        and second is not None
+        and first[1] == second[1]
+        and int(second[2]) == int(first[2]) + 1
+    )
+
+
+def name_range(first: str, last: str) -> str:
+    """Name siblings by the first and the last of them; safe to show.
+
+    Examples
+    --------
+    >>> name_range("0", "11"), name_range("head", "head")
+    ('0 … 11', 'head')
+    """
+    first, last = visible(first), visible(last)
+    return first if first == last else f"{first} … {last}"
+
+
+def runs(
+    families: Iterable[Sequence[T]], continues: Callable[[T, T], bool]
+) -> list[tuple[tuple[T, ...], int]]:
+    """Put together the children that continue each other, in families that are all alike.
+
+    Parameters
+    ----------
+    families : iterable of sequence
+        The children of each of several parents: as many, and alike in the same order.
+    continues : callable
+        Whether a child of the first parent goes with the one before it.
+
+    Returns
+    -------
+    list of (tuple, int)
+        For each run its children, and how many of them one parent has. The siblings of one parent
+        come first, so that the first and the last of these name the range.
+
+    Examples
+    --------
+    >>> runs(["abc", "ABC"], lambda before, letter: letter == "b")
+    [(('a', 'b', 'A', 'B'), 2), (('c', 'C'), 1)]
+    """
+    joined: list[list[tuple[T, ...]]] = []
+    for alike in zip(*families, strict=True):
+        if joined and continues(joined[-1][-1][0], alike[0]):
+            joined[-1].append(alike)
+        else:
+            joined.append([alike])
+    return [
+        (tuple(child for siblings in zip(*run, strict=True) for child in siblings), len(run))
+        for run in joined
+    ]
 
 
 def add_phases(parts: Iterable[Mapping[Phase, Totals]]) -> dict[Phase, Totals]:

@@ -4,53 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.tables import Phase, ScopeKind
-from ipyflops.views.rows.folding import Branch, Folder, add_phases, own_phases
-from ipyflops.views.rows.outline import Outline, Part, in_order
-from ipyflops.views.rows.visible import source_line
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
-
-#: Beside the kinds of a node: what ran in a module but in none of its children, and those left out.
-RowKind: TypeAlias = ScopeKind | Literal["own", "more"]
+from ipyflops.costs.metrics import Totals, add, counts
+from ipyflops.report.report import Report
+from ipyflops.report.tables import Phase
+from ipyflops.report.tree import Node
+from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
+from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
 
 @dataclass(frozen=True, slots=True)
-class TreeRow:
+class TreeRow(PlaceRow):
     """A row of the tree; every text in it is safe to print.
 
     Attributes
     ----------
-    level : int
-        0 for the first row or rows, one more for what is inside.
-    kind : {"root", "module", "code", "optimizer", "own", "more"}
-    name, type, path : str
-        For code, `type` is the source line.
     calls, parameters : int
     totals : Totals
     phases : dict of str to Totals
         `totals` by phase; only the phases that ran.
-    repeats : int
-        How many siblings are folded into the row.
-    hidden : int
-        How many places inside are not shown.
     """
 
-    level: int
-    kind: RowKind
-    name: str
-    type: str
-    path: str
     calls: int
     parameters: int
     totals: Totals
     phases: Mapping[Phase, Totals]
-    repeats: int = 1
-    hidden: int = 0
 
 
 def tree_rows(
@@ -75,84 +53,84 @@ def tree_rows(
     -------
     list of TreeRow
     """
-    return _Tree(report).rows(depth, most, whole_levels)
+    tree = _ReportTree(report)
+    least_level = 2 if tree.top().first.kind == "root" else 1
+    return tree.rows(most, depth=depth, whole_levels=whole_levels, least_level=least_level)
 
 
-class _Tree:
+def folder_of(report: Report) -> Folder[Node]:
+    """What folds the nodes of a report's tree."""
+    return Folder(report.walk(), _features)
+
+
+def _features(node: Node) -> tuple[object, ...]:
+    phases = tuple((phase, counts(totals)) for phase, totals in node.phases.items())
+    return node.calls, node.parameters, counts(node.own), phases
+
+
+class _ReportTree(ShownTree[Node, TreeRow]):
     def __init__(self, report: Report) -> None:
-        root = report.tree
-        self._folder = Folder(root)
-        self._lines = {line.name: line.text for line in report.lines}
+        super().__init__(folder_of(report), report.lines)
+        self._root = report.tree
+
+    def top(self) -> Group[Node]:
+        root = self._root
         alone = len(root.children) == 1 and not root.own.calls
-        self._top = self._folder.branch(root.children[0] if alone else root)
+        return self.folder.group(root.children[0] if alone else root)
 
-    def rows(self, depth: int | None, most: int, whole_levels: bool) -> list[TreeRow]:
-        # The row of the whole run, where there is one, is not counted as a level.
-        extra = 1 if self._top.kind == "root" else 0
-        outline = Outline(
-            inside=self._folder.children,
-            has_own=lambda branch: bool(branch.own.calls),
-            weight=lambda branch: branch.totals.flops,
-            least_level=extra + 1,
-        )
-        levels = None if depth is None else depth + extra
-        outermost = outline.open(self._top, most, levels=levels, whole_levels=whole_levels)
-        return in_order(outermost, self._row, _own, _more)
+    def has_own(self, group: Group[Node]) -> bool:
+        return any(node.own.calls for node in group.places)
 
-    def _row(self, part: Part[Branch]) -> TreeRow:
-        branch = part.item
-        name, kind = branch.name, branch.kind
-        if not name:
-            name = "(all)" if kind == "root" else "(no name)"
+    def weight(self, group: Group[Node]) -> int:
+        return sum(node.totals.flops for node in group.places)
+
+    def row(self, item: OutlineItem[Group[Node]]) -> TreeRow:
+        group = item.item
         return TreeRow(
-            level=part.level,
-            kind=kind,
-            name=name,
-            type=source_line(self._lines.get(branch.path, "")).strip()
-            if kind == "code"
-            else branch.type,
-            path=branch.path,
-            calls=branch.calls,
-            parameters=branch.parameters,
-            totals=branch.totals,
-            phases=branch.phases,
-            repeats=branch.repeats,
-            hidden=0 if part.opened else branch.size,
+            item.level,
+            group.first.kind,
+            self.name_of(group),
+            self.type_of(group),
+            group.path,
+            calls=sum(node.calls for node in group.places),
+            parameters=sum(node.parameters for node in group.places),
+            totals=group.add(lambda node: node.totals),
+            phases=_phases(group),
+            repeats=group.repeats,
+            hidden=0 if item.opened else group.size,
+        )
+
+    def own(self, item: OutlineItem[Group[Node]]) -> TreeRow:
+        group = item.item
+        inside = [*(inner.item for inner in item.inside), *item.left_out]
+        return TreeRow(
+            item.level + 1,
+            "own",
+            own_name(group.first.kind),
+            "",
+            group.path,
+            calls=0,
+            parameters=0,
+            totals=group.add(lambda node: node.own),
+            phases=own_phases(_phases(group), map(_phases, inside)),
+        )
+
+    def more(self, item: OutlineItem[Group[Node]]) -> TreeRow:
+        groups = item.left_out
+        places = sum(len(group.places) for group in groups)
+        return TreeRow(
+            item.level + 1,
+            "more",
+            more_name(places),
+            "",
+            item.item.path,
+            calls=0,
+            parameters=0,
+            totals=add(group.add(lambda node: node.totals) for group in groups),
+            phases=add_phases(map(_phases, groups)),
+            hidden=places + sum(group.size for group in groups),
         )
 
 
-def _own(part: Part[Branch]) -> TreeRow:
-    name = "(outside modules)" if part.item.kind == "root" else "(own work)"
-    return TreeRow(
-        level=part.level + 1,
-        kind="own",
-        name=name,
-        type="",
-        path=part.item.path,
-        calls=0,
-        parameters=0,
-        totals=part.item.own,
-        phases=own_phases(
-            part.item.phases,
-            [
-                *(child.item.phases for child in part.inside),
-                *(branch.phases for branch in part.left_out),
-            ],
-        ),
-    )
-
-
-def _more(part: Part[Branch]) -> TreeRow:
-    places = sum(len(branch.nodes) for branch in part.left_out)
-    return TreeRow(
-        level=part.level + 1,
-        kind="more",
-        name=f"{places:,} more",
-        type="",
-        path=part.item.path,
-        calls=0,
-        parameters=0,
-        totals=add(branch.totals for branch in part.left_out),
-        phases=add_phases(branch.phases for branch in part.left_out),
-        hidden=sum(len(branch.nodes) + branch.size for branch in part.left_out),
-    )
+def _phases(group: Group[Node]) -> dict[Phase, Totals]:
+    return add_phases(node.phases for node in group.places)

@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ipyflops.report.sweep import growth_of
+from ipyflops.report.growth import Growth, VariableGrowth
+from ipyflops.report.sweep import Sweep, growth_of
+from ipyflops.report.tree import Node
 from ipyflops.units import scaled
-from ipyflops.views.rows.folding import Branch, Folder
-from ipyflops.views.rows.visible import source_line, visible
+from ipyflops.views.rows.folding import Group
+from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, own_name
+from ipyflops.views.rows.tree import folder_of
+from ipyflops.views.rows.visible import visible
 
-if TYPE_CHECKING:
-    from ipyflops.report.growth import Growth, VariableGrowth
-    from ipyflops.report.sweep import Sweep
+#: More rows than any sweep has.
+ALL = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class SweepRow:
+class SweepRow(PlaceRow):
     """A place that counts something at some point; every text is safe to print.
 
     Attributes
     ----------
-    level : int
-        0 for the first row, one more for what is inside.
-    kind : {"root", "module", "code", "optimizer", "own"}
-    name, type, path : str
-        For code, `type` is the source line.
     counts : tuple of int
         At each point of the grid.
     growth : Growth
-    repeats : int
-        How many siblings are folded into the row.
     """
 
-    level: int
-    kind: str
-    name: str
-    type: str
-    path: str
     counts: tuple[int, ...]
     growth: Growth
-    repeats: int = 1
-
-    @property
-    def full_name(self) -> str:
-        """The name, and how many are folded."""
-        return f"{self.name} ×{self.repeats:,}" if self.repeats > 1 else self.name
 
 
 def sweep_rows(
@@ -67,62 +51,67 @@ def sweep_rows(
     list of SweepRow
         Rows that share a parent add up to it, where any of them is shown.
     """
-    return _Tree(sweep, metric).rows(most, depth)
+    tree = _SweepTree(sweep, metric)
+    if depth is not None:
+        return tree.to_depth(depth)
+    rows = tree.to_depth(1)
+    for deeper in range(2, 100):
+        longer = tree.to_depth(deeper)
+        if len(longer) > most or len(longer) == len(rows):
+            break
+        rows = longer
+    return rows
 
 
-class _Tree:
+class _SweepTree(ShownTree[Node, SweepRow]):
+    """The tree at the point that counts most; what counts nothing anywhere is left out."""
+
     def __init__(self, sweep: Sweep, metric: str) -> None:
         self._sweep = sweep
         self._metric = metric
         largest = max(sweep.points, key=lambda point: point.report.flops).report
-        self._lines = {line.name: line.text for line in largest.lines}
-        root = largest.tree
-        self._folder = Folder(root)
-        # What counts nothing anywhere says nothing about growth.
+        super().__init__(folder_of(largest), largest.lines)
+        self._root = largest.tree
+
+    def to_depth(self, depth: int) -> list[SweepRow]:
+        """The rows of so many levels below the first row."""
+        extra = 1 if self.top().first.kind == "root" else 0
+        rows = self.rows(ALL, depth=depth + 1 - extra, whole_levels=False)
+        return [row for row in rows if not row.level or any(row.counts)]
+
+    def top(self) -> Group[Node]:
+        root, metric = self._root, self._metric
         alone = [child for child in root.children if getattr(child, metric)]
         single = len(alone) == 1 and getattr(alone[0], metric) == getattr(root, metric)
-        self._top = self._folder.branch(alone[0] if single else root)
+        return self.folder.group(alone[0] if single else root)
 
-    def rows(self, most: int, depth: int | None) -> list[SweepRow]:
-        rows = self._to_depth(1 if depth is None else depth)
-        if depth is not None:
-            return rows
-        for deeper in range(2, 100):
-            more = self._to_depth(deeper)
-            if len(more) > most or len(more) == len(rows):
-                break
-            rows = more
-        return rows
+    def has_own(self, group: Group[Node]) -> bool:
+        return True
 
-    def _to_depth(self, depth: int) -> list[SweepRow]:
-        rows: list[SweepRow] = []
-        waiting: list[tuple[int, Branch, bool]] = [(0, self._top, False)]
-        while waiting:
-            level, branch, own = waiting.pop()
-            row = self._row(level, branch, own)
-            if level and not any(row.counts):
-                continue
-            rows.append(row)
-            if own or level >= depth:
-                continue
-            inside = self._folder.children(branch)
-            if inside:
-                waiting.append((level + 1, branch, True))
-                waiting.extend((level + 1, child, False) for child in reversed(inside))
-        return rows
+    def weight(self, group: Group[Node]) -> int:
+        return 0
 
-    def _row(self, level: int, branch: Branch, own: bool) -> SweepRow:
-        paths = [node.path for node in branch.nodes]
+    def row(self, item: OutlineItem[Group[Node]]) -> SweepRow:
+        group = item.item
+        kind = group.first.kind
+        name, type_name = self.name_of(group), self.type_of(group)
+        counts, growth = self._counts(group, own=False)
+        return SweepRow(
+            item.level, kind, name, type_name, group.path, counts, growth, repeats=group.repeats
+        )
+
+    def own(self, item: OutlineItem[Group[Node]]) -> SweepRow:
+        group = item.item
+        name = own_name(group.first.kind)
+        return SweepRow(item.level + 1, "own", name, "", group.path, *self._counts(group, own=True))
+
+    def more(self, item: OutlineItem[Group[Node]]) -> SweepRow:
+        raise AssertionError("a sweep leaves no place out")
+
+    def _counts(self, group: Group[Node], *, own: bool) -> tuple[tuple[int, ...], Growth]:
+        paths = [node.path for node in group.places]
         counts, growth = growth_of(self._sweep, paths, self._metric, own=own)
-        root = branch.kind == "root"
-        if own:
-            name, kind, type_name = "(outside modules)" if root else "(own work)", "own", ""
-        else:
-            name, kind = branch.name or ("(all)" if root else "(no name)"), str(branch.kind)
-            code = source_line(self._lines.get(branch.path, "")).strip()
-            type_name = code if kind == "code" else branch.type
-        repeats = 1 if own else branch.repeats
-        return SweepRow(level, kind, name, type_name, branch.path, tuple(counts), growth, repeats)
+        return tuple(counts), growth
 
 
 def formula(growth: Growth, *, short: bool = True) -> str:
