@@ -96,3 +96,31 @@ def percent(share: float) -> str:
     if 0.999 < share < 1:
         return ">99.9 %"
     return f"{100 * share:.1f} %"
+
+
+def prefix_of(largest: float) -> tuple[float, str]:
+    """What to divide counts by so that the largest is a small number, and the prefix for it.
+
+    Examples
+    --------
+    >>> prefix_of(8_180_000_000), prefix_of(12)
+    ((1000000000, 'G'), (1, ''))
+    """
+    power = 0
+    while power + 1 < len(PREFIXES) and largest >= 1000 ** (power + 1):
+        power += 1
+    return 1000**power, PREFIXES[power]
+
+
+def prefix_of_seconds(largest: float) -> tuple[float, str]:
+    """Likewise for times in seconds, from nano on.
+
+    Examples
+    --------
+    >>> prefix_of_seconds(0.0381), prefix_of_seconds(75)
+    ((0.001, 'm'), (1, ''))
+    """
+    for divisor, prefix in ((1, ""), (1e-3, "m"), (1e-6, "µ")):
+        if largest >= divisor:
+            return divisor, prefix
+    return 1e-9, "n"

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ipyflops.costs.cost import Cost
-from ipyflops.units import duration, percent, scaled
+from ipyflops.units import duration, percent, prefix_of, prefix_of_seconds, scaled
 
 #: How a number is written: with a prefix, as a time, or in percent. A rate is never a whole number.
 Format: TypeAlias = Literal["count", "rate", "time", "share"]
@@ -248,6 +248,19 @@ class Metric:
             return percent(value)
         return duration(value) if self.format == "time" else scaled(value, unit)
 
+    def axis(self, largest: float) -> tuple[float, str]:
+        """What to divide values by so that the largest is a small number, and the unit then.
+
+        Examples
+        --------
+        >>> METRICS["flops"].axis(8_180_000_000), METRICS["seconds"].axis(0.0381)
+        ((1000000000, 'GFLOPs'), (0.001, 'ms'))
+        """
+        divisor, prefix = (
+            prefix_of_seconds(largest) if self.format == "time" else prefix_of(largest)
+        )
+        return divisor, f"{prefix}{self.unit}" if self.unit else f"{prefix} {self.name}".strip()
+
     def matters(self, known: Callable[[str], Any]) -> bool:
         """Say whether a column of it says anything about a run.
 
@@ -438,14 +451,3 @@ MEASURED: tuple[str, ...] = tuple(
 )
 #: … and what can be compared between runs: whole numbers that do not depend on the machine.
 COUNTED: tuple[str, ...] = tuple(key for key in MEASURED if key not in TIMES)
-
-
-def choice(word: str, name: str, choices: Iterable[str], verb: str = "choose one of") -> str:
-    """Say what there is where somebody asked for something else.
-
-    Examples
-    --------
-    >>> choice("metric", "flop", ["flops", "macs"])
-    "there is no metric 'flop'; choose one of flops, macs"
-    """
-    return f"there is no {word} {name!r}; {verb} {', '.join(choices)}"

@@ -11,10 +11,11 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ipyflops.costs.metrics import COUNTED
 from ipyflops.dry_runs.calls import count_call
 from ipyflops.report.growth import fit
 from ipyflops.report.polynomials import Variable
-from ipyflops.report.sweep import METRICS, Point, Sweep, counts_of
+from ipyflops.report.sweep import Point, Sweep, counts_of
 
 MAX_POINTS = 10_000
 
@@ -172,7 +173,7 @@ def _needs_check(counted: Sweep, index: int) -> bool:
     """Whether the points do not determine how some node grows with a variable."""
     seen = set()
     for path in counted.paths:
-        for metric in METRICS:
+        for metric in COUNTED:
             counts = tuple(counts_of(counted.points, [path], metric))
             if counts in seen:
                 continue

@@ -13,7 +13,6 @@ from ipyflops.cells import Shell
 from ipyflops.magics.request import Request
 from ipyflops.processes.ipyparallel_collection import CollectedReport
 from ipyflops.report.report import Report
-from ipyflops.views.displays import displays
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def publish(shell: Shell, bundle: Mapping[str, Any]) -> None:
 
 
 def _show(shell: Shell, report: Report, view_options: ViewOptions) -> None:
-    for bundle in displays(
+    for bundle in views.displays(
         report,
         view=view_options.view,
         by=view_options.by,
@@ -90,7 +89,5 @@ def _show(shell: Shell, report: Report, view_options: ViewOptions) -> None:
 def _show_difference(
     shell: Shell, report: Report, baseline: Report, view_options: ViewOptions
 ) -> None:
-    bundle = views.difference_mime_bundle(report - baseline)
-    if view_options.view == "text":
-        bundle = {"text/plain": bundle["text/plain"]}
-    publish(shell, bundle)
+    view = "text" if view_options.view == "text" else "html"
+    publish(shell, views.mime_bundle(report - baseline, view=view))

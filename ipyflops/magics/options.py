@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.views.rows.choices import BY
+from ipyflops.views.rows.columns import BY
 
 VIEWS = ("auto", "widget", "html", "text")
 

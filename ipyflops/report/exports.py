@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
+
+from ipyflops.report.files import written_whole
 
 # These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
@@ -18,7 +21,12 @@ class Exports:
     """
 
     def to_frame(
-        self: Any, *, lines: bool = False, shapes: bool = False, ranks: bool = False
+        self: Any,
+        *,
+        lines: bool = False,
+        shapes: bool = False,
+        ranks: bool = False,
+        columns: Sequence[str] = (),
     ) -> pandas.DataFrame:
         """Give a tidy pandas data frame, one row for each node, operator, dtype and phase.
 
@@ -28,15 +36,22 @@ class Exports:
             Whether rows are also told apart by source line, by the shapes of the inputs.
         ranks : bool
             Whether rows are also told apart by rank: the first column.
+        columns : sequence of str
+            Further numbers, which come last, as ``time_share``.
 
         Raises
         ------
         ImportError
             If pandas is not installed; the message says how to install it.
+        ValueError
+            If there is no such column.
         """
-        from ipyflops.views.documents.frame import to_frame
+        from ipyflops.views import to_frame
 
-        return to_frame(self, lines=lines, shapes=shapes, ranks=ranks)
+        frame: pandas.DataFrame = to_frame(
+            self, lines=lines, shapes=shapes, ranks=ranks, columns=columns
+        )
+        return frame
 
     def to_markdown(self: Any, **options: Any) -> str:
         """Give a table in Markdown, the total last.
@@ -52,10 +67,9 @@ class Exports:
         ValueError
             If an option has a value that it cannot have.
         """
-        from ipyflops.views.documents.markdown import markdown
-        from ipyflops.views.documents.report_table import report_table
+        from ipyflops.views import document
 
-        return markdown(report_table(self, **options))
+        return document(self, "markdown", **options)
 
     def to_latex(self: Any, *, caption: str = "", label: str = "", **options: Any) -> str:
         r"""Give a table in LaTeX, for a document with ``\usepackage{booktabs}``, the total last.
@@ -74,10 +88,9 @@ class Exports:
         ValueError
             As `to_markdown`, and if the label or the caption would break the document.
         """
-        from ipyflops.views.documents.latex import latex
-        from ipyflops.views.documents.report_table import report_table
+        from ipyflops.views import document
 
-        return latex(report_table(self, **options), caption=caption, label=label)
+        return document(self, "latex", caption=caption, label=label, **options)
 
     def to_speedscope(self: Any, path: str | os.PathLike[str]) -> None:
         """Write a flame graph of the module tree by FLOPs, kernel time and bytes, for speedscope.
@@ -92,9 +105,10 @@ class Exports:
         OSError
             If it cannot be written.
         """
-        from ipyflops.views.documents.speedscope import save
+        from ipyflops.views import document
 
-        save(self, path)
+        with written_whole(path) as file:
+            file.write(document(self, "speedscope"))
 
     def to_chrome_trace(self: Any, path: str | os.PathLike[str]) -> None:
         """Write the same as a trace for Perfetto (or ``chrome://tracing``).
@@ -112,9 +126,10 @@ class Exports:
         OSError
             If it cannot be written.
         """
-        from ipyflops.views.documents.chrome_trace import save
+        from ipyflops.views import document
 
-        save(self, path)
+        with written_whole(path) as file:
+            file.write(document(self, "chrome_trace"))
 
     def plot(
         self: Any,
@@ -130,8 +145,10 @@ class Exports:
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure that pyplot does not know is made where it is left out.
         **options
-            Passed to `ipyflops.views.charts.chart.bar` or `ipyflops.views.charts.chart.roofline`.
+            Passed to `ipyflops.views.charts.bars.bar` or
+            `ipyflops.views.charts.roofline.roofline`.
         """
-        from ipyflops.views.charts import chart
+        from ipyflops.views import plot
 
-        return chart.plot(self, kind, ax, **options)
+        axes: matplotlib.axes.Axes = plot(self, kind, ax, **options)
+        return axes

@@ -169,30 +169,25 @@ class Report(Run, Exports):
     # --- shown -------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        from ipyflops.views.text.report import to_text
+        from ipyflops.views import to_text
 
         return to_text(self)
 
     def __repr__(self) -> str:
-        from ipyflops.views.rows.headline import headline
+        from ipyflops.views import one_line
 
-        return f"<Report {headline(self).text}>"
+        return f"<Report {one_line(self)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from ipyflops.views import mime_bundle
-        from ipyflops.views.frontend import preferred_view
+        from ipyflops.views import mime_bundle, preferred_view
 
         return mime_bundle(self, view=preferred_view())
 
     def _ipython_display_(self) -> None:
-        from ipyflops.views.displays import displays
-        from ipyflops.views.frontend import preferred_view, publish
+        from ipyflops.views import show
 
-        bundles = displays(self, view=preferred_view())
-        if len(bundles) == 1:
+        if not show(self):
             raise NotImplementedError  # one bundle is enough: IPython asks for it
-        for bundle in bundles:
-            publish(bundle)
 
 
 @dataclass(frozen=True)
@@ -274,9 +269,10 @@ class Difference:
         ImportError
             If pandas is not installed; the message says how to install it.
         """
-        from ipyflops.views.changes.table import to_frame
+        from ipyflops.views import to_frame
 
-        return to_frame(self)
+        frame: pandas.DataFrame = to_frame(self)
+        return frame
 
     def to_markdown(self, *, depth: int = 1, prefix: str = "column") -> str:
         """Give a table in Markdown: before, after, difference and ratio, the total last.
@@ -293,10 +289,9 @@ class Difference:
         ValueError
             If there is no such prefix, or the depth is less than 1.
         """
-        from ipyflops.views.changes.table import changes_table
-        from ipyflops.views.documents.markdown import markdown
+        from ipyflops.views import document
 
-        return markdown(changes_table(self, depth=depth, prefix=prefix))
+        return document(self, "markdown", depth=depth, prefix=prefix)
 
     def to_latex(
         self, *, depth: int = 1, prefix: str = "column", caption: str = "", label: str = ""
@@ -308,10 +303,10 @@ class Difference:
         ValueError
             As `to_markdown` and `Report.to_latex`.
         """
-        from ipyflops.views.changes.table import changes_table
-        from ipyflops.views.documents.latex import latex
+        from ipyflops.views import document
 
-        return latex(changes_table(self, depth=depth, prefix=prefix), caption=caption, label=label)
+        options = {"depth": depth, "prefix": prefix}
+        return document(self, "latex", caption=caption, label=label, **options)
 
     def plot(
         self, ax: matplotlib.axes.Axes | None = None, *, metric: str = "flops", most: int = 12
@@ -331,21 +326,22 @@ class Difference:
         ValueError
             If there is no such metric, or `most` is less than 1.
         """
-        from ipyflops.views.changes.chart import plot
+        from ipyflops.views import plot
 
-        return plot(self, ax, metric=metric, most=most)
+        axes: matplotlib.axes.Axes = plot(self, ax, metric=metric, most=most)
+        return axes
 
     def __str__(self) -> str:
-        from ipyflops.views.changes.text import difference_to_text
+        from ipyflops.views import to_text
 
-        return difference_to_text(self)
+        return to_text(self)
 
     def __repr__(self) -> str:
-        from ipyflops.views.changes.rows import difference_headline
+        from ipyflops.views import one_line
 
-        return f"<Difference {difference_headline(self).text}>"
+        return f"<Difference {one_line(self)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from ipyflops.views import difference_mime_bundle
+        from ipyflops.views import mime_bundle
 
-        return difference_mime_bundle(self)
+        return mime_bundle(self, view="html")

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ipyflops.costs import conventions
+from ipyflops.costs.choices import one_of
+from ipyflops.costs.metrics import COUNTED, METRICS
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Report
@@ -17,9 +19,6 @@ from ipyflops.report.tree import Node
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
-
-#: What can be fitted: whole numbers that do not depend on how busy the machine was.
-METRICS = {"flops": "FLOPs", "macs": "MACs", "int_ops": "integer ops", "bytes": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -207,9 +206,10 @@ class Sweep:
         ImportError
             If pandas is not installed; the message says how to install it.
         """
-        from ipyflops.views.sweep.table import to_frame
+        from ipyflops.views import to_frame
 
-        return to_frame(self)
+        frame: pandas.DataFrame = to_frame(self)
+        return frame
 
     def to_markdown(self, *, depth: int = 1, metric: str = "flops") -> str:
         """Give a table in Markdown: the growth of each module.
@@ -225,10 +225,9 @@ class Sweep:
         ValueError
             If there is no such metric, or the depth is less than 1.
         """
-        from ipyflops.views.documents.markdown import markdown
-        from ipyflops.views.sweep.table import growth_table
+        from ipyflops.views import document
 
-        return markdown(growth_table(self, depth=depth, metric=metric))
+        return document(self, "markdown", depth=depth, metric=metric)
 
     def to_latex(
         self, *, depth: int = 1, metric: str = "flops", caption: str = "", label: str = ""
@@ -240,10 +239,10 @@ class Sweep:
         ValueError
             As `to_markdown` and `Report.to_latex`.
         """
-        from ipyflops.views.documents.latex import latex
-        from ipyflops.views.sweep.table import growth_table
+        from ipyflops.views import document
 
-        return latex(growth_table(self, depth=depth, metric=metric), caption=caption, label=label)
+        options = {"depth": depth, "metric": metric}
+        return document(self, "latex", caption=caption, label=label, **options)
 
     def plot(
         self,
@@ -282,12 +281,14 @@ class Sweep:
         ValueError
             If there is no such variable or metric.
         """
-        from ipyflops.views.sweep.chart import plot
+        from ipyflops.views import plot
 
-        return plot(self, variable, ax, metric=metric, node=node, lines=lines, per=per)
+        options = {"metric": metric, "node": node, "lines": lines, "per": per}
+        axes: matplotlib.axes.Axes = plot(self, variable, ax, **options)
+        return axes
 
     def __str__(self) -> str:
-        from ipyflops.views.sweep.text import to_text
+        from ipyflops.views import to_text
 
         return to_text(self)
 
@@ -296,9 +297,9 @@ class Sweep:
         return f"<Sweep of {shape}: {self.growth()}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from ipyflops.views.sweep.html import mime_bundle
+        from ipyflops.views import mime_bundle
 
-        return mime_bundle(self)
+        return mime_bundle(self, view="html")
 
 
 def growth_of(
@@ -308,7 +309,7 @@ def growth_of(
     counts = counts_of(counted.points, paths, metric, own)
     further = counts_of(counted.checks, paths, metric, own)
     checks = [(point.values, n) for point, n in zip(counted.checks, further, strict=True)]
-    return counts, fit(counted.variables, counts, checks, METRICS[metric])
+    return counts, fit(counted.variables, counts, checks, METRICS[metric].name)
 
 
 def counts_of(
@@ -324,8 +325,7 @@ def counts_of(
 
 
 def _check_metric(metric: str) -> None:
-    if metric not in METRICS:
-        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
+    one_of(metric, COUNTED, "there is no metric {}")
 
 
 def _under(point: Point, convention: str) -> Point:

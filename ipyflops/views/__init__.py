@@ -1,38 +1,130 @@
-"""How a report is shown; a view reads a `ipyflops.Report` and nothing else."""
+"""How is a result shown?
+
+These functions are the door: whoever has a report, a difference or a sweep asks here, and what it
+takes is imported then. Inside, ``rows`` makes of it what is shown, as plain data, and a folder for
+each form writes that.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypeAlias
 
-from ipyflops.views.frontend import shows_widgets
+from ipyflops.costs.choices import one_of
+from ipyflops.report.report import Difference, Report
+from ipyflops.report.sweep import Sweep
+from ipyflops.views.frontend import preferred_view, publish, shows_widgets
 
-if TYPE_CHECKING:
-    from ipyflops.report.report import Difference, Report
+__all__ = [
+    "displays",
+    "document",
+    "in_colour",
+    "mime_bundle",
+    "one_line",
+    "plot",
+    "preferred_view",
+    "show",
+    "to_frame",
+    "to_html",
+    "to_text",
+    "to_widget",
+]
 
+Shown: TypeAlias = Report | Difference | Sweep
+Form: TypeAlias = Literal["markdown", "latex", "speedscope", "chrome_trace"]
 VIEWS = ("auto", "widget", "html", "text")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: Seconds that a widget has to appear before the HTML does.
+PATIENCE = 2
+
+_NOTHING = "<span></span>"
+_STAND_IN = """\
+<div class="ipyflops-stand-in" data-ipyflops-key="{key}">
+<style>
+@keyframes ipyflops-wait {{ from, to {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
+.ipyflops-stand-in {{ animation: ipyflops-wait {patience}s; }}
+.jp-OutputArea-child:not(:has(.ipyflops-widget)):has(\
++ .jp-OutputArea-child [data-ipyflops-key="{key}"]) {{ display: none; }}
+</style>
+{html}
+</div>"""
 
 
-def mime_bundle(
-    report: Report,
-    *,
-    view: str = "auto",
-    by: str = "modules",
-    depth: int | None = None,
-    per: tuple[int, str] | None = None,
-) -> dict[str, Any]:
-    """Give a report in every form that a front end may choose from.
+# --- text, HTML, widget --------------------------------------------------------------------------
+
+
+def to_text(shown: Shown, **options: Any) -> str:
+    """Write a result as plain text.
 
     Parameters
     ----------
-    report : Report
+    shown : Report, Difference or Sweep
+    **options
+        As `ipyflops.views.text.report.to_text`, `ipyflops.views.changes.text.to_text` or
+        `ipyflops.views.sweep.text.to_text` takes them.
+    """
+    if isinstance(shown, Report):
+        from ipyflops.views.text import report
+
+        return report.to_text(shown, **options)
+    if isinstance(shown, Difference):
+        from ipyflops.views.changes import text as changes
+
+        return changes.to_text(shown, **options)
+    from ipyflops.views.sweep import text as sweep
+
+    return sweep.to_text(shown, **options)
+
+
+def one_line(shown: Report | Difference) -> str:
+    """Give the headline of a result in one line."""
+    if isinstance(shown, Report):
+        from ipyflops.views.rows.headline import headline
+
+        return headline(shown).text
+    from ipyflops.views.changes.rows import difference_headline
+
+    return difference_headline(shown).text
+
+
+def to_html(shown: Shown, **options: Any) -> str:
+    """Write a result as an HTML fragment; the options are those of the form, as for `to_text`."""
+    if isinstance(shown, Report):
+        from ipyflops.views.html import report
+
+        return report.to_html(shown, **options)
+    if isinstance(shown, Difference):
+        from ipyflops.views.changes import html as changes
+
+        return changes.to_html(shown, **options)
+    from ipyflops.views.sweep import html as sweep
+
+    return sweep.to_html(shown, **options)
+
+
+def to_widget(report: Report, **options: Any) -> Any:
+    """Make a widget; the options are those of `ipyflops.views.widget.view.FlopsView`."""
+    from ipyflops.views.widget.view import FlopsView
+
+    return FlopsView(report, **options)
+
+
+# --- outputs of a cell ---------------------------------------------------------------------------
+
+
+def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str, Any]:
+    """Give a result in every form that a front end may choose from.
+
+    Parameters
+    ----------
+    shown : Report, Difference or Sweep
     view : {"auto", "widget", "html", "text"}
-        ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget besides;
-        ``auto`` does so where a notebook is likely to show it.
-    by, depth, per
-        As for `ipyflops.views.text.report.to_text`.
+        ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget of a report
+        besides; ``auto`` does so where a notebook is likely to show it.
+    **options
+        ``by``, ``depth``, ``per`` and ``columns`` of a report, as for `to_text`.
 
     Returns
     -------
@@ -44,52 +136,67 @@ def mime_bundle(
     ValueError
         If there is no such view, or the report cannot be shown by `by`.
     """
-    from ipyflops.views.text.report import to_text
-
-    if view not in VIEWS:
-        raise ValueError(f"there is no view {view!r}; choose one of {', '.join(VIEWS)}")
-    bundle: dict[str, Any] = {
-        "text/plain": to_text(report, by=by, depth=depth, per=per, color=in_colour())
-    }
-    if view != "text":
-        from ipyflops.views.html.report import to_html
-
-        bundle["text/html"] = to_html(report, by=by, depth=depth, per=per)
-    if view == "widget" or (view == "auto" and shows_widgets()):
-        bundle[WIDGET_VIEW] = _widget_view(report, by=by, depth=depth, per=per)
+    one_of(view, VIEWS, "there is no view {}")
+    bundle: dict[str, Any] = {"text/plain": to_text(shown, color=in_colour(), **options)}
+    if view == "text":
+        return bundle
+    bundle["text/html"] = to_html(shown, **options)
+    if isinstance(shown, Report) and (view == "widget" or (view == "auto" and shows_widgets())):
+        options.pop("columns", None)  # the browser offers every column itself
+        bundle[WIDGET_VIEW] = {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": to_widget(shown, **options).model_id,
+        }
     return bundle
 
 
-def _widget_view(report: Report, **options: Any) -> dict[str, Any]:
-    """A new widget, as a front end finds it."""
-    from ipyflops.views.widget.view import FlopsView
+def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
+    """Give the outputs that show a report, to be published one after the other.
 
-    return {
-        "version_major": 2,
-        "version_minor": 0,
-        "model_id": FlopsView(report, **options).model_id,
-    }
-
-
-def difference_mime_bundle(difference: Difference) -> dict[str, str]:
-    """Give what two reports differ in, in every form that a front end may choose from.
+    One output that offers the widget and the HTML is not enough. A notebook that is opened again
+    has the widget's name and no widget; JupyterLab then says so in an error, and leaves the HTML
+    beside it alone. So the HTML is an output of its own. The living widget hides it
+    (``static/stand_in.js``), by its key, wherever both are in one page. Where no widget comes to
+    life within a moment, the HTML shows, and hides what JupyterLab says in the widget's place.
+    Front ends that do leave the widget alone where they lack it (VS Code, nbconvert, GitHub) find
+    something empty beside its name.
 
     Parameters
     ----------
-    difference : Difference
+    report : Report
+    **options
+        As for `mime_bundle`.
 
     Returns
     -------
-    dict of str to str
-        By MIME type.
+    list of dict
+        Bundles by MIME type.
     """
-    from ipyflops.views.changes.html import difference_to_html
-    from ipyflops.views.changes.text import difference_to_text
+    bundle = mime_bundle(report, **options)
+    view = bundle.pop(WIDGET_VIEW, None)
+    if view is None:
+        return [bundle]
+    bundle["text/html"] = _STAND_IN.format(
+        key=view["model_id"], patience=PATIENCE, html=bundle["text/html"]
+    )
+    return [{WIDGET_VIEW: view, "text/html": _NOTHING}, bundle]
 
-    return {
-        "text/plain": difference_to_text(difference, color=in_colour()),
-        "text/html": difference_to_html(difference),
-    }
+
+def show(report: Report) -> bool:
+    """Publish a report as outputs of the running cell; not where one bundle is enough.
+
+    Returns
+    -------
+    bool
+        Whether it was published.
+    """
+    bundles = displays(report, view=preferred_view())
+    if len(bundles) == 1:
+        return False
+    for bundle in bundles:
+        publish(bundle)
+    return True
 
 
 def in_colour() -> bool:
@@ -97,5 +204,109 @@ def in_colour() -> bool:
     return (
         sys.stdout.isatty()
         and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM", "") not in ("", "dumb")
+        and os.environ.get("TERM", "") not in {"", "dumb"}
     )
+
+
+# --- charts and documents ------------------------------------------------------------------------
+
+
+def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
+    """Draw a result with matplotlib, and give the axes.
+
+    Parameters
+    ----------
+    shown : Report, Difference or Sweep
+    *arguments, **options
+        Of a report the kind of chart (``bar`` or ``roofline``) and what
+        `ipyflops.views.charts.bars.bar` or `ipyflops.views.charts.roofline.roofline` takes; else
+        what `ipyflops.views.changes.chart.plot` or `ipyflops.views.sweep.chart.plot` takes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind of chart, or an option has a value that it cannot have.
+    """
+    if isinstance(shown, Report):
+        from ipyflops.views.charts.bars import bar
+        from ipyflops.views.charts.roofline import roofline
+
+        kind, *others = arguments
+        charts: dict[str, Any] = {"bar": bar, "roofline": roofline}
+        return charts[one_of(kind, charts, "there is no chart {}")](shown, *others, **options)
+    if isinstance(shown, Difference):
+        from ipyflops.views.changes import chart as changes
+
+        return changes.plot(shown, *arguments, **options)
+    from ipyflops.views.sweep import chart as sweep
+
+    return sweep.plot(shown, *arguments, **options)
+
+
+def document(
+    shown: Shown, form: Form, *, caption: str = "", label: str = "", **options: Any
+) -> str:
+    """Write a result for another program.
+
+    Parameters
+    ----------
+    shown : Report, Difference or Sweep
+        A report where the form is a flame graph.
+    form : {"markdown", "latex", "speedscope", "chrome_trace"}
+    caption, label : str
+        Of a table in LaTeX.
+    **options
+        Of a table, as `ipyflops.views.documents.report_table.report_table`,
+        `ipyflops.views.changes.table.changes_table` or
+        `ipyflops.views.sweep.table.growth_table` takes them.
+    """
+    if form == "markdown":
+        from ipyflops.views.documents.markdown import markdown
+
+        return markdown(_table(shown, options))
+    if form == "latex":
+        from ipyflops.views.documents.latex import latex
+
+        return latex(_table(shown, options), caption=caption, label=label)
+    assert isinstance(shown, Report)
+    if form == "speedscope":
+        from ipyflops.views.documents.speedscope import to_speedscope as to_profile
+    else:
+        from ipyflops.views.documents.chrome_trace import to_chrome_trace as to_profile
+    return json.dumps(to_profile(shown), separators=(",", ":"), ensure_ascii=False)
+
+
+def _table(shown: Shown, options: dict[str, Any]) -> Any:
+    if isinstance(shown, Report):
+        from ipyflops.views.documents.report_table import report_table
+
+        return report_table(shown, **options)
+    if isinstance(shown, Difference):
+        from ipyflops.views.changes.table import changes_table
+
+        return changes_table(shown, **options)
+    from ipyflops.views.sweep.table import growth_table
+
+    return growth_table(shown, **options)
+
+
+def to_frame(shown: Shown, **options: Any) -> Any:
+    """Give a result as a pandas data frame; see `ipyflops.views.documents.frame`.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed; the message says how to install it.
+    """
+    try:
+        import pandas  # noqa: F401
+    except ImportError as error:
+        asker = type(shown).__name__
+        raise ImportError(f"{asker}.to_frame needs pandas: pip install ipyflops[pandas]") from error
+    from ipyflops.views.documents import frame
+
+    if isinstance(shown, Report):
+        return frame.to_frame(shown, **options)
+    if isinstance(shown, Difference):
+        return frame.difference_to_frame(shown)
+    return frame.sweep_to_frame(shown)

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ipyflops.report.report import Difference
 from ipyflops.units import scaled
-from ipyflops.views.changes.html_chart import chart
-from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline, signed
-from ipyflops.views.html.nested import MOST_LEVELS, columns, name, nested, open_levels
-from ipyflops.views.html.parts import Number, figures, numbers, section, text
-from ipyflops.views.html.report import fragment
+from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs
+from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline, ratio, signed
+from ipyflops.views.html.nested import (
+    MAX_LEVELS,
+    TreeTitle,
+    columns,
+    head,
+    name,
+    nested,
+    open_levels,
+)
+from ipyflops.views.html.parts import (
+    NOTHING,
+    Html,
+    Number,
+    bars_svg,
+    chart_row,
+    fragment,
+    headline_html,
+    joined,
+    key,
+    legend,
+    numbers,
+    pieces_of_bar,
+    section,
+    tag,
+    text,
+)
 
-if TYPE_CHECKING:
-    from ipyflops.report.report import Difference
-
-MOST_ROWS = 1000
+MAX_ROWS = 1000
+MAX_PAIRS = 16
+#: The length of the chart's longest bar, in the units of its SVG.
+LENGTH = 1000
 #: Widths in em of the bar and the numbers, and the least of the name, which takes what is left.
 _WIDTHS, _LEAST_NAME = (14, 4.6, 4.6, 5.4, 4.6), 16
 _TITLES = (
-    ("before", "FLOPs before"),
-    ("after", "FLOPs after"),
-    ("difference", "FLOPs after, less FLOPs before"),
-    ("ratio", "FLOPs after divided by FLOPs before"),
+    TreeTitle(),
+    TreeTitle("before", "FLOPs before", number=True),
+    TreeTitle("after", "FLOPs after", number=True),
+    TreeTitle("difference", "FLOPs after, less FLOPs before", number=True),
+    TreeTitle("ratio", "FLOPs after divided by FLOPs before", number=True),
 )
 
 
-def difference_to_html(difference: Difference) -> str:
+def to_html(difference: Difference) -> Html:
     """Write what two reports differ in as an HTML fragment, without scripts.
 
     Parameters
@@ -37,50 +61,40 @@ def difference_to_html(difference: Difference) -> str:
     -------
     str
     """
-    found = changes(difference, MOST_ROWS, depth=MOST_LEVELS, whole_levels=False)
-    parts = [figures(difference_headline(difference))]
-    if found.rows:
-        parts += [_legend(found.rows), f'<div class="f-scroll">{_tree(found.rows)}</div>']
+    shown = changes(difference, MAX_ROWS, depth=MAX_LEVELS, whole_levels=False)
+    parts = [headline_html(difference_headline(difference))]
+    if shown.rows:
+        parts += [_legend(shown.rows), tag("div", _tree(shown.rows), class_="f-scroll")]
         drawn = chart(difference)
         if drawn:
-            key = (
-                '<p><i class="f-key f-before"></i> before · <i class="f-key f-after"></i> after</p>'
-            )
-            parts.append(section("Chart", key + drawn, False))
-    if found.remarks:
-        parts.append(f'<p class="f-dim">{text(" · ".join(found.remarks))}</p>')
+            keys = [
+                joined([key("before"), text(" before")]),
+                joined([key("after"), text(" after")]),
+            ]
+            both = tag("p", joined(keys, " · "))
+            parts.append(section("Chart", joined([both, drawn]), is_open=False))
+    if shown.remarks:
+        parts.append(tag("p", text(" · ".join(shown.remarks)), class_="f-dim"))
     return fragment(parts)
 
 
-def _legend(rows: Sequence[ChangeRow]) -> str:
-    """What the colours of the bars mean."""
-    keys = ['<i class="f-key f-kept"></i> in both']
+def _legend(rows: Sequence[ChangeRow]) -> Html:
+    keys = [("kept", "in both")]
     if any(row.flops > 0 for row in rows):
-        keys.append('<i class="f-key f-more"></i> more than before')
+        keys.append(("more", "more than before"))
     if any(row.flops < 0 for row in rows):
-        keys.append('<i class="f-key f-less"></i> less than before')
-    return f'<p class="f-phases">{" · ".join(keys)}</p>'
+        keys.append(("less", "less than before"))
+    return legend(keys)
 
 
-def _tree(rows: Sequence[ChangeRow]) -> str:
+def _tree(rows: Sequence[ChangeRow]) -> Html:
     largest = max(max(row.before.flops, row.after.flops) for row in rows)
     style = columns(_LEAST_NAME, _WIDTHS, rows)
-    return nested(rows, (_cells(row, largest) for row in rows), open_levels(rows), _head(), style)
+    cells = (_cells(row, largest) for row in rows)
+    return nested(rows, cells, open_levels(rows), head(_TITLES), style)
 
 
-def _head() -> str:
-    """The titles, which the style sheet shows: there are no columns without it."""
-    titles = "".join(
-        f'<span class="f-number" data-title="{title}" title="{tip}"></span>'
-        for title, tip in _TITLES
-    )
-    return (
-        '<div class="f-row f-head"><span class="f-name" data-title="module"></span><span></span>'
-        f"{titles}</div>"
-    )
-
-
-def _cells(row: ChangeRow, largest: int) -> str:
+def _cells(row: ChangeRow, largest: int) -> Html:
     before, after = row.before_text, row.after_text
     exact = f"{row.before.flops:,} FLOPs before, {row.after.flops:,} after"
     status = row.ratio_text
@@ -92,15 +106,34 @@ def _cells(row: ChangeRow, largest: int) -> str:
             Number(status, status),
         ]
     )
-    return name(row) + _bar(row, largest) + numbered
+    return joined([name(row), _bar(row, largest), numbered])
 
 
-def _bar(row: ChangeRow, largest: int) -> str:
+def _bar(row: ChangeRow, largest: int) -> Html:
     before, after = row.before.flops, row.after.flops
-    pieces = [("kept", min(before, after)), ("more" if after > before else "less", abs(row.flops))]
-    drawn = "".join(
-        f'<i class="f-{kind}" style="width:{100 * size / largest:.2f}%"></i>'
-        for kind, size in pieces
-        if size
-    )
-    return f'<span class="f-bar">{drawn}</span>'
+    end = "more" if after > before else "less"
+    return pieces_of_bar([("kept", min(before, after), largest), (end, abs(row.flops), largest)])
+
+
+def chart(difference: Difference) -> Html:
+    """The chart of what changed; empty where that is fewer than two places."""
+    drawn = pairs(difference, MAX_PAIRS)
+    longest = max((max(one.before.flops, one.after.flops) for one in drawn), default=0)
+    if len(drawn) < 2 or not longest:
+        return NOTHING
+    return tag("div", *(_chart_row(one, longest) for one in drawn), class_="f-chart")
+
+
+def _chart_row(one: Pair, longest: int) -> Html:
+    before, after = one.before.flops, one.after.flops
+    if one.status in ("added", "removed"):
+        amounts = f"{scaled(before or after, 'FLOPs')} {one.status}"
+    else:
+        factor = f" {ratio(after / before)}" if before else ""
+        amounts = f"{scaled(before)} → {scaled(after, 'FLOPs')}{factor}"
+    bars = [
+        tag("rect", y=str(y), width=f"{LENGTH * flops / longest:.1f}", height="4", fill=color)
+        for y, flops, color in ((0, before, BEFORE), (5, after, AFTER))
+        if flops
+    ]
+    return chart_row(one.label, bars_svg(LENGTH, 9, bars), amounts)

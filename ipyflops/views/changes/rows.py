@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipyflops.costs.metrics import COUNTED, Totals, add
-from ipyflops.report.difference import Change, Difference, Status
-from ipyflops.report.report import Report
+from ipyflops.report.difference import Change, Status
+from ipyflops.report.report import Difference, Report
 from ipyflops.units import duration, scaled
 from ipyflops.views.rows.folding import Folder, Group
-from ipyflops.views.rows.headline import CONVENTIONS, Headline, headline
-from ipyflops.views.rows.headline_item import Figure
+from ipyflops.views.rows.headline import CONVENTIONS, headline
+from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
 
@@ -224,41 +224,41 @@ def _own_totals(group: Group[Change]) -> tuple[Totals, Totals]:
 def difference_headline(difference: Difference) -> Headline:
     """Say what two reports differ in as a whole."""
     before, after = difference.before, difference.after
-    figures = [*_alerts("before", before), *_alerts("after", after)]
+    items = [*_alerts("before", before), *_alerts("after", after)]
     change = signed(difference.flops, "FLOPs") if difference.flops else "unchanged"
     factor = f", {ratio(difference.ratio)}" if difference.ratio and difference.flops else ""
-    figures.append(
-        Figure(
+    items.append(
+        HeadlineItem(
             f"{scaled(before.flops, 'FLOPs')} → {scaled(after.flops, 'FLOPs')} ({change}{factor})",
             f"{before.flops:,} FLOPs before, {after.flops:,} after. "
             f"{CONVENTIONS[after.convention]}",
         )
     )
     if before.macs or after.macs:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"{scaled(before.macs, 'MACs')} → {scaled(after.macs, 'MACs')}",
                 f"{before.macs:,} multiply-accumulates before, {after.macs:,} after.",
             )
         )
     if before.seconds and after.seconds:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"{duration(before.seconds)} → {duration(after.seconds)} in kernels",
                 "Kernel time, one run each.",
             )
         )
     return Headline(
-        figures=tuple(figures),
-        convention=Figure(f"[{after.convention}]", CONVENTIONS[after.convention]),
+        items=tuple(items),
+        convention=HeadlineItem(f"[{after.convention}]", CONVENTIONS[after.convention]),
     )
 
 
-def _alerts(name: str, report: Report) -> list[Figure]:
+def _alerts(name: str, report: Report) -> list[HeadlineItem]:
     said = headline(report)
     return [
-        Figure(f"{name}: {figure.text}", figure.definition, figure.tone)
-        for figure in (*said.toned("error"), *said.toned("warning"))
+        HeadlineItem(f"{name}: {item.text}", item.definition, item.tone)
+        for item in (*said.toned("error"), *said.toned("warning"))
     ]
 
 

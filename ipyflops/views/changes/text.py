@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ipyflops.report.report import Difference
 from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline
-from ipyflops.views.text.report import chosen_width, headline_lines
-from ipyflops.views.text.tables import Column, Flexible, cells, load_rich, named, rendered, table
-from ipyflops.views.text.tree import guides
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Difference
+from ipyflops.views.text.headline import chosen_width, headline_lines
+from ipyflops.views.text.tables import Column, Flexible, Line, places, rendered, table
 
 ROWS = 40
-MOST_ROWS = 400
+MAX_ROWS = 400
 #: Columns are dropped rather than that the modules get less than this.
 LEAST_WIDTH = 22
 #: Characters of a bar, on a terminal of the usual width and on a wide one.
@@ -23,7 +19,7 @@ KEPT, MORE, LESS = "█", "▒", "░"
 _STYLES = {"added": "red", "removed": "green", "changed": "", "unchanged": ""}
 
 
-def difference_to_text(
+def to_text(
     difference: Difference,
     *,
     depth: int | None = None,
@@ -45,40 +41,28 @@ def difference_to_text(
     str
         Lines with no newline at the end.
     """
-    load_rich()
-    from rich.text import Text
-
     width = chosen_width(width)
     parts = headline_lines(difference_headline(difference), width)
-    most = ROWS if depth is None else MOST_ROWS
-    found = changes(difference, most, depth=depth, whole_levels=depth is None)
-    remarks = found.remarks
-    if found.rows:
+    most = ROWS if depth is None else MAX_ROWS
+    shown = changes(difference, most, depth=depth, whole_levels=depth is None)
+    remarks = shown.remarks
+    if shown.rows:
         lines = table(
-            _columns(found.rows, found.largest, LONG_BAR if width >= WIDE else BAR), width
+            _columns(shown.rows, shown.largest, LONG_BAR if width >= WIDE else BAR), width
         )
         parts += ["", *lines]
         # Where there is no room for bars, there is nothing to say about them.
         if any(mark in line.plain for line in lines for mark in (KEPT, MORE, LESS)):
-            remarks = [_legend(found.rows), *remarks]
+            remarks = [_legend(shown.rows), *remarks]
     if remarks:
-        parts += ["", Text(" · ".join(remarks), "dim", overflow="fold")]
+        parts += ["", Line(" · ".join(remarks), "dim", overflow="fold")]
     return rendered(parts, width, color)
 
 
 def _columns(rows: Sequence[ChangeRow], largest: int, length: int) -> list[Column | Flexible]:
     changed = ["red" if row.flops > 0 else "green" if row.flops < 0 else "" for row in rows]
-    guided = list(zip(rows, guides([row.level for row in rows]), strict=True))
     columns: list[Column | Flexible] = [
-        Flexible(
-            "module",
-            [
-                named(_name(row), row.type, guide, row.kind in ("own", "more"))
-                for row, guide in guided
-            ],
-            [cells(f"{guide}{_name(row)} {row.type}") for row, guide in guided],
-            LEAST_WIDTH,
-        ),
+        places(rows, LEAST_WIDTH),
         Column("before", [row.before_text for row in rows], 2),
         Column("after", [row.after_text for row in rows], 3),
     ]
@@ -117,7 +101,3 @@ def _legend(rows: Sequence[ChangeRow]) -> str:
     if any(row.flops < 0 for row in rows):
         said.append(f"{LESS} less")
     return " ".join(said)
-
-
-def _name(row: ChangeRow) -> str:
-    return f"{row.name} ×{row.repeats:,}" if row.repeats > 1 else row.name

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.units import scaled
-from ipyflops.views.charts.axis import unit
-from ipyflops.views.charts.bars import COLORS
-from ipyflops.views.charts.shown_axes import new_axes, root_figure
-from ipyflops.views.rows.tree import TreeRow, tree_rows
-from ipyflops.views.rows.visible import shortened, visible
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.transforms import Bbox
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.transforms import Bbox
-
-    from ipyflops.report.report import Report
+from ipyflops.report.report import Report
+from ipyflops.units import prefix_of, scaled
+from ipyflops.views.charts.axes import new_axes, root_figure, say
+from ipyflops.views.rows.bars import COLORS
+from ipyflops.views.rows.roofline import Point, points_of
 
 #: So many points are drawn, those that took longest, and so many of them get a label.
-POINTS, LABELS = 200, 12
-LABEL_LENGTH = 30
-ROWS = 20_000
+MAX_POINTS, MAX_LABELS = 200, 12
 #: In points: the area of the longest, and of the shortest.
-LARGEST, SMALLEST = 900.0, 12.0
+MAX_AREA, MIN_AREA = 900.0, 12.0
 _CEILING = "#d55e00"
 # Where a label may stand, in points from its point's edge: the nearer the better.
 _DISTANCES = (2, 10, 22, 36, 52, 70)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What is drawn as one point."""
-
-    label: str
-    totals: Totals
 
 
 def roofline(
@@ -81,7 +66,7 @@ def roofline(
     if ax is None:
         ax = new_axes(7.5, 5)
     points = [one for one in candidates if one.totals.flops_per_second and one.totals.intensity]
-    points = sorted(points, key=lambda one: -one.totals.seconds)[:POINTS]
+    points = sorted(points, key=lambda one: -one.totals.seconds)[:MAX_POINTS]
     _frame(ax, points, peak_flops, peak_bandwidth)
     ax.set_title(
         f"{scaled(report.flops, 'FLOPs')} [{report.convention}] · area: kernel time",
@@ -91,8 +76,7 @@ def roofline(
     if points:
         _draw(ax, points)
     else:
-        text = "no operator with FLOPs, bytes and kernel time"
-        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
+        say(ax, "no operator with FLOPs, bytes and kernel time")
     return ax
 
 
@@ -109,56 +93,10 @@ def _measured(
     return flops, bandwidth or peak.bytes_per_second or None
 
 
-def points_of(report: Report, by: str) -> list[Point]:
-    """What can be drawn of a report, each part of the work in one point.
-
-    Raises
-    ------
-    ValueError
-        If `by` is neither modules nor operators.
-    """
-    if by not in ("modules", "operators"):
-        raise ValueError(f"a roofline cannot be drawn by {by!r}; choose one of modules, operators")
-    return _modules(report) if by == "modules" else _operators(report)
-
-
-def _operators(report: Report) -> list[Point]:
-    return [
-        Point(shortened(visible(name), LABEL_LENGTH), totals)
-        for name, totals in report.by_operator.items()
-    ]
-
-
-def _modules(report: Report) -> list[Point]:
-    """Work is counted once: leaves, and what ran in a module beside its children."""
-    rows = tree_rows(report, most=ROWS)
-    # The name of the whole, or of the one outermost module, says nothing new.
-    outer = 1 + (
-        rows[0].kind == "root"
-        and sum(child.kind == "module" for child in report.tree.children) == 1
-    )
-    points = []
-    names: list[str] = []
-    levels = [*(row.level for row in rows[1:]), 0]
-    for row, next_level in zip(rows, levels, strict=True):
-        names[row.level :] = [_part(row)]
-        if next_level <= row.level:
-            path = names[:-1] if row.kind == "own" else names
-            label = ".".join(path[outer:]) or path[-1]
-            points.append(Point(shortened(label, LABEL_LENGTH), row.totals))
-    return points
-
-
-def _part(row: TreeRow) -> str:
-    return row.name.replace(" … ", "…") if row.repeats > 1 else row.name
-
-
 def _frame(
     ax: Axes, points: Sequence[Point], peak_flops: float | None, peak_bandwidth: float | None
 ) -> None:
     """Whole decades around the points and, where they are known, the ceilings."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
     intensities = [one.totals.intensity for one in points] or [1.0]
     rates = [one.totals.flops_per_second for one in points] or [1e9]
     if peak_flops:
@@ -206,13 +144,13 @@ def _decades(values: Sequence[float]) -> tuple[float, float]:
 def _tick(value: float, _position: int | None) -> str:
     if value < 1:
         return f"{value:g}"
-    divisor, prefix = unit(value * 1.0001)
+    divisor, prefix = prefix_of(value * 1.0001)
     return f"{value / divisor:g} {prefix}".rstrip()
 
 
 def _draw(ax: Axes, points: Sequence[Point]) -> None:
     longest = points[0].totals.seconds
-    areas = [max(LARGEST * one.totals.seconds / longest, SMALLEST) for one in points]
+    areas = [max(MAX_AREA * one.totals.seconds / longest, MIN_AREA) for one in points]
     ax.scatter(
         [one.totals.intensity for one in points],
         [one.totals.flops_per_second for one in points],
@@ -227,14 +165,12 @@ def _draw(ax: Axes, points: Sequence[Point]) -> None:
         # Where a label fits is known once everything else has its place.
         figure.draw_without_rendering()
     taken = [_around(ax, one, area) for one, area in zip(points, areas, strict=True)]
-    for one, area in list(zip(points, areas, strict=True))[:LABELS]:
+    for one, area in list(zip(points, areas, strict=True))[:MAX_LABELS]:
         _label(ax, one, math.sqrt(area / math.pi), taken)
 
 
 def _around(ax: Axes, point: Point, area: float) -> Bbox:
     """The square inside a point's circle, in pixels."""
-    from matplotlib.transforms import Bbox
-
     x, y = ax.transData.transform((point.totals.intensity, point.totals.flops_per_second))
     half = math.sqrt(area / math.pi / 2) * ax.figure.dpi / 72
     return Bbox.from_extents(x - half, y - half, x + half, y + half)
@@ -242,8 +178,6 @@ def _around(ax: Axes, point: Point, area: float) -> Bbox:
 
 def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox]) -> None:
     """Write the label near the point, or not at all where there is no room."""
-    from matplotlib.transforms import Bbox
-
     anchor = (point.totals.intensity, point.totals.flops_per_second)
     measured = ax.text(*anchor, point.label, fontsize="small", parse_math=False)
     size = measured.get_window_extent()

@@ -6,37 +6,14 @@ is no time, the name of the process says how much of it a microsecond stands for
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ipyflops.report.files import written_whole
+from ipyflops.report.report import Report
 from ipyflops.units import scaled
 from ipyflops.views.documents.speedscope import to_speedscope
 
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
-
 #: What a number of a profile is, by the profile's unit.
 _AMOUNTS = {"none": "FLOPs", "bytes": "B"}
-
-
-def save(report: Report, path: str | os.PathLike[str]) -> None:
-    """Write a report as a file that Perfetto opens.
-
-    Parameters
-    ----------
-    report : Report
-    path : str or path-like
-        As ``model.trace.json``; an existing file is replaced only once all is written.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    with written_whole(path) as file:
-        json.dump(to_chrome_trace(report), file, separators=(",", ":"), ensure_ascii=False)
 
 
 def to_chrome_trace(report: Report) -> dict[str, Any]:

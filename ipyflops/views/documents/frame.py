@@ -1,28 +1,36 @@
-"""A report as a pandas data frame; pandas is an optional dependency."""
+"""A report, a difference or a sweep as a pandas data frame; pandas is an optional dependency."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas
+
+from ipyflops.costs.choices import one_of
+from ipyflops.costs.metrics import COUNTED, MEASURED, METRICS, SUMMED, Totals
+from ipyflops.report.report import Difference, Report
+from ipyflops.report.sweep import Sweep
 from ipyflops.report.tables import Phase, Row, TotalsSum
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from ipyflops.report.report import Report
 
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
-NUMBERS = ("calls", "flops", "macs", "int_ops", "bytes", "seconds")
+_OFFERED = tuple(key for key, metric in METRICS.items() if not metric.of_place)
+CHANGE_KEYS = ("path", "type", "kind", "status")
+NUMBERS = tuple(key for key in SUMMED if key in METRICS and not METRICS[key].of_ranks)
 #: Numbers that only reports of several processes have: bytes of collectives, replicated FLOPs.
-RANK_NUMBERS = ("communicated", "replicated")
+RANK_NUMBERS = tuple(key for key in SUMMED if key in METRICS and METRICS[key].of_ranks)
 
 
 def to_frame(
-    report: Report, *, lines: bool = False, shapes: bool = False, ranks: bool = False
-) -> DataFrame:
+    report: Report,
+    *,
+    lines: bool = False,
+    shapes: bool = False,
+    ranks: bool = False,
+    columns: Sequence[str] = (),
+) -> pandas.DataFrame:
     """Give a tidy data frame: a row for each node, operator, dtype and phase.
 
     Parameters
@@ -35,6 +43,8 @@ def to_frame(
     ranks : bool
         Whether rows are also told apart by rank: a column ``rank``, the first. What is replicated
         can only be said of all ranks together.
+    columns : sequence of str
+        Keys of metrics that come last, as ``time_share``.
 
     Returns
     -------
@@ -49,15 +59,18 @@ def to_frame(
 
     Raises
     ------
-    ImportError
-        If pandas is not installed.
+    ValueError
+        If there is no such metric.
     """
-    pandas = import_pandas("Report.to_frame")
     numbers = [*NUMBERS, *(name for name in RANK_NUMBERS if getattr(report.totals, name))]
     keys = [*KEYS, *(["line"] if lines else []), *(["shapes"] if shapes else [])]
     if ranks:
         keys = ["rank", *keys]
         numbers = [name for name in numbers if name != "replicated"]
+    for key in columns:
+        one_of(key, _OFFERED, "there is no column {}")
+    numbers += [key for key in columns if key not in numbers]
+    if ranks:
         records = [
             (rank.number, *record)
             for rank in report.ranks
@@ -66,23 +79,40 @@ def to_frame(
         ]
     else:
         records = _records(report, lines, shapes, numbers)
-    frame: DataFrame = pandas.DataFrame(records, columns=[*keys, *numbers])
-    return frame
+    return pandas.DataFrame(records, columns=[*keys, *numbers])
 
 
-def import_pandas(asker: str) -> Any:
-    """Give pandas, or say in the name of what asked for it how to install it.
+def difference_to_frame(difference: Difference) -> pandas.DataFrame:
+    """Give a row for each place of either tree; see `Difference.to_frame`."""
+    records = []
+    for change in difference.changes:
+        record: dict[str, object] = {name: getattr(change, name) for name in CHANGE_KEYS}
+        before, after = change.before or Totals(), change.after or Totals()
+        for name in MEASURED:
+            old, new = getattr(before, name), getattr(after, name)
+            record[f"{name}_before"], record[f"{name}_after"] = old, new
+            record[f"{name}_difference"] = new - old
+            record[f"{name}_ratio"] = new / old if old else float("nan")
+        records.append(record)
+    return pandas.DataFrame.from_records(records)
 
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
-    """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(f"{asker} needs pandas: pip install ipyflops[pandas]") from error
-    return pandas
+
+def sweep_to_frame(sweep: Sweep) -> pandas.DataFrame:
+    """Give a row for each point and node; see `ipyflops.sweep.Sweep.to_frame`."""
+    numbers = ("calls", *COUNTED, "intensity")
+    records = [
+        (
+            *point.values,
+            path,
+            node.type,
+            node.kind,
+            *(METRICS[number].value(node.totals) for number in numbers),
+        )
+        for point in sweep.points
+        for path, node in point.nodes.items()
+    ]
+    names = [variable.name for variable in sweep.variables]
+    return pandas.DataFrame(records, columns=[*names, "path", "type", "kind", *numbers])
 
 
 def _records(
@@ -94,7 +124,8 @@ def _records(
     by_scope: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for (scope, *key), group in groups.items():
         totals = group.totals()
-        by_scope[scope].append((*key, *(getattr(totals, name) for name in numbers)))
+        values = (METRICS[name].value(totals, report.totals) for name in numbers)
+        by_scope[scope].append((*key, *values))
     return [
         (node.path, node.type, node.kind, *record)
         for node in report.walk()

@@ -6,11 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipyflops.units import scaled
-from ipyflops.views.charts.axis import unit, unit_of_seconds
+from ipyflops.costs.choices import one_of
+from ipyflops.units import prefix_of, prefix_of_seconds, scaled
+from ipyflops.views.rows.outline import PlaceRow
+from ipyflops.views.rows.visible import shortened
 
+#: Whether a column has one SI prefix, in its title, or each number has its own.
+PREFIXES = ("column", "cell")
+#: More rows than any page has; longer names are cut in their middle.
+MAX_ROWS, NAME_LENGTH = 1000, 60
 #: In a column with one prefix for all, what is smaller than this is only said to be so.
-SMALLEST = 0.001
+MIN_SHOWN = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,33 @@ class PlainTable:
     rows: tuple[PlainRow, ...]
     texts: int = 1
 
+    @classmethod
+    def of(
+        cls, name: str, titles: Sequence[str], rows: Sequence[PlainRow], *, typed: bool
+    ) -> PlainTable:
+        """Make a table whose rows begin with a name and, where `typed`, a type."""
+        texts = (name, "type") if typed else (name,)
+        return cls((*texts, *titles), tuple(rows), len(texts))
+
+
+def texts_of(row: PlaceRow, *, typed: bool) -> list[str]:
+    """The texts that a row begins with."""
+    texts = [row.full_name, row.type] if typed else [row.full_name]
+    return [shortened(one, NAME_LENGTH) for one in texts]
+
+
+def check_depth_and_prefix(depth: int, prefix: str = "column") -> None:
+    """Refuse what no table can have.
+
+    Raises
+    ------
+    ValueError
+        If the depth is less than 1, or there is no such prefix.
+    """
+    if depth < 1:
+        raise ValueError(f"a table needs a depth of 1 or more, not {depth}")
+    one_of(prefix, PREFIXES, "there is no prefix {}")
+
 
 def column(values: Sequence[float | None], title: str, quantity: str) -> tuple[str, list[str]]:
     """Write numbers with one prefix for all of them, which goes into the title.
@@ -74,7 +107,7 @@ def column(values: Sequence[float | None], title: str, quantity: str) -> tuple[s
     (('time (ms)', ['38.1', '0.420']), ('calls', ['12', '3']))
     """
     largest = max((abs(value) for value in values if value is not None), default=0)
-    divisor, prefix = unit_of_seconds(largest) if quantity == "s" else unit(largest)
+    divisor, prefix = prefix_of_seconds(largest) if quantity == "s" else prefix_of(largest)
     measured = f"{prefix}{quantity}"
     if quantity == title:
         title = measured
@@ -89,8 +122,8 @@ def _figures(value: float, divisor: float, whole: bool) -> str:
     if whole or value == 0:
         return f"{value:.0f}"
     number = value / divisor
-    if abs(number) < SMALLEST:
-        return f"<{SMALLEST}" if number > 0 else f">-{SMALLEST}"
+    if abs(number) < MIN_SHOWN:
+        return f"<{MIN_SHOWN}" if number > 0 else f">-{MIN_SHOWN}"
     rounded = float(f"{number:.3g}")
     decimals = 2 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:.{max(decimals, 0)}f}"

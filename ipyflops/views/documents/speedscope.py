@@ -7,44 +7,20 @@ nest, and each profile has its unit. The documentation is speedscope's `file-for
 
 from __future__ import annotations
 
-import json
-import os
 from collections import defaultdict
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from ipyflops.report.files import written_whole
+from ipyflops.report.report import Report
 from ipyflops.report.tables import Phase, TotalsSum
+from ipyflops.report.tree import Node
 from ipyflops.views.rows.visible import shortened, source_line, visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 NAME_LENGTH = 400
 
 #: An operator in a phase, as it ran in one node.
-Leaf: TypeAlias = "tuple[str, Phase]"
-
-
-def save(report: Report, path: str | os.PathLike[str]) -> None:
-    """Write a report as a file that speedscope opens.
-
-    Parameters
-    ----------
-    report : Report
-    path : str or path-like
-        Best with a name that ends in ``.speedscope.json``; an existing file is replaced only once
-        all is written.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    with written_whole(path) as file:
-        json.dump(to_speedscope(report), file, separators=(",", ":"), ensure_ascii=False)
+Leaf: TypeAlias = tuple[str, Phase]
 
 
 def to_speedscope(report: Report) -> dict[str, Any]:
@@ -60,7 +36,7 @@ def to_speedscope(report: Report) -> dict[str, Any]:
         A profile for each of FLOPs, kernel time and bytes of which there are any: nodes of the
         tree, and in each the operators that it ran itself. Places with none are left out.
     """
-    tree = _Tree(report)
+    tree = _Profiles(report)
     profiles = [
         tree.profile(f"FLOPs [{report.convention}]", "none", "flops"),
         tree.profile("kernel time", "nanoseconds", "seconds"),
@@ -82,7 +58,7 @@ def _title(report: Report) -> str:
     return shortened(visible(", ".join(modules)), NAME_LENGTH) or "ipyflops"
 
 
-class _Tree:
+class _Profiles:
     """The nodes, what each ran itself, and the frames that stand for them."""
 
     def __init__(self, report: Report) -> None:

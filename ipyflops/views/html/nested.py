@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
 
-from ipyflops.views.html.parts import TOOLTIP_LENGTH, text
-
-if TYPE_CHECKING:
-    from ipyflops.views.changes.rows import ChangeRow
-    from ipyflops.views.rows.tree import TreeRow
-
-    NestedRow: TypeAlias = TreeRow | ChangeRow
+from ipyflops.views.html.parts import TOOLTIP_LENGTH, Html, joined, tag, text
+from ipyflops.views.rows.outline import PlaceRow
+from ipyflops.views.rows.visible import shortened
 
 #: So many levels are nested at most; browsers stop at some hundred elements.
-MOST_LEVELS = 60
+MAX_LEVELS = 60
 #: As many levels are open at first as have this many rows together.
 OPEN_ROWS = 40
 #: In em, as in the style sheet: between columns, and of each level.
 _GAP, _INDENT = 0.9, 1.1
+# Lists are closed and opened by the levels of the rows, so their tags are pieces of their own.
+_OPEN_LIST, _CLOSE_LIST, _CLOSE = Html("<ul>"), Html("</ul>"), Html("</ul></details></li>")
 
 
-def open_levels(rows: Sequence[NestedRow]) -> int:
+@dataclass(frozen=True, slots=True)
+class TreeTitle:
+    """The title of a column, its tooltip, and whether the column holds numbers."""
+
+    text: str | None = None
+    tip: str | None = None
+    number: bool = False
+
+
+def head(titles: Iterable[TreeTitle]) -> Html:
+    """The titles, which the style sheet shows: there are no columns without it."""
+    module = tag("span", class_="f-name", data_title="module")
+    others = [
+        tag("span", class_="f-number" if one.number else None, data_title=one.text, title=one.tip)
+        for one in titles
+    ]
+    return tag("div", module, *others, class_="f-row f-head")
+
+
+def open_levels(rows: Sequence[PlaceRow]) -> int:
     """How many levels, counted from the first row's, are open where nothing else is asked for."""
     in_level = Counter(row.level for row in rows)
     shown, level = in_level[0], 0
@@ -33,39 +50,46 @@ def open_levels(rows: Sequence[NestedRow]) -> int:
 
 
 def nested(
-    rows: Sequence[NestedRow], cells: Iterable[str], opened: int, head: str, style: str
-) -> str:
+    rows: Sequence[PlaceRow], cells: Iterable[Html], opened: int, head: Html, style: str
+) -> Html:
     """Nest rows as their levels say.
 
     Parameters
     ----------
-    rows : sequence of TreeRow or of ChangeRow
+    rows : sequence of PlaceRow
         Parents before what is inside them.
-    cells : iterable of str
+    cells : iterable of Html
         The HTML of each row.
     opened : int
         How many levels are open.
-    head, style : str
-        HTML of the titles, and the style that has the columns.
+    head : Html
+        The titles.
+    style : str
+        The style that has the columns.
     """
-    parts = [head, "<ul>"]
+    parts = [head, _OPEN_LIST]
     levels = [*(row.level for row in rows[1:]), 0]
     for row, shown, next_level in zip(rows, cells, levels, strict=True):
         left_out = row.hidden if row.kind != "more" else 0
         if next_level > row.level or left_out:
-            is_open = " open" if row.level < opened else ""
-            parts.append(f'<li><details{is_open}><summary class="f-row">{shown}</summary><ul>')
+            parts.append(_opening(shown, is_open=row.level < opened))
         else:
-            parts.append(f'<li><div class="f-row">{shown}</div></li>')
+            parts.append(tag("li", tag("div", shown, class_="f-row")))
         if left_out:
-            parts.append(f'<li class="f-dim">{left_out:,} more inside, not shown</li>')
-            parts.append("</ul></details></li>")
-        parts.append("</ul></details></li>" * max(row.level - next_level, 0))
-    parts.append("</ul>")
-    return f'<div class="f-tree" style="{style}">{"".join(parts)}</div>'
+            parts.append(tag("li", text(f"{left_out:,} more inside, not shown"), class_="f-dim"))
+            parts.append(_CLOSE)
+        parts += [_CLOSE] * max(row.level - next_level, 0)
+    parts.append(_CLOSE_LIST)
+    return tag("div", *parts, class_="f-tree", style=style)
 
 
-def columns(least_name: float, widths: Sequence[float], rows: Sequence[NestedRow]) -> str:
+def _opening(shown: Html, *, is_open: bool) -> Html:
+    """The beginning of a place that has others inside."""
+    summary = tag("summary", shown, class_="f-row")
+    return Html(f"<li><details{' open' if is_open else ''}>{summary}<ul>")
+
+
+def columns(least_name: float, widths: Sequence[float], rows: Sequence[PlaceRow]) -> str:
     """The style with the widths of columns, in em; names have room whatever their indentation."""
     numbers = " ".join(f"{width}em" for width in widths)
     deepest = max(row.level for row in rows)
@@ -73,17 +97,15 @@ def columns(least_name: float, widths: Sequence[float], rows: Sequence[NestedRow
     return f"--columns:minmax(0,1fr) {numbers};min-width:{least:.1f}em"
 
 
-def name(row: NestedRow) -> str:
+def name(row: PlaceRow) -> Html:
     """The first cell of a row: its name and type."""
-    shown = text(row.name)
-    if row.kind in ("own", "more"):
-        shown = f"<em>{shown}</em>"
+    pieces = [tag("em", text(row.name)) if row.is_remark else text(row.name)]
     if row.repeats > 1:
-        shown += f" <strong>×{row.repeats:,}</strong>"
+        pieces += [text(" "), tag("strong", text(f"×{row.repeats:,}"))]
     if row.type:
-        kind = f"<code>{text(row.type)}</code>" if row.kind == "code" else text(row.type)
-        shown += f' <span class="f-type">{kind}</span>'
-    return (
-        f'<span class="f-name" title="{text(row.path, TOOLTIP_LENGTH)}">{shown}'
-        '<span class="f-unit">: </span></span>'
+        kind = tag("code", text(row.type)) if row.kind == "code" else text(row.type)
+        pieces += [text(" "), tag("span", kind, class_="f-type")]
+    unit = tag("span", text(": "), class_="f-unit")
+    return tag(
+        "span", joined(pieces), unit, class_="f-name", title=shortened(row.path, TOOLTIP_LENGTH)
     )

@@ -1,25 +1,74 @@
-"""The pieces that the HTML views are made of; everything that is put in is escaped here."""
+"""The pieces that the HTML views are made of; everything that is put in is escaped here.
+
+`Html` is text that is HTML already. Only this file makes it, so the type checker refuses a plain
+text where HTML is wanted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NewType
 
 from ipyflops.costs.metrics import Totals
 from ipyflops.report.tables import PHASES, Phase
-from ipyflops.views.rows.headline import Headline
-from ipyflops.views.rows.headline_item import Figure
+from ipyflops.views.html.style import STYLE
+from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.visible import shortened
+
+Html = NewType("Html", str)
 
 #: Longer names are cut in their middle, in the row and in its tooltip.
 NAME_LENGTH = 120
 TOOLTIP_LENGTH = 400
+NOTE_LENGTH = 2000
+NOTHING = Html("")
+#: A blank that no page collapses.
+BLANK = Html("&nbsp;")
+# Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
+LEFT = "text-align:left"
 
 
-def text(value: str, most: int = NAME_LENGTH) -> str:
-    """A text that is safe in an element and in a quoted attribute."""
-    return escape(shortened(value, most))
+def text(value: str, most: int = NAME_LENGTH) -> Html:
+    """A text that is safe in an element."""
+    return Html(escape(shortened(value, most)))
+
+
+def source(value: str, most: int) -> Html:
+    """A source line whose indentation no page collapses."""
+    return Html(text(value, most).replace(" ", BLANK))
+
+
+def tag(name: str, *inside: Html, **attributes: str | bool | None) -> Html:
+    """An element.
+
+    Parameters
+    ----------
+    name : str
+    *inside : Html
+    **attributes : str, bool or None
+        Plain text, escaped here; ``class_`` is ``class``, ``data_title`` is ``data-title``. One
+        that is True has no value; one that is False or None is left out.
+
+    Examples
+    --------
+    >>> tag("p", text("a < b"), class_="f-note", title='"')
+    '<p class="f-note" title="&quot;">a &lt; b</p>'
+    """
+    written = [name]
+    for key, value in attributes.items():
+        attribute = key.rstrip("_").replace("_", "-")
+        if value is True:
+            written.append(attribute)
+        elif value is not False and value is not None:
+            written.append(f'{attribute}="{escape(value)}"')
+    return Html(f"<{' '.join(written)}>{''.join(inside)}</{name}>")
+
+
+def joined(pieces: Iterable[Html], between: str = "") -> Html:
+    """Pieces one after the other, with a plain text between them."""
+    return Html(escape(between).join(pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +90,7 @@ class Number:
     title: str = ""
 
 
-def numbers(row: Sequence[Number | str]) -> str:
+def numbers(row: Sequence[Number | Html]) -> Html:
     """The cells of a row, numbers and what is HTML already.
 
     Units and what separates the numbers are there only where there are no columns.
@@ -49,58 +98,150 @@ def numbers(row: Sequence[Number | str]) -> str:
     said = [cell for cell in row if isinstance(cell, Number) and cell.short]
     cells = []
     for cell in row:
-        if isinstance(cell, str):
+        if not isinstance(cell, Number):
             cells.append(cell)
             continue
-        rest = cell.full.removeprefix(cell.short) + ("" if cell is said[-1] else " · ")
-        unit = f'<span class="f-unit">{text(rest)}</span>' if cell.short and rest else ""
-        tooltip = f' title="{text(cell.title, TOOLTIP_LENGTH)}"' if cell.title else ""
-        cells.append(f'<span class="f-number"{tooltip}>{text(cell.short)}{unit}</span>')
-    return "".join(cells)
+        rest = cell.full.removeprefix(cell.short) + ("" if said and cell is said[-1] else " · ")
+        unit = tag("span", text(rest), class_="f-unit") if cell.short and rest else NOTHING
+        tooltip = shortened(cell.title, TOOLTIP_LENGTH) or None
+        cells.append(tag("span", text(cell.short), unit, class_="f-number", title=tooltip))
+    return joined(cells)
 
 
-def bar(total: int, part: Totals, phases: Mapping[Phase, Totals] | None = None) -> str:
+def bar(total: int, part: Totals, phases: Mapping[Phase, Totals] | None = None) -> Html:
     """A bar as long as the share of the total, in a colour for each phase."""
     flops = {phase: totals.flops for phase, totals in (phases or {}).items()}
     if not phases:
         flops = {PHASES[0]: part.flops}
-    pieces = "".join(
-        f'<i class="f-{phase}" style="width:{100 * count / total:.2f}%"></i>'
-        for phase, count in flops.items()
-        if count and total
+    return pieces_of_bar((phase, count, total) for phase, count in flops.items() if total)
+
+
+def pieces_of_bar(pieces: Iterable[tuple[str, int, int]]) -> Html:
+    """A bar of pieces: the class of each, its size, and that of the whole bar."""
+    drawn = [
+        tag("i", class_=f"f-{kind}", style=f"width:{100 * size / whole:.2f}%")
+        for kind, size, whole in pieces
+        if size
+    ]
+    return tag("span", *drawn, class_="f-bar")
+
+
+def key(kind: str) -> Html:
+    """A small square in the colour of a class, for a legend."""
+    return tag("i", class_=f"f-key f-{kind}")
+
+
+def legend(keys: Iterable[tuple[str, str]]) -> Html:
+    """What the colours of the bars mean: a class and what it stands for, each."""
+    said = [joined([key(kind), text(f" {meaning}")]) for kind, meaning in keys]
+    return tag("p", joined(said, " · "), class_="f-phases")
+
+
+def chart_row(label: str, svg: Html, amount: str) -> Html:
+    """A row of a chart: a label, a bar, and what it comes to."""
+    unit = tag("span", text(": "), class_="f-unit")
+    name = tag("span", text(label), unit, class_="f-chart-name")
+    return tag("div", name, svg, tag("span", text(amount)), class_="f-chart-row")
+
+
+def bars_svg(length: int, height: int, bars: Iterable[Html]) -> Html:
+    """Bars of a chart as a picture without text: where a page strips it, names are left."""
+    return tag(
+        "svg",
+        *bars,
+        viewBox=f"0 0 {length} {height}",
+        preserveAspectRatio="none",
+        aria_hidden="true",
     )
-    return f'<span class="f-bar">{pieces}</span>'
 
 
-def figures(said: Headline) -> str:
-    """The headline, each figure with its definition as a tooltip."""
-    parts = [_paragraph("error", figure) for figure in said.toned("error")]
-    plain = [_figure(figure) for figure in said.toned("plain")]
+@dataclass(frozen=True, slots=True)
+class Title:
+    """The title of a column of a table; `left` where the column holds text."""
+
+    text: str
+    left: bool = False
+
+
+def table(titles: Iterable[Title], rows: Iterable[Html]) -> Html:
+    """A table of rows that `table_row` makes."""
+    heads = [tag("th", text(one.text), style=LEFT if one.left else None) for one in titles]
+    head = tag("thead", tag("tr", *heads))
+    return tag("table", head, tag("tbody", *rows))
+
+
+def table_row(cells: Iterable[Html]) -> Html:
+    """A row of cells that `cell` makes."""
+    return tag("tr", *cells)
+
+
+def cell(
+    inside: Html = NOTHING, *, left: bool = False, tip: str | None = None, span: int = 0
+) -> Html:
+    """A cell of a table.
+
+    Parameters
+    ----------
+    inside : Html
+    left : bool
+        Whether it is on the left, as texts are.
+    tip : str or None
+        A tooltip.
+    span : int
+        How many columns it takes; one where it is 0.
+    """
+    tooltip = None if tip is None else shortened(tip, TOOLTIP_LENGTH)
+    columns = str(span) if span else None
+    return tag("td", inside, style=LEFT if left else None, title=tooltip, colspan=columns)
+
+
+def headline_html(said: Headline) -> Html:
+    """The headline, each item with its definition as a tooltip."""
+    parts = [_paragraph("error", item) for item in said.toned("error")]
+    plain = [_item(item) for item in said.toned("plain")]
     if plain:
-        plain[0] = f"<strong>{plain[0]}</strong>"
-    convention = f'<span class="f-dim" title="{text(said.convention.definition, 400)}">'
-    convention += f"{text(said.convention.text)}</span>"
-    parts.append(f'<p class="f-headline">{" · ".join(plain)} &nbsp; {convention}</p>')
-    parts += [_paragraph("warning", figure) for figure in said.toned("warning")]
-    parts += [f'<p class="f-note">note: {text(note, 2000)}</p>' for note in said.notes]
-    return "\n".join(parts)
+        plain[0] = tag("strong", plain[0])
+    convention = said.convention
+    definition = shortened(convention.definition, TOOLTIP_LENGTH)
+    named = tag("span", text(convention.text), class_="f-dim", title=definition)
+    line = [joined(plain, " · "), text(" "), BLANK, text(" "), named]
+    parts.append(tag("p", *line, class_="f-headline"))
+    parts += [_paragraph("warning", item) for item in said.toned("warning")]
+    parts += map(note, said.notes)
+    return joined(parts, "\n")
 
 
-def _figure(figure: Figure) -> str:
-    return (
-        f'<span title="{text(figure.definition, TOOLTIP_LENGTH)}">{text(figure.text, 1000)}</span>'
-    )
+def note(said: str) -> Html:
+    """A note below the headline."""
+    return tag("p", text(f"note: {shortened(said, NOTE_LENGTH)}", NOTE_LENGTH + 6), class_="f-note")
 
 
-def _paragraph(tone: str, figure: Figure) -> str:
-    mark = "<strong>⚠</strong> " if tone == "error" else "⚠ "
-    return f'<p class="f-{tone}">{mark}{_figure(figure)}</p>'
+def _item(item: HeadlineItem) -> Html:
+    definition = shortened(item.definition, TOOLTIP_LENGTH)
+    return tag("span", text(item.text, 1000), title=definition)
 
 
-def section(title: str, content: str, is_open: bool) -> str:
+def _paragraph(tone: str, item: HeadlineItem) -> Html:
+    mark = tag("strong", text("⚠")) if tone == "error" else text("⚠")
+    return tag("p", mark, text(" "), _item(item), class_=f"f-{tone}")
+
+
+def section(title: str, content: Html, *, is_open: bool) -> Html:
     """A part of the view that can be opened."""
-    opened = " open" if is_open else ""
-    return (
-        f'<details class="f-section"{opened}><summary>{text(title)}</summary>\n'
-        f'<div class="f-scroll">{content}</div></details>'
+    summary = tag("summary", text(title))
+    inside = [summary, text("\n"), tag("div", content, class_="f-scroll")]
+    return tag("details", *inside, class_="f-section", open=is_open)
+
+
+def fragment(parts: Iterable[Html]) -> Html:
+    """The parts with their style sheet, as one element."""
+    inside = joined([Html(f"<style>{STYLE}</style>"), *parts], "\n")
+    # The attribute keeps JupyterLab's one-letter shortcuts off while something inside has focus.
+    return tag(
+        "div",
+        text("\n"),
+        inside,
+        text("\n"),
+        class_="ipyflops",
+        data_lm_suppress_shortcuts="true",
     )

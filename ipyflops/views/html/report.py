@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ipyflops.costs.metrics import Totals
-from ipyflops.units import duration, percent, scaled
+from ipyflops.report.report import Report
+from ipyflops.units import percent
 from ipyflops.views.html.chart import chart
-from ipyflops.views.html.parts import TOOLTIP_LENGTH, bar, figures, section, text
-from ipyflops.views.html.style import style
+from ipyflops.views.html.parts import (
+    NOTHING,
+    Html,
+    Title,
+    bar,
+    cell,
+    fragment,
+    headline_html,
+    joined,
+    legend,
+    section,
+    source,
+    table,
+    table_row,
+    tag,
+    text,
+)
+from ipyflops.views.html.ranks import collective_html, rank_html
 from ipyflops.views.html.tree import tree
-from ipyflops.views.rows.choices import check_by
+from ipyflops.views.rows.columns import HTML, Column, check_by
+from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows
 from ipyflops.views.rows.operators import OperatorRow, operator_rows
-from ipyflops.views.text.rank_table import collective_html, rank_html
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
+from ipyflops.views.rows.tree import phase_shares
 
 #: Rows of a list, whose last sums up what is left out.
 LIST_ROWS = 500
 #: Longer names are cut in the middle; the tooltip has more of them.
 NAME_LENGTH = 52
-# Inline, because it is what JupyterLab leaves of the style of a notebook that it does not trust.
-_LEFT = ' style="text-align:left"'
+SOURCE_LENGTH = 300
 
 
 def to_html(
@@ -33,7 +47,8 @@ def to_html(
     by: str = "modules",
     depth: int | None = None,
     per: tuple[int, str] | None = None,
-) -> str:
+    columns: Sequence[str] = (),
+) -> Html:
     """Write a report as an HTML fragment without scripts or anything from elsewhere.
 
     Parameters
@@ -45,6 +60,8 @@ def to_html(
         How many levels of modules are open; as many as fit on a page where it is left out.
     per : (int, str), optional
         As for `headline`.
+    columns : sequence of str
+        Keys of metrics that the tables show besides, as ``time_share``.
 
     Returns
     -------
@@ -53,130 +70,100 @@ def to_html(
     Raises
     ------
     ValueError
-        If `by` is something else.
+        If `by` is something else, or there is no such column.
     """
     by = check_by(by)
-    parts = [figures(headline(report, per=per))]
+    parts = [headline_html(headline(report, per=per))]
     if report.totals.calls:
         parts.append(_phases(report))
         if len(report.ranks) > 1:
-            parts.append(section("By rank", rank_html(report), True))
+            parts.append(section("By rank", rank_html(report), is_open=True))
         if report.by_collective:
-            parts.append(section("Communication", collective_html(report), False))
-        parts += [
-            section("By module", tree(report, depth), by == "modules"),
-            *([section("Chart", drawn, False)] if (drawn := chart(report)) else []),
-            section("By operator", _operators(report), by == "operators"),
-            section("By source line", _lines(report), by == "lines"),
-        ]
+            parts.append(section("Communication", collective_html(report), is_open=False))
+        modules = tree(report, depth, columns)
+        parts.append(section("By module", modules, is_open=by == "modules"))
+        drawn = chart(report)
+        if drawn:
+            parts.append(section("Chart", drawn, is_open=False))
+        operators, lines = _operators(report, columns), _lines(report, columns)
+        parts.append(section("By operator", operators, is_open=by == "operators"))
+        parts.append(section("By source line", lines, is_open=by == "lines"))
     return fragment(parts)
 
 
-def fragment(parts: list[str]) -> str:
-    """The parts with their style sheet, as one element."""
-    # The attribute keeps JupyterLab's one-letter shortcuts off while something inside has focus.
-    return "\n".join(
-        ['<div class="ipyflops" data-lm-suppress-shortcuts="true">', style(), *parts, "</div>"]
-    )
-
-
-def _phases(report: Report) -> str:
+def _phases(report: Report) -> Html:
     """What the colours of the bars mean, where there are several."""
-    ran = {phase: totals for phase, totals in report.by_phase.items() if totals.calls}
-    if len(ran) < 2 or not report.flops:
-        return ""
-    keys = " · ".join(
-        f'<i class="f-key f-{phase}"></i> {phase} {percent(totals.flops / report.flops)}'
-        for phase, totals in ran.items()
+    shares = phase_shares(report)
+    if not shares:
+        return NOTHING
+    return legend((phase, f"{phase} {percent(share)}") for phase, share in shares.items())
+
+
+def _operators(report: Report, extra: Sequence[str]) -> Html:
+    rows = operator_rows(report, LIST_ROWS)
+    shown = number_columns(report, HTML["operators"], [row.totals for row in rows], extra=extra)
+    body = (
+        table_row([_name(row), *_cells(report, shown, index, row.totals)])
+        for index, row in enumerate(rows)
     )
-    return f'<p class="f-phases">{keys}</p>'
+    return table([Title("operator", left=True), *map(_title, shown)], body)
 
 
-def _operators(report: Report) -> str:
-    integers = bool(report.int_ops)
-    titles = ["FLOPs", "share", "int ops", "calls", "time", "FLOPS", "FLOPs/B"]
-    if not integers:
-        titles.remove("int ops")
-    if report.peak is not None:
-        titles.insert(titles.index("FLOPS") + 1, "of peak")
-    rows = "".join(_operator(report, row, integers) for row in operator_rows(report, LIST_ROWS))
-    return _table("operator", titles, rows)
+def _name(row: OperatorRow) -> Html:
+    """The cell that names an operator, with what is known about it."""
+    named = [text(row.name, NAME_LENGTH)]
+    if row.verdict not in ("formula", ""):
+        named += [text(" "), tag("em", text(row.verdict), class_="f-type")]
+    return cell(joined(named), left=True, tip=row.name)
 
 
-def _operator(report: Report, row: OperatorRow, integers: bool) -> str:
-    totals = row.totals
-    cells = [scaled(totals.flops), _share(report, totals)]
-    if integers:
-        cells.append(scaled(totals.int_ops) if totals.int_ops else "")
-    intensity = scaled(totals.intensity) if totals.flops and totals.bytes else ""
-    cells += [scaled(totals.calls), *_time(totals)]
-    if report.peak is not None:
-        cells.append(text(percent(totals.utilization)) if totals.utilization else "")
-    cells.append(intensity)
-    verdict = "" if row.verdict == "formula" else row.verdict
-    return _row(row.name, verdict, cells)
-
-
-def _lines(report: Report) -> str:
+def _lines(report: Report, extra: Sequence[str]) -> Html:
     """Heat bars beside the source lines, under the name of what they are of."""
-    titles = ("share", "calls", "time", "FLOPS", "line", "source")
-    rows = []
+    rows = line_rows(report, LIST_ROWS)
+    shown = number_columns(report, HTML["lines"], [row.totals for row in rows], extra=extra)
+    body = []
     part = ""
-    for row in line_rows(report, LIST_ROWS):
+    for index, row in enumerate(rows):
         if row.part and row.part != part:
-            name = f'<td{_LEFT} colspan="7"><strong>{text(row.part)}</strong></td>'
-            rows.append(f"<tr>{name}</tr>")
+            name = tag("strong", text(row.part))
+            body.append(table_row([cell(name, left=True, span=len(shown) + 2)]))
         part = row.part
-        rows.append(_line(report, row))
-    return _table("FLOPs", titles, "".join(rows))
+        numbers = _cells(report, shown, index, row.totals, heat=True)
+        number = cell(text(str(row.number or "")))
+        body.append(table_row([*numbers, number, cell(_source(row), left=True)]))
+    return table([*map(_title, shown), Title("line"), Title("source", left=True)], body)
 
 
-def _line(report: Report, row: LineRow) -> str:
-    totals = row.totals
-    # Blanks that no page collapses keep the indentation.
-    source = text(row.text, 300).replace(" ", "&nbsp;") if row.part else text(row.text)
-    cells = ["", "", "", "", ""]
-    if totals is not None:
-        share = _share(report, totals, heat=True)
-        cells = [scaled(totals.flops), share, scaled(totals.calls), *_time(totals)]
-    cells.append(str(row.number or ""))
-    source = f"<code>{source}</code>" if row.part else f"<em>{source}</em>"
-    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f"<tr>{numbers}<td{_LEFT}>{source}</td></tr>"
+def _source(row: LineRow) -> Html:
+    if row.part:
+        return tag("code", source(row.text, SOURCE_LENGTH))
+    return tag("em", text(row.text))
 
 
-def _share(report: Report, totals: Totals, *, heat: bool = False) -> str:
-    if not report.flops:
-        return ""
+def _title(column: Column) -> Title:
+    return Title(column.metric.title, left=column.metric.key == "share")
+
+
+def _cells(
+    report: Report,
+    shown: Sequence[Column],
+    index: int,
+    totals: Totals | None,
+    *,
+    heat: bool = False,
+) -> list[Html]:
+    """The numbers of a row; the share as a bar as well."""
+    cells = []
+    for column in shown:
+        inside = text(column.texts[index])
+        if column.metric.key == "share":
+            inside = _share(report, totals, inside, heat=heat)
+        cells.append(cell(inside))
+    return cells
+
+
+def _share(report: Report, totals: Totals | None, share: Html, *, heat: bool) -> Html:
+    if not report.flops or totals is None:
+        return NOTHING
     kind = "f-share f-heat" if heat else "f-share"
-    share = percent(totals.flops / report.flops)
-    return f'<span class="{kind}">{bar(report.flops, totals)}<span>{text(share)}</span></span>'
-
-
-def _time(totals: Totals) -> tuple[str, str]:
-    if not totals.seconds:
-        return "", ""
-    return duration(totals.seconds), scaled(totals.flops_per_second) if totals.flops else ""
-
-
-def _row(name: str, remark: str, cells: list[str]) -> str:
-    """A row that names something, with a remark on it, and has numbers, which are HTML already."""
-    title = text(name, TOOLTIP_LENGTH)
-    named = text(name, NAME_LENGTH)
-    if remark:
-        named += f' <em class="f-type">{text(remark, NAME_LENGTH)}</em>'
-    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><td{_LEFT} title="{title}">{named}</td>{numbers}</tr>'
-
-
-def _table(first: str, titles: list[str] | tuple[str, ...], rows: str) -> str:
-    """A table; its first column is on the left where it names something."""
-    left = "" if first == "FLOPs" else _LEFT
-    others = "".join(
-        f"<th{_LEFT}>{title}</th>" if title in ("share", "source") else f"<th>{title}</th>"
-        for title in titles
-    )
-    return (
-        f"<table><thead><tr><th{left}>{first}</th>{others}</tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    return tag("span", bar(report.flops, totals), tag("span", share), class_=kind)

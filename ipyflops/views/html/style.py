@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # A section's summary is a list item, which has the marker: Bootstrap 3 (nbviewer) makes it a block.
 # The colours of the phases are Okabe and Ito's, which the colour-blind can tell apart.
-_STYLE = """
+_RULES = """
 & {
   --ink: var(--jp-ui-font-color1, var(--vscode-foreground, #1f2328));
   --dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #59636e));
@@ -91,8 +91,5 @@ _STYLE = """
   background: none !important; padding: 0 !important; white-space: pre; }
 """
 
-
-def style() -> str:
-    """The style element."""
-    # The class twice outweighs the rules that a notebook has for every output.
-    return f"<style>{_STYLE.replace('&', '.ipyflops.ipyflops')}</style>"
+#: The style sheet. The class twice outweighs the rules that a notebook has for every output.
+STYLE = _RULES.replace("&", ".ipyflops.ipyflops")

@@ -1,59 +1,203 @@
-"""Which columns a table has: the metrics that say something about a report, in their order."""
+"""Which columns a table has, and what is in their cells: plain data that each form then writes.
+
+A form (text, HTML, the browser) has room for other columns than another, so each has a `Layout` for
+each of its tables. Whether a column says anything about a report is the metric's affair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from ipyflops.costs.metrics import METRICS, Metric
+from ipyflops.costs.choices import one_of
+from ipyflops.costs.metrics import METRICS, Metric, Totals
 from ipyflops.report.report import Report
 
-#: The columns of the browser's tables in their order; those that are optional follow.
-BROWSER: dict[str, tuple[str, ...]] = {
-    "modules": (
-        "flops",
-        "share",
-        "macs",
-        "module_calls",
-        "parameters",
-        "seconds",
-        "flops_per_second",
-        "utilization",
-        "bytes",
-        "intensity",
-        "int_ops",
-        "replicated_share",
-        "communicated",
+By: TypeAlias = Literal["modules", "operators", "lines"]
+BY: tuple[By, ...] = get_args(By)
+
+
+def check_by(name: str) -> By:
+    """Give `name` back if a report can be shown by it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot; the message lists what it can be shown by.
+    """
+    return one_of(name, BY, "a report cannot be shown by {}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of one table in one form.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Of metrics, in their order.
+    stays : tuple of str
+        Needs of metrics that are taken for granted: such a column stays where it is empty.
+    integers : int
+        Integer operations have a column where there is one or more to so many FLOPs; where it is 0,
+        wherever there are any.
+    zeros : tuple of str
+        Metrics whose zero is written; that of any other says nothing.
+    """
+
+    keys: tuple[str, ...]
+    stays: tuple[str, ...] = ()
+    integers: int = 0
+    zeros: tuple[str, ...] = ("flops", "share", "calls", "seconds")
+
+
+_FLOPS = ("flops", "share", "int_ops")
+_RATES = ("seconds", "flops_per_second", "utilization")
+_SUMS = ("flops", "share", "macs", "int_ops", "calls", *_RATES, "bytes", "intensity")
+_RANKS = ("replicated_share", "communicated")
+_LIST_ZEROS = ("flops", "share", "calls")
+#: In text, which has little room, integer operations matter from this share of the FLOPs on.
+_TEXT_INTEGERS = 100
+
+TEXT: dict[str, Layout] = {
+    "modules": Layout(
+        (*_FLOPS, *_RANKS, "module_calls", "parameters", *_RATES), integers=_TEXT_INTEGERS
     ),
-    "operators": (
-        "flops",
-        "share",
-        "macs",
-        "int_ops",
-        "calls",
-        "seconds",
-        "flops_per_second",
-        "utilization",
-        "bytes",
-        "intensity",
-        "replicated_share",
-        "communicated",
-    ),
+    "operators": Layout((*_FLOPS, "calls", *_RATES), integers=_TEXT_INTEGERS),
+    "lines": Layout((*_FLOPS, *_RATES), integers=_TEXT_INTEGERS),
+    "ranks": Layout((*_FLOPS, *_RATES, "communicated"), integers=_TEXT_INTEGERS),
 }
-BROWSER["lines"] = BROWSER["operators"]
+HTML: dict[str, Layout] = {
+    "modules": Layout(
+        ("flops", "share", *_RANKS, "module_calls", "parameters", *_RATES, "intensity")
+    ),
+    "operators": Layout(
+        (*_FLOPS, "calls", *_RATES, "intensity"), stays=("flops", "seconds"), zeros=_LIST_ZEROS
+    ),
+    "lines": Layout(
+        ("flops", "share", "calls", "seconds", "flops_per_second"),
+        stays=("flops", "seconds"),
+        zeros=_LIST_ZEROS,
+    ),
+    "ranks": Layout(
+        ("flops", "share", "seconds", "flops_per_second", "communicated"),
+        stays=("flops", "seconds", "communicated"),
+        zeros=_LIST_ZEROS,
+    ),
+    "collectives": Layout(("calls", "communicated"), stays=("communicated",)),
+}
+BROWSER: dict[str, Layout] = {
+    "modules": Layout(
+        (
+            *("flops", "share", "macs", "module_calls", "parameters"),
+            *(*_RATES, "bytes", "intensity", "int_ops", *_RANKS),
+        )
+    ),
+    "operators": Layout((*_SUMS, *_RANKS)),
+    "lines": Layout((*_SUMS, *_RANKS)),
+}
 #: The columns that a table has only where they are asked for.
 OPTIONAL: tuple[str, ...] = tuple(key for key, metric in METRICS.items() if metric.optional)
 
 
-def known(report: Report, name: str) -> object:
-    """What a metric may need of the whole run: a number of it, or the device's peak."""
-    if name == "peak":
-        return report.peak
-    if name == "parameters":
-        return any(scope.parameters for scope in report.scopes)
-    return getattr(report.totals, name)
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of numbers.
+
+    Attributes
+    ----------
+    metric : Metric
+    values : tuple of float or None
+        None where a row has no numbers.
+    texts : tuple of str
+        Empty where there is nothing to say.
+    """
+
+    metric: Metric
+    values: tuple[float | None, ...]
+    texts: tuple[str, ...]
 
 
-def that_matter(report: Report, keys: Sequence[str]) -> list[Metric]:
+def columns(
+    report: Report,
+    layout: Layout,
+    totals: Sequence[Totals | None],
+    *,
+    places: Mapping[str, Sequence[int]] | None = None,
+    extra: Sequence[str] = (),
+) -> list[Column]:
+    """Give the columns of a table that say something about a report.
+
+    Parameters
+    ----------
+    report : Report
+    layout : Layout
+    totals : sequence of Totals or None
+        Of each row; None where it has no numbers.
+    places : mapping of str to sequence of int, optional
+        The numbers of each row that are not sums, by their metric's key.
+    extra : sequence of str
+        Keys of metrics to be shown besides.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric.
+    """
+    places = places or {}
+    keys = list(layout.keys)
+    for key in extra:
+        one_of(key, _offered(places), "there is no column {}")
+        if key not in keys:
+            keys.append(key)
+    return [
+        _column(report, layout, metric, totals, places)
+        for metric in that_matter(report, keys, layout, places)
+    ]
+
+
+def _offered(places: Mapping[str, object]) -> list[str]:
+    return [key for key, metric in METRICS.items() if not metric.of_place or key in places]
+
+
+def _column(
+    report: Report,
+    layout: Layout,
+    metric: Metric,
+    totals: Sequence[Totals | None],
+    places: Mapping[str, Sequence[int]],
+) -> Column:
+    values: list[float | None] = (
+        list(places[metric.key])
+        if metric.of_place
+        else [None if one is None else metric.value(one, report.totals) for one in totals]
+    )
+    has_zeros = metric.key in layout.zeros
+    texts = [
+        "" if value is None or not (value or has_zeros) else metric.short(value) for value in values
+    ]
+    return Column(metric, tuple(values), tuple(texts))
+
+
+def that_matter(
+    report: Report,
+    keys: Sequence[str],
+    layout: Layout | None = None,
+    places: Mapping[str, Sequence[int]] | None = None,
+) -> list[Metric]:
     """Give the metrics of some keys that say something about a report."""
-    metrics = [METRICS[key] for key in keys]
-    return [one for one in metrics if one.matters(lambda name: known(report, name))]
+
+    def known(name: str) -> object:
+        if layout is not None and name in layout.stays:
+            return True
+        if name == "peak":
+            return report.peak
+        if name == "parameters":
+            found = (places or {}).get(name)
+            return any(scope.parameters for scope in report.scopes) if found is None else any(found)
+        if name == "int_ops" and layout is not None and layout.integers:
+            return report.int_ops * layout.integers > report.flops
+        return getattr(report.totals, name)
+
+    return [METRICS[key] for key in keys if METRICS[key].matters(known)]

@@ -1,20 +1,15 @@
-"""The headline of a report: its figures in one line, each with its definition."""
+"""The headline of a report: its items in one line, each with its definition."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
 from ipyflops.costs.conventions import Convention
+from ipyflops.report.report import Report
 from ipyflops.units import duration, percent, scaled
-from ipyflops.views.rows.bounds import bound_notes
-from ipyflops.views.rows.headline_item import Figure
-from ipyflops.views.rows.ranks import rank_figures
-from ipyflops.views.rows.rates import clean_figures, peak_figures, timing_notes, timing_warnings
-from ipyflops.views.rows.visible import shortened, visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
+from ipyflops.views.rows.headline_item import Headline, HeadlineItem
+from ipyflops.views.rows.ranks import rank_items
+from ipyflops.views.rows.rates import clean_items, peak_items, timing_notes, timing_warnings
+from ipyflops.views.rows.roofline import bound_notes
+from ipyflops.views.rows.visible import listed_names, shortened, visible
 
 #: So many unknown operators are named, and so much of a name and of an error is repeated.
 NAMED_OPERATORS = 5
@@ -31,34 +26,6 @@ CONVENTIONS: dict[Convention, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """What a report says first.
-
-    Attributes
-    ----------
-    figures : tuple of Figure
-        An error first, then the counts and rates, then warnings.
-    convention : Figure
-        As ``[standard]``.
-    notes : tuple of str
-        The report's notes.
-    """
-
-    figures: tuple[Figure, ...]
-    convention: Figure
-    notes: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """All figures and the convention in one line."""
-        return f"{' · '.join(figure.text for figure in self.figures)}   {self.convention.text}"
-
-    def toned(self, tone: Literal["plain", "warning", "error"]) -> tuple[Figure, ...]:
-        """The figures of one tone."""
-        return tuple(figure for figure in self.figures if figure.tone == tone)
-
-
 def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     """Say what a report comes to.
 
@@ -72,21 +39,23 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     -------
     Headline
     """
-    figures = _incomplete(report)
+    items = _incomplete(report)
     if report.totals.calls:
-        figures += [*_counts(report), *_rates(report), *clean_figures(report)]
-        figures += [*peak_figures(report), *rank_figures(report)]
+        items += [*_counts(report), *_rates(report), *clean_items(report)]
+        items += [*peak_items(report), *rank_items(report)]
         if per is not None:
-            figures.append(_per_item(report, *per))
-        figures += timing_warnings(report)
-        figures += _unknown(report)
+            items.append(_per_item(report, *per))
+        items += timing_warnings(report)
+        items += _unknown(report)
     else:
-        figures.append(
-            Figure("no operator ran, nothing to count", "No PyTorch operator ran in this block.")
+        items.append(
+            HeadlineItem(
+                "no operator ran, nothing to count", "No PyTorch operator ran in this block."
+            )
         )
     return Headline(
-        figures=tuple(figures),
-        convention=Figure(f"[{report.convention}]", CONVENTIONS[report.convention]),
+        items=tuple(items),
+        convention=HeadlineItem(f"[{report.convention}]", CONVENTIONS[report.convention]),
         notes=tuple(visible(note) for note in _notes(report)),
     )
 
@@ -95,86 +64,86 @@ def _notes(report: Report) -> tuple[str, ...]:
     return (*report.notes, *timing_notes(report), *bound_notes(report))
 
 
-def _incomplete(report: Report) -> list[Figure]:
+def _incomplete(report: Report) -> list[HeadlineItem]:
     if report.complete:
         return []
     if not report.error:
         return [
-            Figure("incomplete: not finished", "Counted so far; there is more to come.", "error")
+            HeadlineItem(
+                "incomplete: not finished", "Counted so far; there is more to come.", "error"
+            )
         ]
     cause = shortened(visible(report.error), ERROR_LENGTH)
-    return [Figure(f"incomplete: {cause}", "Counted is what ran before the error.", "error")]
+    return [HeadlineItem(f"incomplete: {cause}", "Counted is what ran before the error.", "error")]
 
 
-def _counts(report: Report) -> list[Figure]:
-    figures = [
-        Figure(
+def _counts(report: Report) -> list[HeadlineItem]:
+    items = [
+        HeadlineItem(
             scaled(report.flops, "FLOPs"),
             f"{report.flops:,} floating point operations. {CONVENTIONS[report.convention]}",
         ),
-        Figure(
+        HeadlineItem(
             scaled(report.macs, "MACs"),
             f"{report.macs:,} multiply-accumulates of matrix products, convolutions and "
             "attention. 1 MAC = 2 FLOPs.",
         ),
     ]
     if report.int_ops:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"{scaled(report.int_ops)} integer ops",
                 f"{report.int_ops:,} integer operations, which are not part of the FLOPs.",
             )
         )
-    return figures
+    return items
 
 
-def _rates(report: Report) -> list[Figure]:
+def _rates(report: Report) -> list[HeadlineItem]:
     if not report.seconds:
         return []
-    figures = [
-        Figure(
+    items = [
+        HeadlineItem(
             f"{duration(report.seconds)} in kernels",
             "Kernel time, one run: the time inside the operators of the counted run, "
             "without Python and without the counting.",
         )
     ]
     if report.flops:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 scaled(report.flops_per_second, "FLOPS"),
                 "FLOPs per second of kernel time, in the one counted run.",
             )
         )
-    return figures
+    return items
 
 
-def _per_item(report: Report, items: int, unit: str) -> Figure:
+def _per_item(report: Report, items: int, unit: str) -> HeadlineItem:
     unit = visible(unit) or "item"
     # A whole quotient is written without decimals.
     value = report.flops // items if report.flops % items == 0 else report.flops / items
-    return Figure(
+    return HeadlineItem(
         f"{scaled(value, 'FLOPs')} per {unit}", f"The FLOPs divided by {items:,}, one {unit} each."
     )
 
 
-def _unknown(report: Report) -> list[Figure]:
+def _unknown(report: Report) -> list[HeadlineItem]:
     unknown = report.unknown
     if not unknown:
         return []
     named = [
         f"{shortened(visible(name), NAME_LENGTH)} ×{calls:,}" for name, calls in unknown.items()
     ]
-    listed = ", ".join(named[:NAMED_OPERATORS])
-    if len(named) > NAMED_OPERATORS:
-        listed += f" and {len(named) - NAMED_OPERATORS} more"
+    listed = listed_names(named, NAMED_OPERATORS)
     count = "1 unknown operator" if len(named) == 1 else f"{len(named)} unknown operators"
     return [
-        Figure(
+        HeadlineItem(
             f"{percent(report.share_known)} of operator calls known",
             "The share of operator calls that have a formula, or are known to compute nothing.",
             "warning",
         ),
-        Figure(
+        HeadlineItem(
             f"{count}: {listed}",
             "No formula is known for these, so they count as 0 FLOPs; "
             "ipyflops.register_formula can give them one.",

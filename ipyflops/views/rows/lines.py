@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.excerpts import Excerpt
+from ipyflops.report.report import Report
 from ipyflops.report.tables import Row, TotalsSum
+from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import source_line, visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.excerpts import Excerpt
-    from ipyflops.report.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def line_rows(report: Report, most: int) -> list[LineRow]:
     chosen = {id(row) for row in largest}
     rest = [row for row in rows if id(row) not in chosen]
     more = LineRow(
-        "", 0, f"{len(rest):,} more lines", add(row.totals for row in rest if row.totals)
+        "", 0, more_name(len(rest), "more lines"), add(row.totals for row in rest if row.totals)
     )
     return _dedented([row for row in rows if id(row) in chosen]) + elsewhere + [more]
 
@@ -67,24 +65,24 @@ def _flops(row: LineRow) -> int:
 def _counted(report: Report) -> tuple[list[LineRow], list[LineRow]]:
     """The lines of the counted code, and what ran on no known line."""
     lines = {line.name: line for line in report.lines}
-    found: dict[tuple[str, int], LineRow] = {}
+    rows: dict[tuple[str, int], LineRow] = {}
     elsewhere = []
     for name, totals in report.by_line.items():
         line = lines.get(name)
         if line is None:
             elsewhere.append(LineRow("", 0, name, totals))
         else:
-            found[line.file, line.number] = _row(visible(line.file), line.number, line.text, totals)
+            rows[line.file, line.number] = _row(visible(line.file), line.number, line.text, totals)
     for excerpt in report.excerpts:
         if not excerpt.name:
             for number, text in enumerate(excerpt.lines, excerpt.first):
-                ran = found.get((excerpt.file, number))
+                ran = rows.get((excerpt.file, number))
                 # The excerpt has the line as it was typed.
                 totals_or_none = ran.totals if ran is not None else None
-                found[excerpt.file, number] = _row(
+                rows[excerpt.file, number] = _row(
                     visible(excerpt.file), number, text, totals_or_none
                 )
-    return [found[key] for key in sorted(found)], elsewhere
+    return [rows[key] for key in sorted(rows)], elsewhere
 
 
 def _method(report: Report, excerpt: Excerpt) -> list[LineRow]:
@@ -102,7 +100,7 @@ def _totals(report: Report, excerpt: Excerpt) -> Mapping[int, Totals]:
     for one in excerpt.counts:
         row = Row(0, -1, one.phase, one.signature, one.calls, one.nanoseconds)
         sums.setdefault(one.number, TotalsSum()).add(report.accumulate([row]))
-    return {number: found.totals() for number, found in sums.items()}
+    return {number: total.totals() for number, total in sums.items()}
 
 
 def _row(part: str, number: int, text: str, totals: Totals | None) -> LineRow:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.report import Report
+from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def operator_rows(report: Report, most: int) -> list[OperatorRow]:
     if len(rows) <= most:
         return rows
     rest = rows[most - 1 :]
-    more = OperatorRow(f"{len(rest):,} more", "", add(row.totals for row in rest))
+    more = OperatorRow(more_name(len(rest)), "", add(row.totals for row in rest))
     return [*rows[: most - 1], more]
 
 

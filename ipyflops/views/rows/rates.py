@@ -1,27 +1,23 @@
-"""The headline's figures of clean repeats and of the peak, and what has to be said of them."""
+"""The headline's items of clean repeats and of the peak, and what has to be said of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ipyflops.report.report import Report
 from ipyflops.units import duration, percent, scaled
-from ipyflops.views.rows.headline_item import Figure
+from ipyflops.views.rows.headline_item import HeadlineItem
 from ipyflops.views.rows.visible import shortened, visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
 
 #: So much is repeated of why repeats say nothing.
 REASON_LENGTH = 300
 
 
-def clean_figures(report: Report) -> list[Figure]:
+def clean_items(report: Report) -> list[HeadlineItem]:
     """Time and rate of the clean repeats."""
     timing = report.timing
     if timing is None or not timing.seconds:
         return []
-    figures = [
-        Figure(
+    items = [
+        HeadlineItem(
             f"{duration(timing.median)} clean",
             f"Wall time of one run with nothing intercepted: the median of {timing.repeats:,} "
             f"repeats of {timing.loops:,} each, interquartile range {duration(timing.iqr)}, "
@@ -30,13 +26,13 @@ def clean_figures(report: Report) -> list[Figure]:
     ]
     rate = timing.flops_per_second(report.flops)
     if rate:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"{scaled(rate, 'FLOPS')} clean",
                 "The counted FLOPs per second of a clean run's wall time.",
             )
         )
-    return figures
+    return items
 
 
 def utilization(report: Report) -> float:
@@ -47,7 +43,7 @@ def utilization(report: Report) -> float:
     return report.utilization
 
 
-def peak_figures(report: Report) -> list[Figure]:
+def peak_items(report: Report) -> list[HeadlineItem]:
     """The rate as a share of what the device can do."""
     share = utilization(report)
     if report.peak is None or not share:
@@ -79,34 +75,34 @@ def peak_figures(report: Report) -> list[Figure]:
     if share > 1:
         definition += " More than all means that the peak was measured on a busy machine."
         definition += " ipyflops.peak(fresh=True) measures it again."
-    return [Figure(f"{percent(share)} of {whole}", definition)]
+    return [HeadlineItem(f"{percent(share)} of {whole}", definition)]
 
 
-def timing_warnings(report: Report) -> list[Figure]:
+def timing_warnings(report: Report) -> list[HeadlineItem]:
     """What speaks against the clean time."""
     timing = report.timing
     if timing is None:
         return []
-    figures = []
+    items = []
     if timing.refusal:
         reason = shortened(visible(timing.refusal), REASON_LENGTH)
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"no clean FLOPS: {reason}",
                 "Repeats tell the rate of the counted FLOPs only if they do the same FLOPs.",
                 "warning",
             )
         )
     if not timing.steady:
-        figures.append(
-            Figure(
+        items.append(
+            HeadlineItem(
                 f"the clean times vary: interquartile range {percent(timing.spread)} "
                 "of their median",
                 "Something else may have kept the machine busy.",
                 "warning",
             )
         )
-    return figures
+    return items
 
 
 def timing_notes(report: Report) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ipyflops.costs.metrics import Totals, add, counts
@@ -56,6 +56,22 @@ def tree_rows(
     tree = _ReportTree(report)
     least_level = 2 if tree.top().first.kind == "root" else 1
     return tree.rows(most, depth=depth, whole_levels=whole_levels, least_level=least_level)
+
+
+def phase_shares(report: Report) -> dict[str, float]:
+    """The share of each phase that ran of the FLOPs; empty where there is only one phase."""
+    ran = {phase: totals for phase, totals in report.by_phase.items() if totals.calls}
+    if len(ran) < 2 or not report.flops:
+        return {}
+    return {phase: totals.flops / report.flops for phase, totals in ran.items()}
+
+
+def numbers_of_places(rows: Sequence[TreeRow]) -> dict[str, list[int]]:
+    """The numbers of rows that are not sums, by their metric's key."""
+    return {
+        "module_calls": [row.calls for row in rows],
+        "parameters": [row.parameters for row in rows],
+    }
 
 
 def folder_of(report: Report) -> Folder[Node]:

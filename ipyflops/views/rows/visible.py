@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def visible(text: str) -> str:
     r"""Give the text with every character that does not print written as an escape.
@@ -39,3 +41,21 @@ def shortened(text: str, most: int) -> str:
 def source_line(text: str) -> str:
     """A line of source: tabs as blanks, nothing at the end, everything else visible."""
     return visible(text.expandtabs(4).rstrip())
+
+
+def listed_names(names: Sequence[str], most: int) -> str:
+    """Name the first of many, and say how many more there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+    most : int
+        So many are named.
+
+    Examples
+    --------
+    >>> listed_names(["a", "b", "c"], 2), listed_names(["a"], 2)
+    ('a, b and 1 more', 'a')
+    """
+    left_out = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from ipyflops.report.sweep import METRICS, growth_of
-from ipyflops.views.charts.shown_axes import new_axes
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from ipyflops.costs.choices import one_of
+from ipyflops.costs.metrics import COUNTED, METRICS
+from ipyflops.report.polynomials import Variable
+from ipyflops.report.sweep import Point, Sweep, growth_of
+from ipyflops.units import scaled
+from ipyflops.views.charts.axes import new_axes, title
 from ipyflops.views.rows.visible import shortened, visible
 from ipyflops.views.sweep.rows import growth_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from ipyflops.report.growth import Growth
-    from ipyflops.report.polynomials import Variable
-    from ipyflops.report.sweep import Point, Sweep
-
 #: Lines beside that of the whole; the smallest of those that do not fit are left out.
-MOST_LINES = 7
+MAX_LINES = 7
 LABEL_LENGTH = 40
 #: Axes are logarithmic where the largest value is so many times the smallest.
 WIDE = 8
@@ -66,10 +65,7 @@ def plot(
     per: str | None = None,
 ) -> Axes:
     """Draw a sweep; see `ipyflops.report.sweep.Sweep.plot`."""
-    if metric not in METRICS and metric != "intensity":
-        raise ValueError(
-            f"there is no metric {metric!r}; choose one of {', '.join((*METRICS, 'intensity'))}"
-        )
+    one_of(metric, (*COUNTED, "intensity"), "there is no metric {}")
     if per is not None and metric == "intensity":
         raise ValueError("an intensity is no count, so there is none for each of something")
     place = _place(sweep, variable)
@@ -85,10 +81,9 @@ def plot(
         ax = new_axes(7.5, 4.6)
     _draw(ax, shown, drawn)
     ax.set_xlabel(visible(shown.name))
-    unit = "FLOPs per byte" if metric == "intensity" else METRICS[metric]
+    unit = METRICS[metric].name
     ax.set_ylabel(unit if per is None else f"{unit} / {visible(per)}")
-    ax.set_title(_title(sweep, place, other, path, measure), loc="left", fontsize="medium",
-                 parse_math=False)  # fmt: skip
+    title(ax, _title(sweep, place, other, path, measure))
     return ax
 
 
@@ -98,9 +93,7 @@ def _place(sweep: Sweep, name: str | None) -> int:
     if name is None:
         sizes = [len(variable.values) for variable in sweep.variables]
         return sizes.index(max(sizes))
-    if name not in names:
-        raise ValueError(f"there is no variable {name!r}; choose one of {', '.join(names)}")
-    return names.index(name)
+    return names.index(one_of(name, names, "there is no variable {}"))
 
 
 def _other(sweep: Sweep, place: int, lines: str | None) -> int | None:
@@ -134,18 +127,18 @@ def _modules(sweep: Sweep, place: int, path: str, measure: _Measure) -> list[_Li
     lines = sorted((one for one in lines if any(one.values)), key=lambda one: -one.values[-1])
     name = "all" if node is None or not path else node.name
     whole = _line(sweep, place, points, path, name, measure)
-    return [replace(whole, whole=True), *lines[:MOST_LINES]]
+    return [replace(whole, whole=True), *lines[:MAX_LINES]]
 
 
 def _values(sweep: Sweep, place: int, other: int, path: str, measure: _Measure) -> list[_Line]:
     """A line for each value of another variable."""
     variable = sweep.variables[other]
-    found = []
-    for value in variable.values[-MOST_LINES:]:
+    lines = []
+    for value in variable.values[-MAX_LINES:]:
         points = _along(sweep, place, {other: value})
         values = [measure.value(point, path) for point in points]
-        found.append(_Line(f"{visible(variable.name)} {value:,}", values))
-    return found[::-1]
+        lines.append(_Line(f"{visible(variable.name)} {value:,}", values))
+    return lines[::-1]
 
 
 def _along(sweep: Sweep, place: int, chosen: dict[int, int]) -> list[Point]:
@@ -206,10 +199,6 @@ def _draw(ax: Axes, variable: Variable, lines: Sequence[_Line]) -> None:
 
 
 def _label_axes(ax: Axes, sizes: Sequence[int]) -> None:
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
-    from ipyflops.units import scaled
-
     if len(sizes) <= 10:
         ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
         ax.xaxis.set_minor_locator(NullLocator())
@@ -229,11 +218,11 @@ def _title(sweep: Sweep, place: int, other: int | None, path: str, measure: _Mea
     """What is drawn, how it grows with what is on the axis, and what the others are."""
     said = [shortened(visible(path), LABEL_LENGTH)] if path else []
     if measure.grows:
-        growth: Growth = growth_of(sweep, [path], measure.metric)[1]
-        said.append(f"{METRICS[measure.metric]}: {growth.by_variable[place].phrase}")
+        growth = growth_of(sweep, [path], measure.metric)[1]
+        said.append(f"{METRICS[measure.metric].name}: {growth.by_variable[place].phrase}")
     elif measure.per is not None:
         name = visible(sweep.variables[measure.per].name)
-        said.append(f"{METRICS[measure.metric]} for each of {name}")
+        said.append(f"{METRICS[measure.metric].name} for each of {name}")
     else:
         said.append("arithmetic intensity")
     said += [
@@ -241,5 +230,5 @@ def _title(sweep: Sweep, place: int, other: int | None, path: str, measure: _Mea
         for index, variable in enumerate(sweep.variables)
         if index not in (place, other)
     ]
-    title = " · ".join(said)
-    return title if measure.metric == "bytes" else f"{title}  [{sweep.convention}]"
+    text = " · ".join(said)
+    return text if measure.metric == "bytes" else f"{text}  [{sweep.convention}]"

@@ -1,41 +1,18 @@
-"""A sweep as a data frame, and as a small table for a paper or an issue."""
+"""A sweep as a small table for a paper or an issue."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ipyflops.report.sweep import METRICS
-from ipyflops.views.documents.frame import import_pandas
-from ipyflops.views.documents.plain_table import PlainRow, PlainTable, column
+from ipyflops.costs.choices import one_of
+from ipyflops.costs.metrics import COUNTED, METRICS
+from ipyflops.report.sweep import Sweep
+from ipyflops.views.documents.plain_table import (
+    MAX_ROWS,
+    PlainRow,
+    PlainTable,
+    check_depth_and_prefix,
+    column,
+)
 from ipyflops.views.sweep.rows import formula, growth_text, sweep_rows
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from ipyflops.report.sweep import Sweep
-
-NUMBERS = ("calls", "flops", "macs", "int_ops", "bytes", "intensity")
-MOST_ROWS = 1000
-
-
-def to_frame(sweep: Sweep) -> DataFrame:
-    """Give a row for each point and node; see `ipyflops.sweep.Sweep.to_frame`."""
-    pandas = import_pandas("Sweep.to_frame")
-    names = [variable.name for variable in sweep.variables]
-    records = [
-        (
-            *point.values,
-            path,
-            node.type,
-            node.kind,
-            *(getattr(node.totals, number) for number in NUMBERS),
-        )
-        for point in sweep.points
-        for path, node in point.nodes.items()
-    ]
-    columns = [*names, "path", "type", "kind", *NUMBERS]
-    frame: DataFrame = pandas.DataFrame(records, columns=columns)
-    return frame
 
 
 def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> PlainTable:
@@ -57,12 +34,9 @@ def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> Plai
     ValueError
         If there is no such metric, or the depth is less than 1.
     """
-    if depth < 1:
-        raise ValueError(f"a table needs a depth of 1 or more, not {depth}")
-    if metric not in METRICS:
-        raise ValueError(f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}")
-    rows = sweep_rows(sweep, most=MOST_ROWS, depth=depth, metric=metric)
-    unit = METRICS[metric]
+    check_depth_and_prefix(depth)
+    unit = METRICS[one_of(metric, COUNTED, "there is no metric {}")].name
+    rows = sweep_rows(sweep, most=MAX_ROWS, depth=depth, metric=metric)
     title, counts = column(
         [count for row in rows for count in (min(row.counts), max(row.counts))], unit, unit
     )

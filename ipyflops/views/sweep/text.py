@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ipyflops.report.sweep import Sweep
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.sweep.rows import (
     SweepRow,
@@ -16,14 +16,8 @@ from ipyflops.views.sweep.rows import (
     spread,
     sweep_rows,
 )
-from ipyflops.views.text.report import chosen_width
-from ipyflops.views.text.tables import Column, Flexible, cells, load_rich, named, rendered, table
-from ipyflops.views.text.tree import guides
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from ipyflops.report.sweep import Sweep
+from ipyflops.views.text.headline import chosen_width
+from ipyflops.views.text.tables import Column, Flexible, Line, Part, places, rendered, table
 
 ROWS = 30
 #: Columns are dropped rather than that the modules get less than this.
@@ -49,34 +43,25 @@ def to_text(
     str
         Lines with no newline at the end.
     """
-    load_rich()
-    from rich.text import Text
-
     width = chosen_width(width)
     rows = sweep_rows(sweep, most=ROWS, depth=depth)
     growth = sweep.growth()
-    parts: list[RenderableType] = [
-        Text(f"{headline(sweep)}   [{sweep.convention}]", "bold", overflow="fold"),
-        Text(visible(growth.name), overflow="fold"),
-        Text(visible(points_text(sweep)), "dim", overflow="fold"),
+    parts: list[Part] = [
+        Line(f"{headline(sweep)}   [{sweep.convention}]", "bold", overflow="fold"),
+        Line(visible(growth.name), overflow="fold"),
+        Line(visible(points_text(sweep)), "dim", overflow="fold"),
         "",
         *table(_columns(sweep, rows), width),
     ]
     said = remarks(sweep)
     if said:
-        parts += ["", *(Text(f"note: {visible(one)}", "dim", overflow="fold") for one in said)]
+        parts += ["", *(Line(f"note: {visible(one)}", "dim", overflow="fold") for one in said)]
     return rendered(parts, width, color)
 
 
 def _columns(sweep: Sweep, rows: Sequence[SweepRow]) -> list[Column | Flexible]:
-    guided = list(zip(rows, guides([row.level for row in rows]), strict=True))
     columns: list[Column | Flexible] = [
-        Flexible(
-            "module",
-            [named(row.full_name, row.type, guide, row.kind == "own") for row, guide in guided],
-            [cells(f"{guide}{row.full_name} {row.type}") for row, guide in guided],
-            LEAST_WIDTH,
-        ),
+        places(rows, LEAST_WIDTH),
         Column("FLOPs", [spread(row) for row in rows], 3),
     ]
     for place, variable in enumerate(sweep.variables):

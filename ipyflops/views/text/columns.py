@@ -1,53 +1,66 @@
-"""The columns of numbers that the text tables share."""
+"""The columns of numbers of the text tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.report import Report
-from ipyflops.units import duration, percent, scaled
+from ipyflops.views.rows import columns as rows
 from ipyflops.views.text.tables import Column, bar
 
 #: A terminal this wide has room for longer bars.
 WIDE = 100
 BAR, LONG_BAR = 6, 12
-#: Integer operations get a column where there is at least one to so many FLOPs.
-INTEGERS_MATTER = 100
+#: When there is no room, the column with the lowest goes first.
+IMPORTANCE = {
+    "flops": 9,
+    "int_ops": 8,
+    "share": 7,
+    "replicated_share": 6,
+    "utilization": 6,
+    "seconds": 4,
+    "flops_per_second": 3,
+    "communicated": 3,
+    "parameters": 1,
+}
+BAR_IMPORTANCE, USUAL_IMPORTANCE = 5, 2
 
 
-def flops_columns(
-    report: Report, totals: Sequence[Totals | None], width: int, *, heat: bool = False
+def number_columns(
+    shown: Sequence[rows.Column],
+    width: int,
+    *,
+    heat: bool = False,
+    importance: Mapping[str, int] = IMPORTANCE,
 ) -> list[Column]:
-    """FLOPs and their share of the run, as a bar and in percent; nothing where there is None."""
-    columns = [Column("FLOPs", [scaled(one.flops) if one else "" for one in totals], 9)]
-    if report.flops:
-        shares = [one.flops / report.flops if one else 0.0 for one in totals]
-        length = LONG_BAR if width >= WIDE else BAR
-        bars = [bar(share, length) for share in shares]
-        styles = [_heat(share) if heat else "blue" for share in shares]
-        percents = [
-            percent(share) if one else "" for share, one in zip(shares, totals, strict=True)
-        ]
-        columns.append(Column("share", bars, 5, right=False, styles=styles))
-        columns.append(Column("", percents, 7, gap=1))
-    if report.int_ops * INTEGERS_MATTER > report.flops:
-        integers = [scaled(one.int_ops) if one and one.int_ops else "" for one in totals]
-        columns.append(Column("int ops", integers, 8))
+    """Write columns; the share of the FLOPs as a bar as well.
+
+    Parameters
+    ----------
+    shown : sequence of ipyflops.views.rows.columns.Column
+    width : int
+        Of the table.
+    heat : bool
+        Whether the colour of a bar says how large the share is.
+    importance : mapping of str to int
+        By the key of the metric.
+    """
+    columns = []
+    for column in shown:
+        key, title = column.metric.key, column.metric.title
+        if key == "share":
+            columns.append(_bars(title, column.values, width, heat=heat))
+            columns.append(Column("", column.texts, importance[key], gap=1))
+        else:
+            columns.append(Column(title, column.texts, importance.get(key, USUAL_IMPORTANCE)))
     return columns
 
 
-def time_columns(report: Report, totals: Sequence[Totals | None]) -> list[Column]:
-    """Kernel time and FLOPS, where time was taken, and their share of the peak, where known."""
-    if not report.seconds:
-        return []
-    times = [duration(one.seconds) if one else "" for one in totals]
-    rates = [scaled(one.flops_per_second) if one and one.flops else "" for one in totals]
-    columns = [Column("time", times, 4), Column("FLOPS", rates, 3)]
-    if report.peak is not None:
-        shares = [percent(one.utilization) if one and one.utilization else "" for one in totals]
-        columns.append(Column("of peak", shares, 6))
-    return columns
+def _bars(title: str, values: Sequence[float | None], width: int, *, heat: bool) -> Column:
+    shares = [value or 0.0 for value in values]
+    length = LONG_BAR if width >= WIDE else BAR
+    bars = [bar(share, length) for share in shares]
+    styles = [_heat(share) if heat else "blue" for share in shares]
+    return Column(title, bars, BAR_IMPORTANCE, right=False, styles=styles)
 
 
 def _heat(share: float) -> str:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from io import StringIO
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, RenderableType
+from rich.text import Text
 
+from ipyflops.views.rows.outline import PlaceRow
+
+#: A styled line, and whatever can be printed.
+Line: TypeAlias = Text
+Part: TypeAlias = RenderableType
 #: A styled text of at most the given width.
-Fitted: TypeAlias = "Callable[[int], Text]"
+Fitted: TypeAlias = Callable[[int], Text]
 
 GAP = 2
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-
-
-def load_rich() -> None:
-    """Import rich, which draws a random number then, without shifting those of the program."""
-    state = random.getstate()
-    import rich.style  # noqa: F401
-
-    random.setstate(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,6 @@ def bar(share: float, width: int) -> str:
 
 def table(columns: Sequence[Column | Flexible], width: int) -> list[Text]:
     """Lay columns out, exactly one of them flexible, as lines within a width."""
-    from rich.text import Text
-
     columns, room = _fitting(columns, width)
     lines = [Text() for _ in range(1 + max(len(column.cells) for column in columns))]
     for index, column in enumerate(columns):
@@ -111,8 +107,6 @@ def table(columns: Sequence[Column | Flexible], width: int) -> list[Text]:
 
 def _column_lines(column: Column | Flexible, room: int) -> Iterator[Text]:
     """The title and the cells, all of one width."""
-    from rich.text import Text
-
     if isinstance(column, Flexible):
         yield _padded(Text(column.title, "dim"), room)
         for fitted in column.cells:
@@ -150,15 +144,11 @@ def _fitting(
 
 def cells(text: str) -> int:
     """How many columns of a terminal a text takes."""
-    from rich.cells import cell_len
-
     return cell_len(text)
 
 
 def cut(text: str, width: int) -> str:
     """Cut a text to a number of terminal cells, with ``…`` at its end."""
-    from rich.cells import set_cell_size
-
     if cells(text) <= width:
         return text
     return f"{set_cell_size(text, width - 1).rstrip()}…" if width > 0 else ""
@@ -182,30 +172,95 @@ def cut_left(text: str, width: int) -> str:
     return f"…{kept}"
 
 
-def named(name: str, type_name: str, guide: str, remark: bool) -> Fitted:
-    """Guide, name, and as much of the type as there is room for; `remark` where it is no name."""
-
-    def fitted(width: int) -> Text:
-        from rich.text import Text
-
-        deepest = max(width // 2, width - cells(name))
-        prefix = guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
-        short = cut(name, max(width - len(prefix), 1))
-        text = Text.assemble((prefix, "dim"), (short, "italic" if remark else "bold"))
-        room = width - text.cell_len - 1
-        if type_name and room >= 3:
-            text.append(f" {cut(type_name, room)}", "cyan")
-        return text
-
-    return fitted
+def plain_cells(
+    title: str, texts: Sequence[str], styles: Sequence[str], least: int, *, middle: bool = False
+) -> Flexible:
+    """The flexible column of texts, each cut at its end or in its middle."""
+    shorten = cut_middle if middle else cut
+    cut_texts = [
+        partial(_styled, text, style, shorten) for text, style in zip(texts, styles, strict=True)
+    ]
+    return Flexible(title, cut_texts, [cells(text) for text in texts], least)
 
 
-def rendered(parts: Sequence[RenderableType], width: int, color: bool) -> str:
+def _styled(text: str, style: str, shorten: Callable[[str, int], str], width: int) -> Text:
+    return Text(shorten(text, width), style)
+
+
+def places(rows: Sequence[PlaceRow], least: int, *, close: bool = False) -> Flexible:
+    """The flexible column of the places of a tree: guide, name and type.
+
+    Parameters
+    ----------
+    rows : sequence of PlaceRow
+    least : int
+        Other columns are dropped rather than that this one gets less.
+    close : bool
+        Whether a range of names closes up, and what is folded is kept, where there is no room.
+    """
+    guided = list(zip(rows, guides([row.level for row in rows]), strict=True))
+    place = _ranged if close else _named
+    return Flexible(
+        "module",
+        [partial(place, row, guide) for row, guide in guided],
+        [cells(f"{guide}{row.full_name} {row.type}") for row, guide in guided],
+        least,
+    )
+
+
+def guides(levels: Sequence[int]) -> list[str]:
+    """The lines that draw the tree, before the name of each row at one of these levels."""
+    drawn = []
+    continued: set[int] = set()
+    for level in reversed(levels):
+        if level:
+            above = "".join("│ " if one in continued else "  " for one in range(1, level))
+            drawn.append(f"{above}{'├' if level in continued else '└'} ")
+        else:
+            drawn.append("")
+        continued = {one for one in continued if one < level} | {level}
+    return drawn[::-1]
+
+
+def _named(row: PlaceRow, guide: str, width: int) -> Text:
+    """Guide, name, and as much of the type as there is room for."""
+    name = row.full_name
+    prefix = _shown_guide(guide, name, width)
+    short = cut(name, max(width - len(prefix), 1))
+    return _with_type(Text.assemble((prefix, "dim"), (short, _style(row))), row.type, width)
+
+
+def _ranged(row: PlaceRow, guide: str, width: int) -> Text:
+    """Likewise; how many are folded stays where the name is cut."""
+    name = row.name
+    repeats = row.full_name.removeprefix(name)
+    prefix = _shown_guide(guide, row.full_name, width)
+    room = width - len(prefix) - len(repeats)
+    if row.repeats > 1 and cells(f"{name} {row.type}") > room:
+        name = name.replace(" … ", "…")
+    short = cut(name, max(room, 1))
+    text = Text.assemble((prefix, "dim"), (short, _style(row)), repeats)
+    return _with_type(text, row.type, width)
+
+
+def _style(row: PlaceRow) -> str:
+    return "italic" if row.is_remark else "bold"
+
+
+def _shown_guide(guide: str, name: str, width: int) -> str:
+    deepest = max(width // 2, width - cells(name))
+    return guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
+
+
+def _with_type(text: Text, type_name: str, width: int) -> Text:
+    room = width - text.cell_len - 1
+    if type_name and room >= 3:
+        text.append(f" {cut(type_name, room)}", "cyan")
+    return text
+
+
+def rendered(parts: Sequence[Part], width: int, color: bool) -> str:
     """Print with rich into a string."""
-    from io import StringIO
-
-    from rich.console import Console
-
     console = Console(
         file=StringIO(),
         width=width,

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ipyflops.report.report import Report
+from ipyflops.report.tree import Node
 from ipyflops.views.charts.bars import bar_of_alike
 from ipyflops.views.charts.roofline import roofline
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
-
 #: Pixels of a page to an inch of a figure.
 DPI = 96
-LEAST_WIDTH, MOST_WIDTH = 280, 1200
+MIN_WIDTH, MAX_WIDTH = 280, 1200
 #: What is drawn in the colour of text, on a light and on a dark page.
 INK = {False: "#1f2328", True: "#dfe3e8"}
 _INKED = (
@@ -85,7 +84,7 @@ def roofline_svg(
     Raises
     ------
     ValueError
-        As `ipyflops.views.charts.chart.roofline`.
+        As `ipyflops.views.charts.roofline.roofline`.
     """
     with _figure(width, dark=dark) as figure:
         # Where labels fit is worked out for the size that the figure has.
@@ -96,9 +95,6 @@ def roofline_svg(
 @contextmanager
 def _figure(width: int, *, dark: bool) -> Iterator[Figure]:
     """A figure of a page's width, in the colours of its text."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
     style: dict[Any, Any] = {
         **dict.fromkeys(_INKED, INK[dark]),
         "font.size": 9.0,
@@ -108,7 +104,7 @@ def _figure(width: int, *, dark: bool) -> Iterator[Figure]:
         "svg.hashsalt": "ipyflops",
     }
     with matplotlib.rc_context(style):
-        inches = min(max(width, LEAST_WIDTH), MOST_WIDTH) / DPI
+        inches = min(max(width, MIN_WIDTH), MAX_WIDTH) / DPI
         yield Figure(
             figsize=(inches, 0.3 * inches + 2), dpi=DPI, layout="constrained", facecolor="none"
         )

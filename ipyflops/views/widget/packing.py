@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from ipyflops.costs import conventions
 from ipyflops.costs.metrics import METRICS, OF_CALL, Metric
+from ipyflops.report.excerpts import Excerpt
+from ipyflops.report.report import Report
 from ipyflops.report.tables import PHASES, ScopeKind, Signature
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
-from ipyflops.views.rows.headline import Headline, headline
+from ipyflops.views.rows.headline import headline
+from ipyflops.views.rows.headline_item import Headline
 from ipyflops.views.rows.visible import source_line, visible
-
-if TYPE_CHECKING:
-    from ipyflops.report.excerpts import Excerpt
-    from ipyflops.report.report import Report
 
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
 #: The largest whole number up to which JavaScript has all.
-LARGEST_SAFE = 2**53 - 1
+MAX_SAFE = 2**53 - 1
 #: The metrics that bars and charts can show, in the order of the browser's choice.
 BARS = ("flops", "macs", "seconds", "bytes", "int_ops")
 #: Longer texts are cut: nobody reads them, and a table row has no room.
 TEXT_LENGTH = 2000
+#: A row of the ranks' selector has less room.
+RANK_TEXT_LENGTH = 300
 
 
 def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any]:
@@ -46,8 +47,8 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     """
     texts = _Texts()
     return {
-        "columns": {_column(one): _pack_column(one) for one in METRICS.values()},
-        "tables": {name: _table(report, keys) for name, keys in BROWSER.items()},
+        "columns": {column_name(one): _pack_column(one) for one in METRICS.values()},
+        "tables": {name: _table(report, layout.keys) for name, layout in BROWSER.items()},
         "bars": [key for key in BARS if key == "flops" or getattr(report.totals, key)],
         "scopes": _scopes(report, texts),
         "names": texts.all,
@@ -65,14 +66,15 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     }
 
 
-def _column(metric: Metric) -> str:
+def column_name(metric: Metric) -> str:
+    """What the browser knows a column by."""
     return metric.column or metric.key
 
 
 def _table(report: Report, keys: tuple[str, ...]) -> list[str]:
     """The columns of a table that say something; its bars show whatever metric is chosen."""
     matter = [metric.key for metric in that_matter(report, (*keys, *OPTIONAL))]
-    return [_column(METRICS[key]) for key in (*keys, *OPTIONAL) if key in {*matter, "share"}]
+    return [column_name(METRICS[key]) for key in (*keys, *OPTIONAL) if key in {*matter, "share"}]
 
 
 def _pack_column(metric: Metric) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def _signatures(report: Report) -> dict[str, Any]:
         if name == "standard" or values != standard:
             costs[name] = _floats(values)
             exact[name] = {
-                index: str(value) for index, value in enumerate(values) if value > LARGEST_SAFE
+                index: str(value) for index, value in enumerate(values) if value > MAX_SAFE
             }
         if name == "standard":
             standard = values
@@ -200,7 +202,7 @@ def _signature(signature: Signature) -> list[Any]:
         signature.verdict,
         [standard, *(None if other == standard else other for other in others)],
         [
-            [_text(name), value if abs(value) <= LARGEST_SAFE else str(value)]
+            [_text(name), value if abs(value) <= MAX_SAFE else str(value)]
             for name, value in cost.symbols
         ],
         _text(cost.note),
@@ -210,8 +212,8 @@ def _signature(signature: Signature) -> list[Any]:
 def _headline(said: Headline) -> dict[str, Any]:
     return {
         "figures": [
-            {"text": figure.text, "definition": figure.definition, "tone": figure.tone}
-            for figure in said.figures
+            {"text": item.text, "definition": item.definition, "tone": item.tone}
+            for item in said.items
         ],
         "convention": {"text": said.convention.text, "definition": said.convention.definition},
         "notes": [note[:TEXT_LENGTH] for note in said.notes],
@@ -230,3 +232,33 @@ def _floats(values: Iterable[float]) -> bytes:
         except OverflowError:
             column.append(float("inf"))
     return column.tobytes()
+
+
+def pack_ranks(report: Report, shown: int | None) -> dict[str, Any]:
+    """Give what ``static/ranks.js`` reads; nothing where there are no ranks to choose from.
+
+    Parameters
+    ----------
+    report : Report
+        Of all ranks.
+    shown : int or None
+        The number of the rank that the widget shows; None for all together.
+    """
+    if len(report.ranks) < 2:
+        return {}
+    ranks = []
+    for rank in report.ranks:
+        one: dict[str, Any] = {
+            "number": rank.number,
+            "place": visible(rank.place)[:RANK_TEXT_LENGTH],
+            "problem": visible(rank.problem)[:RANK_TEXT_LENGTH],
+            "there": rank.report is not None,
+        }
+        if rank.report is not None:
+            one["flops"] = {
+                name: float(rank.report.under(name).flops) for name in conventions.CONVENTIONS
+            }
+            one["seconds"] = rank.report.seconds
+            one["communicated"] = float(rank.report.communicated)
+        ranks.append(one)
+    return {"ranks": ranks, "shown": shown}

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
 
 from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.report.tree import walk
-from ipyflops.views.charts.roofline_words import roofline_words
-from ipyflops.views.rows.choices import BY
+from ipyflops.costs.metrics import METRICS
+from ipyflops.report.report import Report
+from ipyflops.report.tree import Node, walk
+from ipyflops.views.rows.columns import BROWSER, BY, OPTIONAL
+from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
-from ipyflops.views.widget.chart_image import chart_svg, roofline_svg
-from ipyflops.views.widget.packing import BARS, pack
-from ipyflops.views.widget.rank_packing import pack_ranks
-
-if TYPE_CHECKING:
-    from ipyflops.report.report import Report
-    from ipyflops.report.tree import Node
+from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
 
 #: What the table of modules can be sorted by.
-COLUMNS = (
-    "name",
-    "flops",
-    "share",
-    "macs",
-    "calls",
-    "parameters",
-    "seconds",
-    "rate",
-    "utilization",
-    "bytes",
-    "intensity",
-    "integer",
-    "replicated",
-    "communicated",
-)
+COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)))
 
 
 class FlopsView(anywidget.AnyWidget):
@@ -170,8 +151,8 @@ class FlopsView(anywidget.AnyWidget):
     @traitlets.observe("rank")
     def _show_rank(self, change: Any) -> None:
         """Show another rank's report, or that of all of them."""
-        found = [rank.report for rank in self._whole.ranks if rank.number == change["new"]]
-        self.report = (found and found[0]) or self._whole
+        reports = {rank.number: rank.report for rank in self._whole.ranks}
+        self.report = reports.get(change["new"]) or self._whole
         self._under, self._nodes, self._paths = {self.report.convention: self.report}, {}, None
         self._data = {
             **pack(self.report, per=self._per),
@@ -193,15 +174,20 @@ class FlopsView(anywidget.AnyWidget):
             answer = {"error": f"The chart could not be drawn: {type(error).__name__}: {error}"}
         self.set_trait(f"_{kind}", {"key": str(content.get("key")), **answer})
 
-    def _draw_bars(self, wish: dict[str, Any]) -> dict[str, Any]:
-        report = self._report_under(wish["convention"])
-        nodes = [self._node(report, int(scope)) for scope in wish["nodes"]]
-        dark, width = bool(wish["dark"]), int(wish["width"])
-        return {"svg": chart_svg(report, nodes, str(wish["metric"]), dark=dark, width=width)}
+    def _draw_bars(self, request: dict[str, Any]) -> dict[str, Any]:
+        # matplotlib is imported when something is drawn.
+        from ipyflops.views.widget.chart_image import chart_svg
 
-    def _draw_roofline(self, wish: dict[str, Any]) -> dict[str, Any]:
-        report = self._report_under(wish["convention"])
-        by, dark, width = wish["points"], bool(wish["dark"]), int(wish["width"])
+        report = self._report_under(request["convention"])
+        nodes = [self._node(report, int(scope)) for scope in request["nodes"]]
+        dark, width = bool(request["dark"]), int(request["width"])
+        return {"svg": chart_svg(report, nodes, str(request["metric"]), dark=dark, width=width)}
+
+    def _draw_roofline(self, request: dict[str, Any]) -> dict[str, Any]:
+        from ipyflops.views.widget.chart_image import roofline_svg
+
+        report = self._report_under(request["convention"])
+        by, dark, width = request["points"], bool(request["dark"]), int(request["width"])
         words = [visible(text) for text in roofline_words(report, by)]
         return {"svg": roofline_svg(report, by, dark=dark, width=width), "words": words}
 

@@ -1,0 +1,68 @@
+"""The bars of a difference's chart, before and after: what changed most, whoever draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from ipyflops.costs.metrics import Totals, add
+from ipyflops.report.report import Difference
+from ipyflops.views.changes.rows import ChangeRow, changes
+from ipyflops.views.rows.bars import room_of
+from ipyflops.views.rows.outline import more_name
+from ipyflops.views.rows.visible import shortened
+
+#: Grey and one of Okabe and Ito's colours, which the colour-blind can tell apart.
+BEFORE, AFTER = "#9aa4ae", "#0072b2"
+#: Levels of the tree that are opened to fill the chart.
+MAX_LEVELS = 4
+MAX_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is drawn of a place; its label is safe to show."""
+
+    label: str
+    before: Totals
+    after: Totals
+    status: str
+
+    @property
+    def flops(self) -> int:
+        """FLOPs after, less FLOPs before."""
+        return self.after.flops - self.before.flops
+
+
+def pairs(difference: Difference, most: int) -> list[Pair]:
+    """Give the deepest level of the tree that fits; the pairs add up to all that changed."""
+    chosen: list[Pair] = []
+    for depth in range(1, MAX_LEVELS + 1):
+        leaves = _leaves(changes(difference, MAX_ROWS, depth=depth, whole_levels=False).rows)
+        if chosen and len(leaves) > most:
+            break
+        chosen = leaves
+    if len(chosen) <= most:
+        return chosen
+    largest = sorted(chosen, key=lambda pair: -abs(pair.flops))[: most - 1]
+    kept = {id(pair) for pair in largest}
+    rest = [pair for pair in chosen if id(pair) not in kept]
+    before, after = (add(getattr(pair, name) for pair in rest) for name in ("before", "after"))
+    more = Pair(more_name(len(rest)), before, after, "changed")
+    return [*(pair for pair in chosen if id(pair) in kept), more]
+
+
+def _leaves(rows: Sequence[ChangeRow]) -> list[Pair]:
+    """The rows with none inside them, by their names from the first level down."""
+    leaves = []
+    names: list[str] = []
+    for row, following in zip_longest(rows, rows[1:]):
+        del names[row.level :]
+        names.append(row.full_name)
+        if following is None or following.level <= row.level:
+            # The whole is in no name of what is inside it.
+            label = ".".join(names[1:] or names)
+            label = shortened(label, room_of(label))
+            leaves.append(Pair(label, row.before, row.after, row.status))
+    return leaves

@@ -1,0 +1,48 @@
+"""The ranks of a report, and what they exchanged, as HTML tables."""
+
+from __future__ import annotations
+
+from ipyflops.report.report import Report
+from ipyflops.views.html.parts import (
+    Html,
+    Title,
+    cell,
+    joined,
+    table,
+    table_row,
+    tag,
+    text,
+)
+from ipyflops.views.rows.columns import HTML, columns
+from ipyflops.views.rows.ranks import STATE_LENGTH, rank_rows
+
+#: Rows that are shown; what they leave out is in the last one.
+MAX_ROWS = 256
+
+
+def rank_html(report: Report) -> Html:
+    """The rows of the ranks."""
+    rows = rank_rows(report, MAX_ROWS)
+    shown = columns(report, HTML["ranks"], [row.totals for row in rows])
+    body = []
+    for index, row in enumerate(rows):
+        where = joined([text("⚠ " if row.problem else ""), text(row.place, STATE_LENGTH)])
+        numbers = [cell(text(column.texts[index])) for column in shown]
+        place = cell(tag("em", where, class_="f-type"), left=True)
+        body.append(table_row([cell(text(row.name), left=True), *numbers, place]))
+    titles = [Title(column.metric.title) for column in shown]
+    return table([Title("rank", left=True), *titles, Title("where", left=True)], body)
+
+
+def collective_html(report: Report) -> Html:
+    """The rows of the collectives."""
+    collectives = report.by_collective
+    shown = columns(report, HTML["collectives"], list(collectives.values()))
+    body = [
+        table_row(
+            [cell(text(name), left=True), *(cell(text(column.texts[index])) for column in shown)]
+        )
+        for index, name in enumerate(collectives)
+    ]
+    titles = [Title(column.metric.title) for column in shown]
+    return table([Title("collective", left=True), *titles], body)
