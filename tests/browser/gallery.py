@@ -67,7 +67,7 @@ shell = TerminalInteractiveShell.instance()
 for cell in {cells!r}:
     shell.run_cell(cell)
 import ipyflops
-from ipyflops.views.text.report import to_text
+from ipyflops.views import to_text
 sys.stdout.write("\\f" + to_text(ipyflops.last(), width=80, color=True))
 """
 

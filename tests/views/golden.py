@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ipyflops.views.changes.html import difference_to_html
-from ipyflops.views.changes.text import difference_to_text
-from ipyflops.views.html.report import to_html
-from ipyflops.views.text.report import to_text
+from ipyflops.views import to_html, to_text
 from tests.views import reports
 
 FOLDER = Path(__file__).parents[1] / "data" / "views"
@@ -30,16 +27,14 @@ CASES: dict[str, Callable[[], str]] = {
     ),
     "unknown-operators.txt": lambda: to_text(reports.unknown(), by="operators", width=80),
     "transformer-lines.txt": lambda: to_text(reports.transformer(), by="lines", width=80),
-    "difference.txt": lambda: difference_to_text(
-        reports.resnet(training=True) - reports.resnet(), width=80
-    ),
-    "difference-layers.txt": lambda: difference_to_text(
+    "difference.txt": lambda: to_text(reports.resnet(training=True) - reports.resnet(), width=80),
+    "difference-layers.txt": lambda: to_text(
         reports.transformer(3) - reports.transformer(2), width=80
     ),
     "transformer.html": lambda: to_html(reports.transformer(), per=(128, "token")),
     "unknown.html": lambda: to_html(reports.unknown(), by="operators"),
     "hostile.html": lambda: to_html(reports.hostile(), by="lines"),
-    "difference.html": lambda: difference_to_html(reports.transformer(3) - reports.transformer(2)),
+    "difference.html": lambda: to_html(reports.transformer(3) - reports.transformer(2)),
 }
 
 

@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from ipyflops.costs.metrics import Totals
 from ipyflops.report.report import Difference, Report
-from ipyflops.views.changes.html import MOST_ROWS, difference_to_html
+from ipyflops.views.changes.html import MAX_ROWS, to_html
 from ipyflops.views.changes.rows import ChangeRow, changes
-from ipyflops.views.changes.text import change_bar, difference_to_text
+from ipyflops.views.changes.text import change_bar, to_text
 from tests.views import reports
 from tests.views.documents.test_markdown import read as read_markdown
 from tests.views.html.test_report import ATTRIBUTES, TAGS, Element, elements, read
@@ -77,7 +77,7 @@ def test_changes_that_cancel_each_other_out_are_shown() -> None:
             builder.run(builder.scope(model, name), "aten::add", reports.Cost.of(other="n", n=n))
         return builder.report()
 
-    text = difference_to_text(two(300, 500) - two(500, 300), width=80)
+    text = to_text(two(300, 500) - two(500, 300), width=80)
     assert "(unchanged)" in text
     assert re.search(r"a +500 +300 .* -200 +×0.60", text)
     assert re.search(r"b +300 +500 .* \+200 +×1.67", text)
@@ -87,33 +87,33 @@ def test_changes_that_cancel_each_other_out_are_shown() -> None:
 
 
 def test_the_text_says_what_changed() -> None:
-    text = difference_to_text(larger(), width=80)
+    text = to_text(larger(), width=80)
     assert text.startswith("17.1 GFLOPs → 20.8 GFLOPs (+3.62 GFLOPs, ×1.21)")
     assert re.search(r"^encoder Encoder +7.25 G +10.9 G  █{8}▒{4} +\+3.62 G +×1.50$", text, re.M)
     assert re.search(r"^  └ 2 TransformerEnc\S+ +3.62 G  ▒{4} +\+3.62 G +added$", text, re.M)
     assert text.endswith("█ in both ▒ more · 11 unchanged, not shown")
-    back = difference_to_text(smaller(), width=80)
+    back = to_text(smaller(), width=80)
     assert re.search(r"^  └ 2 TransformerEnc\S+ +3.62 G +░{4} +-3.62 G +removed$", back, re.M)
     assert "█ in both ░ less" in back
 
 
 def test_nothing_changed() -> None:
-    text = difference_to_text(reports.resnet() - reports.resnet(), width=80)
+    text = to_text(reports.resnet() - reports.resnet(), width=80)
     assert "(unchanged)" in text
     assert text.endswith("\n\n99 unchanged, not shown")
 
 
 def test_levels_that_do_not_fit_are_counted() -> None:
     difference = reports.resnet(training=True) - reports.resnet()
-    assert difference_to_text(difference, width=80).endswith(
+    assert to_text(difference, width=80).endswith(
         "█ in both ▒ more · 56 more changed · 21 unchanged, not shown"
     )
-    one = difference_to_text(difference, width=80, depth=1)
+    one = to_text(difference, width=80, depth=1)
     assert [line.split()[1] for line in one.split("\n")[5:8]] == ["model", "In[5]:3", "optimizer"]
 
 
 def test_of_many_the_largest_are_shown() -> None:
-    text = difference_to_text(many(2) - many(1), width=80)
+    text = to_text(many(2) - many(1), width=80)
     assert "net99 " in text
     assert "net59 " not in text
     # One of them did not change.
@@ -122,7 +122,7 @@ def test_of_many_the_largest_are_shown() -> None:
 
 
 def test_what_is_wrong_with_either_is_said_of_it() -> None:
-    text = difference_to_text(reports.unknown() - reports.failed(), width=80)
+    text = to_text(reports.unknown() - reports.failed(), width=80)
     assert text.startswith("!! before: incomplete: RuntimeError")
     assert "! after: 8 unknown operators" in text
 
@@ -134,7 +134,7 @@ def test_any_two_reports_can_be_compared_at_any_width(other: str) -> None:
         reports.resnet() - reports.ALL[other](),
     ):
         for width in WIDTHS:
-            lines = difference_to_text(difference, width=width).split("\n")
+            lines = to_text(difference, width=width).split("\n")
             assert max(map(cell_len, lines)) <= width
             assert all(line.isprintable() for line in lines)
 
@@ -155,7 +155,7 @@ def test_a_bar_has_its_length_and_shows_what_changed(before: int, after: int, le
 @pytest.mark.parametrize("after", reports.ALL)
 @pytest.mark.parametrize("before", ["empty", "resnet", "hostile"])
 def test_the_html_is_well_formed_and_harmless(before: str, after: str) -> None:
-    html = difference_to_html(reports.ALL[after]() - reports.ALL[before]())
+    html = to_html(reports.ALL[after]() - reports.ALL[before]())
     root = read(html)
     tags = re.findall(r"<([a-zA-Z]+)", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
     assert set(tags) <= TAGS
@@ -163,13 +163,13 @@ def test_the_html_is_well_formed_and_harmless(before: str, after: str) -> None:
         assert set(element.attributes) <= {*ATTRIBUTES, "y"}
     assert not re.search(r"https?:|url\(|@import|<script|javascript:", html)
     assert "→" in root.whole_text
-    assert html.count("<li>") <= MOST_ROWS
+    assert html.count("<li>") <= MAX_ROWS
 
 
 def rows_of(difference: Difference) -> list[list[str]]:
     """The visible cells of each row."""
     found = []
-    for item in read(difference_to_html(difference)).all("li"):
+    for item in read(to_html(difference)).all("li"):
         row = item.children[0]
         cells = (row.children[0] if row.tag == "details" else row).children
         found.append([shown(cell) for cell in cells])
@@ -189,7 +189,7 @@ def test_the_html_names_what_is_new_and_what_is_gone() -> None:
 
 
 def bars(difference: Difference) -> list[dict[str, float]]:
-    spans = read(difference_to_html(difference)).all("span")
+    spans = read(to_html(difference)).all("span")
     found = []
     for span in spans:
         if span.attributes.get("class") == "f-bar":
@@ -214,7 +214,7 @@ def test_bars_are_before_and_after_on_one_scale(which: Callable[[], Difference],
 def test_the_html_has_a_chart_of_pairs() -> None:
     difference = reports.resnet(training=True) - reports.resnet()
     (chart,) = [
-        one for one in read(difference_to_html(difference)).all("div")
+        one for one in read(to_html(difference)).all("div")
         if one.attributes.get("class") == "f-chart"
     ]  # fmt: skip
     shown_rows = [[shown(cell) for cell in row.children] for row in chart.children]
@@ -226,7 +226,7 @@ def test_the_html_has_a_chart_of_pairs() -> None:
     # What is new has no bar before.
     assert [len(pair) for pair in bars] == [2] * 9 + [1, 1]
     assert "f-chart" not in re.sub(
-        r"<style>.*?</style>", "", difference_to_html(reports.resnet() - reports.resnet()),
+        r"<style>.*?</style>", "", to_html(reports.resnet() - reports.resnet()),
         flags=re.DOTALL,
     )  # fmt: skip
 

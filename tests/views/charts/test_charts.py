@@ -9,8 +9,9 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ipyflops.views.charts.bars import METRICS, bar_of_alike
-from ipyflops.views.charts.shown_axes import root_figure
+from ipyflops.costs.metrics import MEASURED, METRICS
+from ipyflops.views.charts.axes import root_figure
+from ipyflops.views.charts.bars import bar_of_alike
 from tests.views import reports
 
 # What DejaVu Sans cannot draw is the reader's choice of font, not a mistake.
@@ -44,13 +45,13 @@ def test_every_report_can_be_drawn(name: str, kind: str) -> None:
     draw(ax)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", MEASURED)
 @pytest.mark.parametrize("name", ["resnet", "training", "transformer", "wide"])
 def test_the_bars_add_up_to_the_run(name: str, metric: str) -> None:
     report = reports.ALL[name]()
     ax = report.plot(metric=metric)
     scale = {"k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "µ": 1e-6}
-    prefix = ax.get_xlabel().removesuffix(METRICS[metric].strip()).strip()
+    prefix = ax.get_xlabel().removesuffix(METRICS[metric].unit or METRICS[metric].name).strip()
     found = lengths(ax)
     if labels(ax)[-1].endswith("more (bar cut)"):
         # What does not fit is said; its bar is as long as the others leave room for.

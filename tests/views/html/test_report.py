@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from ipyflops.units import percent, scaled
+from ipyflops.views.html.nested import MAX_LEVELS
 from ipyflops.views.html.report import LIST_ROWS, to_html
-from ipyflops.views.html.tree import MOST_LEVELS, MOST_ROWS
+from ipyflops.views.html.tree import MAX_ROWS
 from tests.views import reports
 from tests.views.reports import HOSTILE
 
@@ -169,7 +170,7 @@ def test_a_depth_is_what_is_open() -> None:
 
 def test_too_many_rows_are_left_out_and_counted() -> None:
     html = to_html(reports.wide(2500), by="lines")
-    assert html.count("<li>") <= MOST_ROWS
+    assert html.count("<li>") <= MAX_ROWS
     assert "502 more" in html
     assert html.count("<tr>") <= LIST_ROWS + 5
     assert "2,001 more lines" in html
@@ -177,8 +178,8 @@ def test_too_many_rows_are_left_out_and_counted() -> None:
 
 def test_too_many_levels_are_left_out_and_counted() -> None:
     html = to_html(reports.deep())
-    assert html.count("<ul>") == MOST_LEVELS + 1
-    assert f"{1000 - MOST_LEVELS} more inside, not shown" in html
+    assert html.count("<ul>") == MAX_LEVELS + 1
+    assert f"{1000 - MAX_LEVELS} more inside, not shown" in html
 
 
 def test_an_error_a_warning_and_a_note_stand_out() -> None:

@@ -7,7 +7,7 @@ from tests.views import reports
 
 
 def texts(report: reports.Report, **options: tuple[int, str]) -> list[str]:
-    return [figure.text for figure in headline(report, **options).figures]
+    return [item.text for item in headline(report, **options).items]
 
 
 def test_the_figures_of_a_plain_run() -> None:
@@ -28,7 +28,7 @@ def test_the_convention_is_named_and_defined(convention: str) -> None:
 
 @pytest.mark.parametrize("name", reports.ALL)
 def test_every_figure_has_a_definition(name: str) -> None:
-    for figure in headline(reports.ALL[name]()).figures:
+    for figure in headline(reports.ALL[name]()).items:
         assert figure.text
         assert figure.definition.endswith(".")
 
@@ -63,7 +63,7 @@ def test_unknown_operators_are_counted_and_named() -> None:
 
 def test_an_error_comes_first() -> None:
     said = headline(reports.failed())
-    assert said.figures[0].tone == "error"
+    assert said.items[0].tone == "error"
     assert said.text.startswith(
         r"incomplete: RuntimeError: shapes cannot be multiplied\n(4x5 and 6x7) · 240 FLOPs"
     )

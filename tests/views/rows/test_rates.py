@@ -11,8 +11,8 @@ from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.timing import Timing
 from ipyflops.views.charts.roofline import roofline
 from ipyflops.views.html.report import to_html
-from ipyflops.views.rows.bounds import bounds
 from ipyflops.views.rows.headline import headline
+from ipyflops.views.rows.roofline import bounds
 from ipyflops.views.text.report import to_text
 from tests.views.reports import ALL, Builder, hostile, resnet
 
@@ -58,13 +58,13 @@ def test_the_mode_is_named() -> None:
     peak = Peak("GPU", "a GPU", (Rate("float32", 352e9, 400e9, "tf32"),), 2e12)
     said = headline(replace(resnet(), peak=peak))
     assert "of this GPU's 352 GFLOPS (tf32)" in said.text
-    figure = next(one for one in said.figures if "GPU's" in one.text)
+    figure = next(one for one in said.items if "GPU's" in one.text)
     assert "data sheet 400 GFLOPS" in figure.definition
 
 
 def test_more_than_the_peak_is_explained() -> None:
     slow = replace(PEAK, rates=(Rate("float32", 1e9),))
-    figures = headline(replace(resnet(), peak=slow)).figures
+    figures = headline(replace(resnet(), peak=slow)).items
     assert any("ipyflops.peak(fresh=True)" in figure.definition for figure in figures)
 
 

@@ -12,7 +12,8 @@ from torch import nn
 from ipyflops.dry_runs import sweep
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.sweep import Point, Sweep
-from ipyflops.views.sweep.html import mime_bundle, to_html
+from ipyflops.views import mime_bundle
+from ipyflops.views.sweep.html import to_html
 from ipyflops.views.sweep.rows import sweep_rows
 from ipyflops.views.sweep.text import to_text
 from tests.views import reports

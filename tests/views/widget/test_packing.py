@@ -91,8 +91,8 @@ def test_the_widget_is_offered_only_to_a_notebook(monkeypatch: pytest.MonkeyPatc
     report = reports.resnet()
     assert WIDGET_VIEW not in mime_bundle(report)
     assert WIDGET_VIEW in mime_bundle(report, view="widget")
-    assert len(displays.displays(report, view="html")) == 1
-    widget, stand_in = displays.displays(report, view="widget")
+    assert len(displays(report, view="html")) == 1
+    widget, stand_in = displays(report, view="widget")
     assert list(widget) == [WIDGET_VIEW, "text/html"]
     assert re.sub("<[^>]*>", "", widget["text/html"]) == ""
     assert widget[WIDGET_VIEW]["model_id"] in stand_in["text/html"]

@@ -1,0 +1,118 @@
+"""A column is described once, and every form has it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ipyflops.costs.metrics import METRICS
+from ipyflops.units import percent
+from ipyflops.views import to_html, to_text
+from ipyflops.views.rows.columns import BROWSER, HTML, OPTIONAL, TEXT, columns
+from ipyflops.views.widget.packing import pack
+from tests.views import reports
+
+EXTRA = ("time_share",)
+TITLE = METRICS["time_share"].title
+
+
+def shares() -> list[str]:
+    """The shares of the kernel time, worked out from the tree itself."""
+    report = reports.failed()
+    return [percent(node.seconds / report.seconds) for node in report.walk()]
+
+
+def test_the_share_of_kernel_time_is_off_unless_it_is_asked_for() -> None:
+    report = reports.transformer()
+    assert OPTIONAL == EXTRA
+    assert TITLE not in to_text(report, width=200)
+    assert f'data-title="{TITLE}"' not in to_html(report)
+    assert TITLE not in report.to_markdown()
+    assert "time_share" not in report.to_frame().columns
+
+
+@pytest.mark.parametrize("by", ["modules", "operators", "lines"])
+def test_text_has_it(by: str) -> None:
+    report = reports.transformer()
+    head, *rows = to_text(report, by=by, width=200, columns=EXTRA).split("\n\n")[1].split("\n")
+    at = head.index(TITLE) + len(TITLE)
+    assert rows
+    cells = [row[:at].rstrip().rsplit("  ", 1)[-1].strip() for row in rows if row.strip()]
+    numbers = [cell for cell in cells if cell.endswith("%")]
+    assert sum(float(cell.strip("<>% ")) for cell in numbers) >= 99
+    if by == "operators":
+        by_time = {name: percent(one.seconds / report.seconds)
+                   for name, one in report.by_operator.items()}  # fmt: skip
+        assert by_time["aten::addmm"] in numbers
+
+
+def test_html_has_it_in_every_table() -> None:
+    report = reports.transformer()
+    html = to_html(report, columns=EXTRA)
+    assert f'data-title="{TITLE}" title="{METRICS["time_share"].tip}"' in html
+    assert html.count(f"<th>{TITLE}</th>") == 2
+    head = report.find("head")
+    share = percent(head.seconds / report.seconds)
+    assert f'{share}<span class="f-unit"> of the kernel time' in html
+
+
+def test_markdown_has_it() -> None:
+    report = reports.transformer()
+    table = report.to_markdown(columns=["flops", "time_share"])
+    titles, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")
+    ]
+    assert titles[-1] == f"{TITLE} (%)"
+    # What ran outside the modules has a row, so the rows add up.
+    assert sum(float(row[-1]) for row in rows[:-1]) == pytest.approx(100, abs=0.3)
+    assert rows[-1][-1] == "**100**"
+
+
+def test_the_frame_has_it() -> None:
+    report = reports.transformer()
+    frame = report.to_frame(columns=EXTRA)
+    assert frame["time_share"].sum() == pytest.approx(1)
+    assert (frame["time_share"] * report.seconds).tolist() == pytest.approx(
+        frame["seconds"].tolist()
+    )
+
+
+def test_the_browser_gets_what_it_takes_to_draw_it() -> None:
+    message = pack(reports.transformer())
+    column = message["columns"]["time_share"]
+    assert column["title"] == TITLE
+    assert column["explanation"] == METRICS["time_share"].tip
+    assert (column["ratio"], column["of_whole"]) == (("seconds", "seconds"), True)
+    assert column["optional"]
+    for names in message["tables"].values():
+        assert names[-1] == "time_share"
+    # Without kernel time there is nothing to share out.
+    assert "time_share" not in pack(reports.integers())["tables"]["modules"]
+
+
+def test_a_column_that_is_there_is_not_shown_twice_and_a_wrong_one_is_named() -> None:
+    report = reports.transformer()
+    layout = TEXT["operators"]
+    totals = list(report.by_operator.values())
+    usual = columns(report, layout, totals)
+    assert columns(report, layout, totals, extra=["flops"]) == usual
+    for wrong in ("colour", "parameters"):
+        with pytest.raises(ValueError, match=f"there is no column '{wrong}'; choose one of flops"):
+            columns(report, layout, totals, extra=[wrong])
+
+
+@pytest.mark.parametrize("form", [TEXT, HTML, BROWSER])
+def test_layouts_name_metrics_and_none_twice(form: dict) -> None:
+    for layout in form.values():
+        assert len(set(layout.keys)) == len(layout.keys)
+        assert set(layout.keys) <= set(METRICS) - set(OPTIONAL)
+
+
+def test_what_says_nothing_has_no_column() -> None:
+    def titles(report) -> list[str]:
+        return re.findall(r'data-title="([^"]+)"', to_html(report))
+
+    assert titles(reports.integers()) == ["module", "FLOPs", "calls", "FLOPs/B"]
+    assert "params" in titles(reports.resnet())
+    assert "of peak" not in titles(reports.resnet())
