@@ -24,7 +24,10 @@ from ipyflops.views.rows.tree import TreeRow, tree_rows
 #: The names of columns that are not their metric's: calls are those of whatever a row stands for.
 _NAMES = {"parameters": "params", "module_calls": "calls"}
 _BY_NAME = {_NAMES.get(key, key): metric for key, metric in METRICS.items() if key != "calls"}
-COLUMNS: tuple[str, ...] = tuple(_BY_NAME)
+#: Sums and rates come before shares in the list of what there is.
+COLUMNS: tuple[str, ...] = tuple(
+    sorted(_BY_NAME, key=lambda name: (_BY_NAME[name].of_place, _BY_NAME[name].format == "share"))
+)
 #: The columns where nothing else is asked for, as far as they say something.
 _USUAL = ("flops", "share", "int_ops", "params", "seconds", "flops_per_second")
 
