@@ -18,11 +18,10 @@ from ipyflops.formulas.registry import (
     Unknown,
     Verdict,
     lookup,
-    register_formula,
-    temporary_formula,
     user_formula,
 )
 from ipyflops.formulas.special_tensors import values_missed
+from ipyflops.formulas.user_formulas import register_formula, temporary_formula
 
 __all__ = [
     "UNKNOWN",

@@ -151,3 +151,11 @@ def test_whole_numbers_and_complex_ones():
     z = torch.complex(X, X)
     assert total(lambda: z.scatter_add(0, INDEX, torch.complex(SOURCE, SOURCE))) == 2 * 15
     assert total(lambda: z.index_add(0, ROWS, torch.complex(SOURCE, SOURCE), alpha=2)) == 8 * 15
+
+
+def test_complex_products_at_given_places_by_hand():
+    x, values = (torch.ones(4, dtype=torch.complex64) for _ in range(2))
+    index = torch.tensor([0, 1, 1])
+    # Three complex products of 6 operations, or three complex sums of 2.
+    assert total(lambda: x.scatter(0, index, values, reduce="multiply")) == 3 * 6
+    assert total(lambda: x.scatter(0, index, values, reduce="add")) == 3 * 2

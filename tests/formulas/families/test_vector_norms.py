@@ -150,3 +150,10 @@ def test_weight_norm_and_its_backward():
 def test_norms_of_nothing():
     assert total(lambda: torch.linalg.vector_norm(torch.zeros(0, 3), dim=0)) == 0
     assert total(lambda: torch.dist(torch.zeros(0), torch.zeros(0))) == 0
+
+
+def test_complex_slices_are_shortened_by_hand():
+    x = torch.randn(2, 3, dtype=torch.complex64)
+    # Two norms of 3 elements: |x|² is 3 for each, 2 sums, a root. Then a comparison, a sum with eps
+    # and a division for each norm, and each element times a real factor, 2 products.
+    assert total(lambda: x.renorm(2, 0, 1.0)) == 2 * (3 * 3 + 2 + 1 + 3 + 3 * 2) == 42
