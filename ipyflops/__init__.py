@@ -15,15 +15,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.measuring import peak
-from ipyflops.report.last_report import last
-from ipyflops.report.report import Report
-from ipyflops.report.sweep import Sweep
-from ipyflops.report.tree import Node
+from ipyflops.report import Node, Report, Sweep, last
 
 __version__ = "0.1.0.dev0"
 

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import ipyflops
 from ipyflops import Report
-from ipyflops.report.last_report import LAST_REPORT
+from ipyflops.report import LAST_REPORT
 from tests.shells import fresh_shell, run
 
 SETUP = """\

@@ -23,7 +23,7 @@ from ipyflops.attribution.modules import unwrap_compiled
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
 from ipyflops.attribution.variables import namespaces, variable_name, variable_path
-from ipyflops.report.tables import Phase
+from ipyflops.report import Phase
 
 
 class Arrival(NamedTuple):

@@ -9,7 +9,7 @@ from types import FrameType
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.marks import Location, MethodFrame, UserFrame, method_line_around
 from ipyflops.attribution.places import Place
-from ipyflops.report.tables import Phase
+from ipyflops.report import Phase
 from ipyflops.torch_private import CALL_CODE
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.places import Place
-from ipyflops.report.tables import Phase
+from ipyflops.report import Phase
 
 
 class TraceFunction:

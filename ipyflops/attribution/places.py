@@ -22,7 +22,7 @@ from ipyflops.attribution.modules import (
     unwrap_compiled,
 )
 from ipyflops.attribution.parameters import ParameterCounts
-from ipyflops.report.tables import ScopeKind
+from ipyflops.report import ScopeKind
 
 
 class Place:

@@ -10,17 +10,39 @@ from ipyflops.costs import conventions
 from ipyflops.costs.conventions import CONVENTIONS, Convention, within_layer
 from ipyflops.costs.cost import ZERO_COST, ZERO_COUNT, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate, substitute
+from ipyflops.costs.metrics import (
+    COUNTED,
+    MEASURED,
+    METRICS,
+    OF_CALL,
+    SUMMED,
+    Metric,
+    Totals,
+    add_totals,
+    subtract_totals,
+    without_times,
+)
 
 __all__ = [
     "CONVENTIONS",
+    "COUNTED",
+    "MEASURED",
+    "METRICS",
+    "OF_CALL",
+    "SUMMED",
     "ZERO_COST",
     "ZERO_COUNT",
     "Convention",
     "Cost",
     "CostSum",
     "Count",
+    "Metric",
+    "Totals",
+    "add_totals",
     "conventions",
     "evaluate",
     "substitute",
+    "subtract_totals",
     "within_layer",
+    "without_times",
 ]

@@ -74,12 +74,12 @@ _numbers = attrgetter(*SUMMED)
 _counts = attrgetter(*(name for name in SUMMED if name not in TIMES))
 
 
-def add(parts: Iterable[Totals]) -> Totals:
+def add_totals(parts: Iterable[Totals]) -> Totals:
     """Add totals up.
 
     Examples
     --------
-    >>> add([Totals(calls=1, flops=10), Totals(calls=2, flops=5)]).flops
+    >>> add_totals([Totals(calls=1, flops=10), Totals(calls=2, flops=5)]).flops
     15
     """
     parts = list(parts)
@@ -88,12 +88,12 @@ def add(parts: Iterable[Totals]) -> Totals:
     return Totals(*map(sum, zip(*map(_numbers, parts), strict=True)))
 
 
-def less(whole: Totals, part: Totals) -> Totals:
+def subtract_totals(whole: Totals, part: Totals) -> Totals:
     """Give what is left of totals without a part of them; no time is less than zero.
 
     Examples
     --------
-    >>> less(Totals(flops=10, seconds=1.0), Totals(flops=4, seconds=1.5))
+    >>> subtract_totals(Totals(flops=10, seconds=1.0), Totals(flops=4, seconds=1.5))
     Totals(calls=0, flops=6, macs=0, int_ops=0, bytes=0, seconds=0.0, peak_seconds=0.0, \
 communicated=0, replicated=0)
     """
@@ -101,7 +101,7 @@ communicated=0, replicated=0)
     return Totals(**{name: max(left[name], 0.0) if name in TIMES else left[name] for name in left})
 
 
-def counts(totals: Totals) -> tuple[int, ...]:
+def without_times(totals: Totals) -> tuple[int, ...]:
     """Give all numbers but the times: what two runs of the same code have in common."""
     numbers: tuple[int, ...] = _counts(totals)
     return numbers

@@ -6,14 +6,12 @@ import linecache
 from dataclasses import replace
 
 from ipyflops.attribution import LineKey, Location, Locator, Place
-from ipyflops.costs.conventions import Convention, within_layer
+from ipyflops.costs import Convention, within_layer
 from ipyflops.counting import first_calls
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.recording import Recorder
 from ipyflops.counting.source_code import FollowedLines, counted_code, methods
-from ipyflops.report.excerpts import Excerpt
-from ipyflops.report.report import Report
-from ipyflops.report.tables import Line, Row, Scope, Signature
+from ipyflops.report import Excerpt, Line, Report, Row, Scope, Signature
 
 #: How many modules a note names.
 MAX_NAMES = 4

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyflops.formulas import Call, tensors
-from ipyflops.report.collectives import COLLECTIVE_OF
+from ipyflops.report import COLLECTIVE_OF
 
 
 def payload(call: Call) -> int:

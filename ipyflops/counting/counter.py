@@ -13,8 +13,7 @@ import torch
 
 from ipyflops.attribution import Location, Locator
 from ipyflops.cells import readable_name
-from ipyflops.costs import conventions
-from ipyflops.costs.conventions import Convention
+from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, compiled, stack, threads
 from ipyflops.counting.building import build_report
 from ipyflops.counting.call_keys import KeyFunction, key_function
@@ -22,8 +21,7 @@ from ipyflops.counting.decomposition import ArithmeticDetector, decomposed, pyth
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
-from ipyflops.report.excerpts import Source
-from ipyflops.report.report import Report
+from ipyflops.report import Report, Source
 from ipyflops.torch_private import (
     TRACING,
     FakeTensor,

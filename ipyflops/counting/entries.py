@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import CostSum
-from ipyflops.report.tables import Signature
+from ipyflops.costs import CostSum
+from ipyflops.report import Signature
 
 
 class Entry:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.recording import Recorder
 from ipyflops.units import duration, scaled

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from ipyflops.attribution import Place
 from ipyflops.attribution.location_table import LocationTable
-from ipyflops.costs import conventions
-from ipyflops.costs.conventions import Convention
+from ipyflops.costs import Convention, conventions
 from ipyflops.units import scaled
 from ipyflops.views.rows.visible import shortened, visible
 

@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any
 
 from ipyflops.attribution import Location
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.counting import sampling
 from ipyflops.counting.call_keys import Key
 from ipyflops.counting.communication import payload
@@ -27,7 +27,7 @@ from ipyflops.formulas import (
     user_formula,
     values_missed,
 )
-from ipyflops.report.tables import Signature, VerdictName
+from ipyflops.report import Signature, VerdictName
 
 #: Distinct calls kept apart at one location; further ones are kept only as a sum per operator, so
 #: that a program whose shapes never repeat does not fill the memory.

@@ -19,8 +19,7 @@ from typing import Any
 from ipyflops.attribution import MethodLine
 from ipyflops.cells import readable_name
 from ipyflops.counting.entries import Entry
-from ipyflops.report.excerpts import Excerpt, LineCount
-from ipyflops.report.tables import Phase
+from ipyflops.report import Excerpt, LineCount, Phase
 
 #: A source of up to so many lines is shown whole; of a longer one, the functions that ran.
 MAX_WHOLE = 300

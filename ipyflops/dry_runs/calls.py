@@ -13,8 +13,7 @@ from ipyflops.cells import readable_name
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs.errors import FileLabels
 from ipyflops.dry_runs.execution import DryRun
-from ipyflops.report.excerpts import Source
-from ipyflops.report.report import Report
+from ipyflops.report import Report, Source
 
 
 def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Report:

@@ -24,7 +24,7 @@ from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.substitution import Substitution, names_reached
 from ipyflops.measuring import random_states
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 
 NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"

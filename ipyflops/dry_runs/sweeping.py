@@ -11,11 +11,9 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ipyflops.costs.metrics import COUNTED
+from ipyflops.costs import COUNTED
 from ipyflops.dry_runs.calls import count_call
-from ipyflops.report.growth import fit
-from ipyflops.report.polynomials import Variable
-from ipyflops.report.sweep import Point, Sweep, counts_of
+from ipyflops.report import Point, Sweep, Variable, counts_of, fit
 
 MAX_POINTS = 10_000
 

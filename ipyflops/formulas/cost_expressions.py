@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 
 _NAME = re.compile(r"[^\W\d²³][^\W²³]*")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.costs.conventions import expression as expression_of
-from ipyflops.costs.cost import ZERO_COST, Cost, CostSum, Count
-from ipyflops.costs.expressions import evaluate
+from ipyflops.costs import ZERO_COST, Cost, CostSum, Count, conventions, evaluate
 
 
 def add_up(costs: Sequence[Cost]) -> Cost:
@@ -51,7 +49,7 @@ def _expressions(cost: Cost) -> tuple[str, str, str, str]:
     return (
         cost.contraction.expression,
         cost.other.expression,
-        expression_of(cost, "article"),
+        conventions.expression(cost, "article"),
         cost.integer.expression,
     )
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.registry import formula

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 
-from ipyflops.costs.cost import ZERO_COST, Cost, Count
+from ipyflops.costs import ZERO_COST, Cost, Count
 from ipyflops.formulas.call import Call, Structure
 from ipyflops.formulas.operator_names import operator_name, overload_name
 

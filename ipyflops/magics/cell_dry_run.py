@@ -9,7 +9,7 @@ from typing import Any
 from ipyflops.cells import Shell, readable_name, running
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRun, FileLabels
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 class CellDryRun:

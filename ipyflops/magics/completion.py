@@ -16,7 +16,7 @@ from IPython.core.completer import (
 from ipyflops.cells import Shell
 from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
 from ipyflops.magics.scanning import scan
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 #: The matcher's name in IPython's settings; `extension.unload` finds the matcher by it.
 IDENTIFIER = "ipyflops.options"

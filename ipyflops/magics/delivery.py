@@ -12,7 +12,7 @@ from ipyflops import views
 from ipyflops.cells import Shell
 from ipyflops.magics.request import Request
 from ipyflops.processes.ipyparallel_collection import CollectedReport
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 @dataclass(frozen=True)

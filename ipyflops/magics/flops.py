@@ -32,11 +32,7 @@ from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
 from ipyflops.processes.ipyparallel_cells import ParallelCells
 from ipyflops.processes.ipyparallel_collection import current_collection
-from ipyflops.report.excerpts import Source
-from ipyflops.report.last_report import LAST_REPORT
-from ipyflops.report.merging import merge_ranks
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
+from ipyflops.report import LAST_REPORT, Rank, Report, Source, merge_ranks
 
 
 @magics_class

@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ipyflops.costs.conventions import CONVENTIONS
+from ipyflops.costs import CONVENTIONS
 from ipyflops.views.rows.columns import BY
 
 VIEWS = ("auto", "widget", "html", "text")

@@ -17,8 +17,7 @@ from IPython.core.error import UsageError
 from ipyflops.magics.options import OptionError, Options
 from ipyflops.magics.parsing import parse
 from ipyflops.processes.ipyparallel_collection import Collection
-from ipyflops.report.report import Report
-from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report import Report, ReportFormatError
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from IPython.utils.capture import capture_output
 from ipyflops.cells import Shell, running
 from ipyflops.magics.options import Options
 from ipyflops.measuring import peak, variables_of
-from ipyflops.report.ceilings import Peak
-from ipyflops.report.report import Report
+from ipyflops.report import Peak, Report
 
 
 def with_timing(

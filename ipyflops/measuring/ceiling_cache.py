@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from ipyflops.report.files import written_whole
+from ipyflops.report import written_whole
 
 FILE = "peaks.json"
 

@@ -18,8 +18,7 @@ from torch.utils import benchmark
 
 from ipyflops.counting import FlopCounter
 from ipyflops.measuring.restoring import ChangeDetector, Snapshot
-from ipyflops.report.report import Report
-from ipyflops.report.timing import Timing
+from ipyflops.report import Report, Timing
 from ipyflops.units import percent, scaled
 
 #: Runs the code once inside a block.

@@ -12,7 +12,7 @@ import torch
 
 from ipyflops.measuring.ceiling_cache import CACHE
 from ipyflops.measuring.devices import Device, data_sheet_bandwidth, data_sheet_flops, mode_of
-from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report import Peak, Rate
 
 #: Called with a line of text before each measurement.
 Progress = Callable[[str], object]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 __all__ = ["gather"]
 

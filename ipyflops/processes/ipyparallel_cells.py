@@ -21,9 +21,7 @@ from IPython.core.magic_arguments import parse_argstring
 from ipyflops.cells import Shell
 from ipyflops.processes import ipyparallel_collection, ipyparallel_engines
 from ipyflops.processes.ipyparallel_engines import Task
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
-from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report import Rank, Report, ReportFormatError
 
 #: Shows the ranks of one run of the magic. The second argument is the magic's line.
 Show: TypeAlias = Callable[[Sequence[Rank[Report]], str], None]

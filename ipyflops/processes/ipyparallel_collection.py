@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ipyflops.cells import Origin, Shell
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from IPython.core.getipython import get_ipython
 from ipyflops.cells import origin, running, tracebacks
 from ipyflops.counting import FlopCounter
 from ipyflops.processes.ipyparallel_collection import STATE
-from ipyflops.report.excerpts import Source
-from ipyflops.report.last_report import LAST_REPORT
+from ipyflops.report import LAST_REPORT, Source
 
 #: The MIME type of a report on its way to the notebook.
 MIME = "application/vnd.ipyflops.report+json"

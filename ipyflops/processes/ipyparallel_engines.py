@@ -14,10 +14,7 @@ from typing import Any, TypeAlias
 from IPython.core.error import UsageError
 
 from ipyflops.processes import ipyparallel_engine
-from ipyflops.report.merging import merge_ranks
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
-from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report import Rank, Report, ReportFormatError, merge_ranks
 
 #: ipyparallel's classes; the package is there only where it is used, and has no types.
 View: TypeAlias = Any

@@ -21,11 +21,7 @@ from typing import Any
 import torch.distributed as dist
 
 from ipyflops.processes.torchrun_termination import Termination, deferred
-from ipyflops.report.merging import merge_ranks
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
-from ipyflops.report.serialization.reading import ReportFormatError
-from ipyflops.report.serialization.reports import MAX_FILE_BYTES
+from ipyflops.report import MAX_FILE_BYTES, Rank, Report, ReportFormatError, merge_ranks
 from ipyflops.torch_private import default_store
 
 #: Characters of one entry of the store; torch's TCP store takes 8 MiB at most.

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ipyflops.costs.metrics import Totals
+from ipyflops.costs import Totals
 from ipyflops.report.run import Run
 from ipyflops.report.tables import ScopeKind
 from ipyflops.report.tree import Node

@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs import conventions
-from ipyflops.costs.conventions import Convention
-from ipyflops.costs.expressions import substitute
+from ipyflops.costs import Convention, conventions, substitute
 from ipyflops.report.tables import Phase, Row, Signature
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ipyflops.costs.metrics import Totals
+from ipyflops.costs import Totals
 
 
 class HasTotals(Protocol):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
+from ipyflops.choices import check_choice
 from ipyflops.report.run import Rank
 from ipyflops.report.tables import PHASES, Row
 
@@ -42,8 +43,7 @@ def imbalance(ranks: Iterable[Rank[Any]], measure: Measure) -> float:
     ValueError
         If there is no such measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"there is no measure {measure!r}; choose one of {', '.join(MEASURES)}")
+    check_choice(measure, MEASURES, f"there is no measure {measure!r}")
     values = [
         float(getattr(rank.report.totals, measure)) for rank in ranks if rank.report is not None
     ]

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from ipyflops.costs import conventions
-from ipyflops.costs.conventions import Convention
-from ipyflops.costs.metrics import Totals
+from ipyflops.costs import Convention, Totals, conventions
 from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.excerpts import Excerpt

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.costs import conventions
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import COUNTED, METRICS
+from ipyflops.choices import check_choice
+from ipyflops.costs import COUNTED, METRICS, conventions
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Report
@@ -325,7 +324,7 @@ def counts_of(
 
 
 def _check_metric(metric: str) -> None:
-    one_of(metric, COUNTED, "there is no metric {}")
+    check_choice(metric, COUNTED, f"there is no metric {metric!r}")
 
 
 def _under(point: Point, convention: str) -> Point:

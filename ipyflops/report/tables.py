@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from operator import add as plus
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from ipyflops.costs.cost import Cost
-from ipyflops.costs.metrics import OF_CALL, SUMMED, Totals
+from ipyflops.costs import OF_CALL, SUMMED, Cost, Totals
 
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from ipyflops.costs.metrics import Totals
+from ipyflops.costs import Totals
 from ipyflops.report.figures import Figures
 from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
 

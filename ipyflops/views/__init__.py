@@ -12,9 +12,8 @@ import os
 import sys
 from typing import Any, Literal, TypeAlias
 
-from ipyflops.costs.choices import one_of
-from ipyflops.report.report import Difference, Report
-from ipyflops.report.sweep import Sweep
+from ipyflops.choices import check_choice
+from ipyflops.report import Difference, Report, Sweep
 from ipyflops.views.frontend import preferred_view, publish, shows_widgets
 
 __all__ = [
@@ -136,7 +135,7 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     ValueError
         If there is no such view, or the report cannot be shown by `by`.
     """
-    one_of(view, VIEWS, "there is no view {}")
+    check_choice(view, VIEWS, f"there is no view {view!r}")
     bundle: dict[str, Any] = {"text/plain": to_text(shown, color=in_colour(), **options)}
     if view == "text":
         return bundle
@@ -233,7 +232,9 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
 
         kind, *others = arguments
         charts: dict[str, Any] = {"bar": bar, "roofline": roofline}
-        return charts[one_of(kind, charts, "there is no chart {}")](shown, *others, **options)
+        return charts[check_choice(kind, charts, f"there is no chart {kind!r}")](
+            shown, *others, **options
+        )
     if isinstance(shown, Difference):
         from ipyflops.views.changes import chart as changes
 

@@ -14,7 +14,7 @@ from models.resnet import ResNet
 from torch import Tensor, nn
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.architectures import by_hand, language, others, vision
 from tests.formulas.dispatch import total
 from tests.safety.programs import adds_up

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ipyflops import DryRunError, FlopCounter, dry_run
-from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.report.report import Report
+from ipyflops.costs import CONVENTIONS
+from ipyflops.report import Report
 from tests.architectures import language
 from tests.architectures.test_architectures import CASES, Case, case, tokens
 from tests.documentation.pictures import Picture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ipyflops import FlopCounter, dry_run
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.architectures.test_architectures import case
 from tests.architectures.test_fake import RUNNABLE, really, run_of
 

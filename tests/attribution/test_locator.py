@@ -13,8 +13,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
-from ipyflops.report.tree import Node
+from ipyflops.report import Node, Report
 
 
 def linear_flops(batch: int, inputs: int, outputs: int) -> int:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ipyflops.costs.cost import Cost, CostSum
-from ipyflops.costs.expressions import evaluate, substitute
+from ipyflops.costs import Cost, CostSum, evaluate, substitute
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipyflops.costs.metrics import METRICS, SUMMED, Totals, add, counts, less
+from ipyflops.costs import METRICS, SUMMED, Totals, add_totals, subtract_totals, without_times
 
 TOTALS = Totals(
     calls=3,
@@ -46,21 +46,21 @@ def test_every_sum_is_a_metric_but_the_time_at_the_peak() -> None:
 def test_what_adds_up_does(key: str) -> None:
     metric = METRICS[key]
     other = Totals(calls=1, flops=100, macs=50, bytes=900, seconds=6.0, communicated=1)
-    whole = add([TOTALS, other])
+    whole = add_totals([TOTALS, other])
     parts = metric.value(TOTALS, whole) + metric.value(other, whole)
     assert (parts == pytest.approx(metric.value(whole, whole))) == metric.adds_up
 
 
 def test_parts_are_added_and_taken_away() -> None:
     other = Totals(calls=1, flops=100, seconds=3.0)
-    assert less(add([TOTALS, other]), other) == TOTALS
+    assert subtract_totals(add_totals([TOTALS, other]), other) == TOTALS
     # Clocks are not exact: no time becomes negative.
-    assert less(TOTALS, other).seconds == 0.0
-    assert add([]) == Totals()
+    assert subtract_totals(TOTALS, other).seconds == 0.0
+    assert add_totals([]) == Totals()
 
 
 def test_counts_are_all_but_the_times() -> None:
-    assert counts(TOTALS) == (3, 600, 200, 7, 300, 11, 60)
+    assert without_times(TOTALS) == (3, 600, 200, 7, 300, 11, 60)
 
 
 @pytest.mark.parametrize(

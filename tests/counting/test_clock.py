@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops import FlopCounter
-from ipyflops.costs.cost import ZERO_COST
+from ipyflops.costs import ZERO_COST
 from ipyflops.counting import clock
 from ipyflops.counting.entries import Entry
-from ipyflops.report.tables import Signature
+from ipyflops.report import Signature
 
 
 class Kernels(TorchDispatchMode):

@@ -10,7 +10,7 @@ import torch.distributed  # the operators come with it
 
 from ipyflops.counting.communication import payload
 from ipyflops.formulas import UNKNOWN, Call, lookup
-from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report import COLLECTIVE_OF, COLLECTIVES
 
 A, B, C = torch.randn(4, 6, 5), torch.randn(5, 3), torch.randn(5, 2)
 SIX = torch.ones(6)

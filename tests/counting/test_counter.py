@@ -22,7 +22,7 @@ from ipyflops.counting import FlopCounter
 from ipyflops.counting.recording import MAX_ENTRIES, FormulaWarning
 from ipyflops.formulas import Formula, FormulaError, temporary_formula
 from ipyflops.formulas.registry import REGISTRY
-from ipyflops.report.excerpts import Source
+from ipyflops.report import Source
 from tests.formulas.dispatch import total
 
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops.counting import FlopCounter, sampling
 from ipyflops.formulas import Call
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 @pytest.fixture

@@ -15,21 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import ipyflops
-from ipyflops.report import ceilings, difference, explanation, report, run, tables, timing
+from ipyflops.costs import Totals
+from ipyflops.report import Change, Difference, Explanation, Peak, Rank, Rate, Timing
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
 
 #: What a user gets without asking for it by name.
-OTHERS = (
-    report.Difference,
-    difference.Change,
-    explanation.Explanation,
-    tables.Totals,
-    timing.Timing,
-    ceilings.Peak,
-    ceilings.Rate,
-    run.Rank,
-)
+OTHERS = (Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank)
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Sections whose entries are ``name : type`` with an indented text below.
 LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
@@ -52,7 +44,9 @@ def reference() -> str:
     parts.append("## What reports and functions give\n")
     for kind in OTHERS:
         if kind.__name__ not in ipyflops.__all__:
-            parts += entry(f"{kind.__module__}.{kind.__name__}", kind)
+            # Other folders know it from its folder's ``__init__``.
+            folder = ".".join(kind.__module__.split(".")[:2])
+            parts += entry(f"{folder}.{kind.__name__}", kind)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ipyflops import DryRunError, FlopCounter, dry_run
 from ipyflops.dry_runs.substitution import Substitution
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.documentation.pictures import Picture
 
 torch.manual_seed(0)

@@ -12,7 +12,7 @@ from models.llama import LLAMA_8B, LLAMA_70B, LLAMA_405B, Llama, LlamaConfig
 from torch import Tensor
 
 from ipyflops import FlopCounter, dry_run, sweep
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 SMALL = LlamaConfig(vocabulary=50, layers=3, width=32, hidden=48, heads=4, kv_heads=2)
 SIZES = {

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import ipyflops
 from ipyflops.dry_runs.sweeping import SweepError, sweep
-from ipyflops.report.sweep import Sweep
+from ipyflops.report import Sweep
 
 WIDTH = 16
 

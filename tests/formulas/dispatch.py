@@ -5,8 +5,8 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ipyflops.costs.conventions import Convention, flops
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Convention, Cost
+from ipyflops.costs.conventions import flops
 from ipyflops.formulas import Call, Formula, Unknown, lookup
 
 

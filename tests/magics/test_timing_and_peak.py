@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipyflops.measuring import peaks
 from ipyflops.measuring.ceiling_cache import CACHE
-from ipyflops.report.last_report import LAST_REPORT
+from ipyflops.report import LAST_REPORT
 from tests.counted import FLOPS, last, model_shell
 from tests.shells import run
 

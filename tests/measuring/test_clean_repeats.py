@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ipyflops import FlopCounter, Report
 from ipyflops.measuring import clean_repeats
-from ipyflops.report.timing import Timing
+from ipyflops.report import Timing
 
 
 class Machine:

@@ -17,7 +17,7 @@ import ipyflops
 from ipyflops import FlopCounter, Report
 from ipyflops.measuring import ceiling_cache, devices, peaks
 from ipyflops.measuring.ceiling_cache import CACHE, cache_folder
-from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report import Peak, Rate
 from ipyflops.units import scaled
 
 # The module, which the function of the same name hides.
@@ -297,7 +297,7 @@ def test_complex_products_are_weighed_by_their_parts() -> None:
 
 
 def test_timing_and_peak_are_saved() -> None:
-    from ipyflops.report.timing import Timing
+    from ipyflops.report import Timing
 
     timing = Timing((1.0, 1.5), 3, 2, 9, "why", "remark", ("x", "y"), True)
     report = replace(mixed(), peak=PEAK, timing=timing, device="cuda:1")
@@ -324,8 +324,7 @@ def test_timing_and_peak_are_saved() -> None:
     ],
 )
 def test_damage_is_refused(name: str, path: list[Any], wrong: Any) -> None:
-    from ipyflops.report.serialization.reading import ReportFormatError
-    from ipyflops.report.timing import Timing
+    from ipyflops.report import ReportFormatError, Timing
 
     data: Any = replace(mixed(), peak=PEAK, timing=Timing((1.0,))).to_dict()
     place, steps = data, [name, *path]

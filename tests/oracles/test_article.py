@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 BATCHES = [1, 7]
 SPATIAL = {1: (12,), 2: (12, 10), 3: (8, 6, 10)}

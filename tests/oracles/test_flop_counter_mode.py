@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 def torch_flops(function: Callable[[], object]) -> FlopCounterMode:

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from ipyflops.costs.conventions import flops
 from ipyflops.counting import FlopCounter
 from ipyflops.formulas import Call, Formula, lookup
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.safety.programs import adds_up
 
 # What the compiler itself uses when it is loaded.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 #: Rows of the whole batch and widths of the network.
 ROWS, WIDTH, INNER = 8, 8, 16

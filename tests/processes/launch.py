@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 #: A job that takes so long hangs: seconds.
 LIMIT = 300

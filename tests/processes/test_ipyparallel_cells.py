@@ -12,7 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import ipyflops
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.shells import Done, run
 
 ipp = pytest.importorskip("ipyparallel")

@@ -12,7 +12,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.shells import Done, fresh_shell, run
 
 ipp = pytest.importorskip("ipyparallel")

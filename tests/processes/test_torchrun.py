@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
+from ipyflops.report import Rank, Report
 from tests.processes.job import INNER, ROWS, WIDTH, single
 from tests.processes.launch import gathered, torchrun
 

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.processes import torchrun_gathering
 from ipyflops.processes.torchrun_termination import Termination, deferred
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from torch import nn
 from torch.testing._internal.common_modules import module_db
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.report import Report
-from ipyflops.report.tree import Node
+from ipyflops.report import Node, Report
 from tests.pytorch_databases.running import (
     WARNINGS,
     NoOpMode,

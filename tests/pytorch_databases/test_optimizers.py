@@ -9,7 +9,7 @@ import torch
 from torch.testing._internal.common_optimizers import optim_db
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.pytorch_databases.running import WARNINGS, same_bits, seed
 
 pytestmark = pytest.mark.filterwarnings(*WARNINGS)

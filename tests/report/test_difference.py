@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.difference import Change
-from ipyflops.report.report import Difference, Report
+from ipyflops.report import Change, Difference, Report
 from tests.views import reports
 
 

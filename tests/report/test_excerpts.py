@@ -11,8 +11,7 @@ from torch import nn
 
 from ipyflops import FlopCounter, Report
 from ipyflops.counting.source_code import MAX_WHOLE, counted_code
-from ipyflops.report.excerpts import Excerpt, Source
-from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report import Excerpt, ReportFormatError, Source
 
 NETWORK = """\
 import torch

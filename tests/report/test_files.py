@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ipyflops.report.files import written_whole
-from ipyflops.report.report import Report
+from ipyflops.report import Report, written_whole
 from tests.views import reports
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows knows no such rights")

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyflops.report.growth import Growth, fit
-from ipyflops.report.polynomials import Variable
+from ipyflops.report import Growth, Variable, fit
 
 Count = Callable[..., int]
 

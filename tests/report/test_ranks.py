@@ -7,13 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from ipyflops.costs.cost import Cost
-from ipyflops.report.merging import merge_ranks
+from ipyflops.costs import Cost
+from ipyflops.report import Rank, Report, ReportFormatError, Row, Scope, Signature, merge_ranks
 from ipyflops.report.ranks import imbalance, named
-from ipyflops.report.report import Report
-from ipyflops.report.run import Rank
-from ipyflops.report.serialization.reading import ReportFormatError
-from ipyflops.report.tables import Row, Scope, Signature
 from ipyflops.views.html.report import to_html
 
 MM, NORM, SEND = (

@@ -12,12 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops.costs.expressions import evaluate
+from ipyflops.costs import evaluate
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.report.report import Difference, Report
-from ipyflops.report.serialization.reading import ReportFormatError
-from ipyflops.report.serialization.reports import MAX_FILE_BYTES
-from ipyflops.report.tables import PHASES
+from ipyflops.report import MAX_FILE_BYTES, PHASES, Difference, Report, ReportFormatError
 
 
 def model_of(width: int = 8, layers: int = 3) -> nn.Sequential:

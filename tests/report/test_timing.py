@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyflops.report.timing import Timing
+from ipyflops.report import Timing
 
 
 @given(st.lists(st.floats(1e-9, 1e3), min_size=2, max_size=30))

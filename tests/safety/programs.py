@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 
 def counted(function: Callable[[], Any]) -> Report:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 X = torch.ones(1, 4)

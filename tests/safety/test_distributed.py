@@ -10,7 +10,7 @@ from torch import nn
 from torch.multiprocessing.spawn import spawn
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 
 RANKS = 2
 Program = Callable[[int], Report]

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ipyflops.counting import FlopCounter
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 MM = 2 * 2 * 2 * 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ipyflops.costs.cost import Cost
-from ipyflops.report.report import Report
-from ipyflops.report.tables import Line, Phase, Row, Scope, ScopeKind, Signature, VerdictName
+from ipyflops.costs import Cost
+from ipyflops.report import Line, Phase, Report, Row, Scope, ScopeKind, Signature, VerdictName
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

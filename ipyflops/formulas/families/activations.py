@@ -9,7 +9,7 @@ made, and where a kernel blends two branches both are computed. See
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.per_element import PerElement, enter_table, per_element

@@ -28,7 +28,7 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.attention_pairs import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.activation_costs import RELU, fused
 from ipyflops.formulas.families.convolutions import backward, forward

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import cost, times
 from ipyflops.formulas.registry import formula

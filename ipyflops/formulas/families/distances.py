@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.registry import formula
 

@@ -8,7 +8,7 @@ is a bernoulli_, a div_ and a mul; its scope tells that they belong to one (see
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.registry import formula, mark_free
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_sums import add_up
 from ipyflops.formulas.operator_names import operator_name, overload_name

@@ -16,8 +16,7 @@ from typing import Any
 
 import torch
 
-from ipyflops.costs.conventions import flops
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost, conventions
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.operator_names import TRITON_LAUNCHES
 from ipyflops.formulas.registry import Formula, NoFormulaError, formula, lookup, user_formula
@@ -122,7 +121,9 @@ class _Sum(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         verdict = lookup(func)
         if isinstance(verdict, Formula):
-            self.flops += flops(verdict(Call(func, args, kwargs or {}, out)), "standard")
+            self.flops += conventions.flops(
+                verdict(Call(func, args, kwargs or {}, out)), "standard"
+            )
         return out
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.registry import formula, mark_free
 from ipyflops.formulas.special_tensors import has_values

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 from ipyflops.torch_private import asks_for_target_twice

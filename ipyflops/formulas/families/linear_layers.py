@@ -12,7 +12,7 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import cost, times
 from ipyflops.formulas.families.activation_costs import fused

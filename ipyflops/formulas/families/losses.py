@@ -9,7 +9,7 @@ compare classes with each other are in `families.margin_losses`, CTC in
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.registry import formula

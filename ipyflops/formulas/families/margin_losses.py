@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.losses import MEAN, SUM
 from ipyflops.formulas.registry import formula

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.cost_sums import add_up
 from ipyflops.formulas.registry import Formula, lookup, mark_free, structured_formula

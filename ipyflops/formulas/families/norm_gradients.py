@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.norms import channels

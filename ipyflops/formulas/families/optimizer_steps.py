@@ -8,7 +8,7 @@ only the device knows.
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 

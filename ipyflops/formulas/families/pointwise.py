@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.cost_expressions import linear, times
 from ipyflops.formulas.per_element import PerElement, enter_table, per_element

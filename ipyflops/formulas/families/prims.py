@@ -6,7 +6,7 @@ ATen operator of its kind does.
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.pointwise import POINTWISE

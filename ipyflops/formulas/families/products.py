@@ -15,8 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
-from ipyflops.costs.expressions import evaluate
+from ipyflops.costs import Cost, evaluate
 from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import GELU, GELU_TANH, RELU

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output, tensors
 from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.registry import formula, mark_free

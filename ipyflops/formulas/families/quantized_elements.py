@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output, tensors
 from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.activation_costs import RELU

@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import LEAKY_RELU, RELU, TANH, fused

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.quantization import QUANTIZE

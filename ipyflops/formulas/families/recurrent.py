@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import cost, total
 from ipyflops.formulas.families.recurrent_cells import BY_MODE, GRU, LSTM, RNN_RELU, RNN_TANH, Cell

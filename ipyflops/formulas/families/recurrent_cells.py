@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.cost_expressions import total
 from ipyflops.formulas.registry import formula

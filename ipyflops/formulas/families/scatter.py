@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.cost_expressions import linear, times
 from ipyflops.formulas.registry import formula

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import times
 from ipyflops.formulas.families.activation_costs import fused

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.registry import formula
 

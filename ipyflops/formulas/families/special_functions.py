@@ -8,7 +8,7 @@ formula of such functions costs that formula. See `formulas.per_element`.
 
 from __future__ import annotations
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.per_element import PerElement, enter_table, per_element
 from ipyflops.formulas.registry import formula

@@ -10,7 +10,7 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call, first_output
 from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.registry import formula

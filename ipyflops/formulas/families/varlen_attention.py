@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ipyflops.costs.cost import Cost
+from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.attention import attention_backward, attention_forward
 from ipyflops.formulas.families.attention_pairs import Band, Pairs, sequences

@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor
 
-from ipyflops.costs.cost import ZERO_COST, Cost
+from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, broadcast_numel, first_output
 from ipyflops.formulas.cost_expressions import linear
 from ipyflops.formulas.families.pointwise import power_cost

@@ -9,8 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, get_args
 
-from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.costs.cost import ZERO_COUNT, Cost, Count
+from ipyflops.costs import CONVENTIONS, ZERO_COUNT, Cost, Count
 from ipyflops.report.files import written_whole
 from ipyflops.report.run import AnyRun, Run
 from ipyflops.report.serialization import excerpts, ranks, rates

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import MEASURED, METRICS, Metric
-from ipyflops.report.report import Difference
+from ipyflops.choices import check_choice
+from ipyflops.costs import MEASURED, METRICS, Metric
+from ipyflops.report import Difference
 from ipyflops.units import duration
 from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs
 from ipyflops.views.changes.rows import ratio, signed
@@ -38,7 +38,7 @@ def plot(
     ValueError
         If there is no such metric, or `most` is less than 1.
     """
-    measured = METRICS[one_of(metric, MEASURED, "there is no metric {}")]
+    measured = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
     if most < 1:
         raise ValueError(f"at least 1 place is needed, not {most}")
     drawn = pairs(difference, most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.report import Difference
+from ipyflops.report import Difference
 from ipyflops.units import scaled
 from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs
 from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline, ratio, signed

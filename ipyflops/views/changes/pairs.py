@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.report import Difference
+from ipyflops.costs import Totals, add_totals
+from ipyflops.report import Difference
 from ipyflops.views.changes.rows import ChangeRow, changes
 from ipyflops.views.rows.bars import room_of
 from ipyflops.views.rows.outline import more_name
@@ -48,7 +48,9 @@ def pairs(difference: Difference, most: int) -> list[Pair]:
     largest = sorted(chosen, key=lambda pair: -abs(pair.flops))[: most - 1]
     kept = {id(pair) for pair in largest}
     rest = [pair for pair in chosen if id(pair) not in kept]
-    before, after = (add(getattr(pair, name) for pair in rest) for name in ("before", "after"))
+    before, after = (
+        add_totals(getattr(pair, name) for pair in rest) for name in ("before", "after")
+    )
     more = Pair(more_name(len(rest)), before, after, "changed")
     return [*(pair for pair in chosen if id(pair) in kept), more]
 

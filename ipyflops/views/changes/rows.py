@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.costs.metrics import COUNTED, Totals, add
-from ipyflops.report.difference import Change, Status
-from ipyflops.report.report import Difference, Report
+from ipyflops.costs import COUNTED, Totals, add_totals
+from ipyflops.report import Change, Difference, Report, Status
 from ipyflops.units import duration, scaled
 from ipyflops.views.rows.folding import Folder, Group
 from ipyflops.views.rows.headline import CONVENTIONS, headline
@@ -203,8 +202,8 @@ class _ChangeTree(ShownTree[Change, ChangeRow]):
             "",
             item.item.path,
             "changed",
-            add(before for before, _ in totals),
-            add(after for _, after in totals),
+            add_totals(before for before, _ in totals),
+            add_totals(after for _, after in totals),
             hidden=places + sum(group.size for group in groups),
         )
 

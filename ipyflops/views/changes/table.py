@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.report.report import Difference
+from ipyflops.report import Difference
 from ipyflops.units import scaled
 from ipyflops.views.changes.rows import ChangeRow, changes, ratio, signed
 from ipyflops.views.documents.plain_table import (

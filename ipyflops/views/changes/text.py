@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.report import Difference
+from ipyflops.report import Difference
 from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline
 from ipyflops.views.text.headline import chosen_width, headline_lines
 from ipyflops.views.text.tables import Column, Flexible, Line, places, rendered, table

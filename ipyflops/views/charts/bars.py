@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import MEASURED, METRICS, Metric
-from ipyflops.report.report import Report
-from ipyflops.report.tables import PHASES
-from ipyflops.report.tree import Node
+from ipyflops.choices import check_choice
+from ipyflops.costs import MEASURED, METRICS, Metric
+from ipyflops.report import PHASES, Node, Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.charts.axes import label_bars, new_axes, say, title
 from ipyflops.views.rows.bars import (
@@ -101,7 +99,7 @@ def draw(
     most: int = 20,
 ) -> Axes:
     """Draw bars with what they come to as a title; see `bar`."""
-    drawn = METRICS[one_of(metric, MEASURED, "there is no metric {}")]
+    drawn = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
     bars = largest(bars, metric, most)
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.28 * len(bars))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.units import prefix_of, scaled
 from ipyflops.views.charts.axes import new_axes, root_figure, say
 from ipyflops.views.rows.bars import COLORS

@@ -8,11 +8,9 @@ from typing import Any
 
 import pandas
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import COUNTED, MEASURED, METRICS, SUMMED, Totals
-from ipyflops.report.report import Difference, Report
-from ipyflops.report.sweep import Sweep
-from ipyflops.report.tables import Phase, Row, TotalsSum
+from ipyflops.choices import check_choice
+from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals
+from ipyflops.report import Difference, Phase, Report, Row, Sweep, TotalsSum
 
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
@@ -68,7 +66,7 @@ def to_frame(
         keys = ["rank", *keys]
         numbers = [name for name in numbers if name != "replicated"]
     for key in columns:
-        one_of(key, _OFFERED, "there is no column {}")
+        check_choice(key, _OFFERED, f"there is no column {key!r}")
     numbers += [key for key in columns if key not in numbers]
     if ranks:
         records = [

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs.choices import one_of
+from ipyflops.choices import check_choice
 from ipyflops.units import prefix_of, prefix_of_seconds, scaled
 from ipyflops.views.rows.outline import PlaceRow
 from ipyflops.views.rows.visible import shortened
@@ -79,7 +79,7 @@ def check_depth_and_prefix(depth: int, prefix: str = "column") -> None:
     """
     if depth < 1:
         raise ValueError(f"a table needs a depth of 1 or more, not {depth}")
-    one_of(prefix, PREFIXES, "there is no prefix {}")
+    check_choice(prefix, PREFIXES, f"there is no prefix {prefix!r}")
 
 
 def column(values: Sequence[float | None], title: str, quantity: str) -> tuple[str, list[str]]:

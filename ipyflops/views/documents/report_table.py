@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import METRICS, Metric
-from ipyflops.report.report import Report
+from ipyflops.choices import check_choice
+from ipyflops.costs import METRICS, Metric
+from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.documents.plain_table import (
     MAX_ROWS,
@@ -66,7 +66,7 @@ def report_table(
     ValueError
         If one of the options is none of these.
     """
-    one_of(by, ("modules", "operators"), "a table cannot be by {}")
+    check_choice(by, ("modules", "operators"), f"a table cannot be by {by!r}")
     check_depth_and_prefix(depth, prefix)
     rows = _modules(report, depth) if by == "modules" else _operators(report)
     chosen = _check(columns, by) if columns is not None else _usual(report, rows)

@@ -11,9 +11,7 @@ from collections import defaultdict
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
-from ipyflops.report.report import Report
-from ipyflops.report.tables import Phase, TotalsSum
-from ipyflops.report.tree import Node
+from ipyflops.report import Node, Phase, Report, TotalsSum
 from ipyflops.views.rows.visible import shortened, source_line, visible
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"

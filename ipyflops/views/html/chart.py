@@ -6,7 +6,7 @@ names and numbers are left.
 
 from __future__ import annotations
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.units import percent, scaled
 from ipyflops.views.html.parts import NOTHING, Html, bars_svg, chart_row, tag
 from ipyflops.views.rows.bars import COLORS, Bar, largest, outermost, shown_parts

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import NewType
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.tables import PHASES, Phase
+from ipyflops.costs import Totals
+from ipyflops.report import PHASES, Phase
 from ipyflops.views.html.style import STYLE
 from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.visible import shortened

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.views.html.parts import (
     Html,
     Title,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.report import Report
+from ipyflops.costs import Totals
+from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.html.chart import chart
 from ipyflops.views.html.parts import (

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.tables import Phase
-from ipyflops.report.tree import Node
+from ipyflops.costs import Totals
+from ipyflops.report import Node, Phase
 from ipyflops.views.rows.folding import add_phases, own_phases
 from ipyflops.views.rows.outline import more_name, own_name
 from ipyflops.views.rows.visible import shortened, visible

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import METRICS, Metric, Totals
-from ipyflops.report.report import Report
+from ipyflops.choices import check_choice
+from ipyflops.costs import METRICS, Metric, Totals
+from ipyflops.report import Report
 
 By: TypeAlias = Literal["modules", "operators", "lines"]
 BY: tuple[By, ...] = get_args(By)
@@ -26,7 +26,7 @@ def check_by(name: str) -> By:
     ValueError
         If it cannot; the message lists what it can be shown by.
     """
-    return one_of(name, BY, "a report cannot be shown by {}")
+    return check_choice(name, BY, f"a report cannot be shown by {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def columns(
     places = places or {}
     keys = list(layout.keys)
     for key in extra:
-        one_of(key, _offered(places), "there is no column {}")
+        check_choice(key, _offered(places), f"there is no column {key!r}")
         if key not in keys:
             keys.append(key)
     return [

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ipyflops.costs.metrics import Totals, add, less
-from ipyflops.report.tables import PHASES, Phase, ScopeKind
+from ipyflops.costs import Totals, add_totals, subtract_totals
+from ipyflops.report import PHASES, Phase, ScopeKind
 from ipyflops.views.rows.visible import visible
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Group(Generic[P]):
 
     def add(self, totals: Callable[[P], Totals]) -> Totals:
         """Add up one of the totals of all places."""
-        return add(map(totals, self.places))
+        return add_totals(map(totals, self.places))
 
 
 class Folder(Generic[P]):
@@ -218,7 +218,7 @@ def add_phases(parts: Iterable[Mapping[Phase, Totals]]) -> dict[Phase, Totals]:
     if len(parts) == 1:
         return dict(parts[0])
     return {
-        phase: add(part[phase] for part in parts if phase in part)
+        phase: add_totals(part[phase] for part in parts if phase in part)
         for phase in PHASES
         if any(phase in part for part in parts)
     }
@@ -229,5 +229,8 @@ def own_phases(
 ) -> dict[Phase, Totals]:
     """What is left of totals by phase without what ran inside."""
     taken = add_phases(inside)
-    left = {phase: less(totals, taken.get(phase, Totals())) for phase, totals in phases.items()}
+    left = {
+        phase: subtract_totals(totals, taken.get(phase, Totals()))
+        for phase, totals in phases.items()
+    }
     return {phase: totals for phase, totals in left.items() if totals.calls}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ipyflops.costs.conventions import Convention
-from ipyflops.report.report import Report
+from ipyflops.costs import Convention
+from ipyflops.report import Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.ranks import rank_items

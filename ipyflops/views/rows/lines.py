@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.excerpts import Excerpt
-from ipyflops.report.report import Report
-from ipyflops.report.tables import Row, TotalsSum
+from ipyflops.costs import Totals, add_totals
+from ipyflops.report import Excerpt, Report, Row, TotalsSum
 from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import source_line, visible
 
@@ -53,7 +51,10 @@ def line_rows(report: Report, most: int) -> list[LineRow]:
     chosen = {id(row) for row in largest}
     rest = [row for row in rows if id(row) not in chosen]
     more = LineRow(
-        "", 0, more_name(len(rest), "more lines"), add(row.totals for row in rest if row.totals)
+        "",
+        0,
+        more_name(len(rest), "more lines"),
+        add_totals(row.totals for row in rest if row.totals),
     )
     return _dedented([row for row in rows if id(row) in chosen]) + elsewhere + [more]
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.report import Report
+from ipyflops.costs import Totals, add_totals
+from ipyflops.report import Report
 from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import visible
 
@@ -45,7 +45,7 @@ def operator_rows(report: Report, most: int) -> list[OperatorRow]:
     if len(rows) <= most:
         return rows
     rest = rows[most - 1 :]
-    more = OperatorRow(more_name(len(rest)), "", add(row.totals for row in rest))
+    more = OperatorRow(more_name(len(rest)), "", add_totals(row.totals for row in rest))
     return [*rows[: most - 1], more]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from ipyflops.report.tables import Line, ScopeKind
+from ipyflops.report import Line, ScopeKind
 from ipyflops.views.rows.folding import Folder, Group, P
 from ipyflops.views.rows.visible import source_line, visible
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.report import Report
+from ipyflops.costs import Totals
+from ipyflops.report import Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.rows.headline_item import HeadlineItem
 from ipyflops.views.rows.outline import more_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.rows.headline_item import HeadlineItem
 from ipyflops.views.rows.visible import shortened, visible

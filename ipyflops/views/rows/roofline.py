@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import Totals, add
-from ipyflops.report.report import Report
+from ipyflops.choices import check_choice
+from ipyflops.costs import Totals, add_totals
+from ipyflops.report import Report
 from ipyflops.units import percent, scaled
 from ipyflops.views.rows.tree import TreeRow, tree_rows
 from ipyflops.views.rows.visible import listed_names, shortened, visible
@@ -37,7 +37,7 @@ def points_of(report: Report, by: str) -> list[Point]:
     ValueError
         If `by` is neither modules nor operators.
     """
-    one_of(by, ("modules", "operators"), "a roofline cannot be drawn by {}")
+    check_choice(by, ("modules", "operators"), f"a roofline cannot be drawn by {by!r}")
     return _modules(report) if by == "modules" else _operators(report)
 
 
@@ -161,7 +161,7 @@ def roofline_words(report: Report, by: str) -> tuple[str, ...]:
     parts: dict[str, list[Totals]] = defaultdict(list)
     for point in points:
         parts[point.label].append(point.totals)
-    limits = bounds(report, {label: add(totals) for label, totals in parts.items()})
+    limits = bounds(report, {label: add_totals(totals) for label, totals in parts.items()})
     if limits is None:
         return (
             "The ceilings are not known, so nothing can be said to be memory-bound. "

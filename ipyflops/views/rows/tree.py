@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs.metrics import Totals, add, counts
-from ipyflops.report.report import Report
-from ipyflops.report.tables import Phase
-from ipyflops.report.tree import Node
+from ipyflops.costs import Totals, add_totals, without_times
+from ipyflops.report import Node, Phase, Report
 from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
@@ -80,8 +78,8 @@ def folder_of(report: Report) -> Folder[Node]:
 
 
 def _features(node: Node) -> tuple[object, ...]:
-    phases = tuple((phase, counts(totals)) for phase, totals in node.phases.items())
-    return node.calls, node.parameters, counts(node.own), phases
+    phases = tuple((phase, without_times(totals)) for phase, totals in node.phases.items())
+    return node.calls, node.parameters, without_times(node.own), phases
 
 
 class _ReportTree(ShownTree[Node, TreeRow]):
@@ -142,7 +140,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             item.item.path,
             calls=0,
             parameters=0,
-            totals=add(group.add(lambda node: node.totals) for group in groups),
+            totals=add_totals(group.add(lambda node: node.totals) for group in groups),
             phases=add_phases(map(_phases, groups)),
             hidden=places + sum(group.size for group in groups),
         )

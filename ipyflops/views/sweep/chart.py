@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import COUNTED, METRICS
-from ipyflops.report.polynomials import Variable
-from ipyflops.report.sweep import Point, Sweep, growth_of
+from ipyflops.choices import check_choice
+from ipyflops.costs import COUNTED, METRICS
+from ipyflops.report import Point, Sweep, Variable, growth_of
 from ipyflops.units import scaled
 from ipyflops.views.charts.axes import new_axes, title
 from ipyflops.views.rows.visible import shortened, visible
@@ -65,7 +64,7 @@ def plot(
     per: str | None = None,
 ) -> Axes:
     """Draw a sweep; see `ipyflops.report.sweep.Sweep.plot`."""
-    one_of(metric, (*COUNTED, "intensity"), "there is no metric {}")
+    check_choice(metric, (*COUNTED, "intensity"), f"there is no metric {metric!r}")
     if per is not None and metric == "intensity":
         raise ValueError("an intensity is no count, so there is none for each of something")
     place = _place(sweep, variable)
@@ -93,7 +92,7 @@ def _place(sweep: Sweep, name: str | None) -> int:
     if name is None:
         sizes = [len(variable.values) for variable in sweep.variables]
         return sizes.index(max(sizes))
-    return names.index(one_of(name, names, "there is no variable {}"))
+    return names.index(check_choice(name, names, f"there is no variable {name!r}"))
 
 
 def _other(sweep: Sweep, place: int, lines: str | None) -> int | None:

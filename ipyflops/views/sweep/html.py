@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.growth import VariableGrowth
-from ipyflops.report.sweep import Sweep
+from ipyflops.report import Sweep, VariableGrowth
 from ipyflops.units import scaled
 from ipyflops.views.html.parts import (
     BLANK,

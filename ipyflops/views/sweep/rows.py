@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.report.growth import Growth, VariableGrowth
-from ipyflops.report.sweep import Sweep, growth_of
-from ipyflops.report.tree import Node
+from ipyflops.report import Growth, Node, Sweep, VariableGrowth, growth_of
 from ipyflops.units import scaled
 from ipyflops.views.rows.folding import Group
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, own_name

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ipyflops.costs.choices import one_of
-from ipyflops.costs.metrics import COUNTED, METRICS
-from ipyflops.report.sweep import Sweep
+from ipyflops.choices import check_choice
+from ipyflops.costs import COUNTED, METRICS
+from ipyflops.report import Sweep
 from ipyflops.views.documents.plain_table import (
     MAX_ROWS,
     PlainRow,
@@ -35,7 +35,7 @@ def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> Plai
         If there is no such metric, or the depth is less than 1.
     """
     check_depth_and_prefix(depth)
-    unit = METRICS[one_of(metric, COUNTED, "there is no metric {}")].name
+    unit = METRICS[check_choice(metric, COUNTED, f"there is no metric {metric!r}")].name
     rows = sweep_rows(sweep, most=MAX_ROWS, depth=depth, metric=metric)
     title, counts = column(
         [count for row in rows for count in (min(row.counts), max(row.counts))], unit, unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.sweep import Sweep
+from ipyflops.report import Sweep
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.sweep.rows import (
     SweepRow,

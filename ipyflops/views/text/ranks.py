@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.views.rows.columns import TEXT, columns
 from ipyflops.views.rows.ranks import collectives_text, rank_rows
 from ipyflops.views.text.columns import IMPORTANCE, number_columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.rows.columns import TEXT, check_by
 from ipyflops.views.rows.columns import columns as columns_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.views.rows.columns import TEXT, columns
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 from ipyflops.views.text.columns import number_columns

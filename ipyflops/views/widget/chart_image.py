@@ -11,8 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ipyflops.report.report import Report
-from ipyflops.report.tree import Node
+from ipyflops.report import Node, Report
 from ipyflops.views.charts.bars import bar_of_alike
 from ipyflops.views.charts.roofline import roofline
 

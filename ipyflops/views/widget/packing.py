@@ -10,11 +10,8 @@ from array import array
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from ipyflops.costs import conventions
-from ipyflops.costs.metrics import METRICS, OF_CALL, Metric
-from ipyflops.report.excerpts import Excerpt
-from ipyflops.report.report import Report
-from ipyflops.report.tables import PHASES, ScopeKind, Signature
+from ipyflops.costs import METRICS, OF_CALL, Metric, conventions
+from ipyflops.report import PHASES, Excerpt, Report, ScopeKind, Signature
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.headline_item import Headline

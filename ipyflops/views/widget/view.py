@@ -7,10 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.costs.metrics import METRICS
-from ipyflops.report.report import Report
-from ipyflops.report.tree import Node, walk
+from ipyflops.costs import CONVENTIONS, METRICS
+from ipyflops.report import Node, Report, walk
 from ipyflops.views.rows.columns import BROWSER, BY, OPTIONAL
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible

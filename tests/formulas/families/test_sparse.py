@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from ipyflops.costs import Cost
 from ipyflops.costs.conventions import flops
-from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, lookup
 from tests.formulas.counted import Number, f, numbers, plain, tally
 from tests.formulas.counted import total as total_of

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ipyflops.costs import Cost
 from ipyflops.costs.conventions import flops
-from ipyflops.costs.cost import Cost
 from ipyflops.formulas import Call, Formula, lookup
 from tests.formulas.counted import Number, dot, f, larger, numbers, plain, smaller, tally
 from tests.formulas.counted import total as total_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.report import Difference, Report
+from ipyflops.costs import Totals
+from ipyflops.report import Difference, Report
 from ipyflops.views.changes.html import MAX_ROWS, to_html
 from ipyflops.views.changes.rows import ChangeRow, changes
 from ipyflops.views.changes.text import change_bar, to_text

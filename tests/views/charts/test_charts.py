@@ -9,7 +9,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ipyflops.costs.metrics import MEASURED, METRICS
+from ipyflops.costs import MEASURED, METRICS
 from ipyflops.views.charts.axes import root_figure
 from ipyflops.views.charts.bars import bar_of_alike
 from tests.views import reports

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from ipyflops.report.tables import PHASES
+from ipyflops.report import PHASES
 from ipyflops.views.documents.frame import KEYS, NUMBERS
 from tests.views import reports
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ipyflops.report.report import Report
+from ipyflops.report import Report
 from ipyflops.views.documents.speedscope import to_speedscope
 from tests.views import reports
 

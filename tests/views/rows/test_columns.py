@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ipyflops.costs.metrics import METRICS
+from ipyflops.costs import METRICS
 from ipyflops.units import percent
 from ipyflops.views import to_html, to_text
 from ipyflops.views.rows.columns import BROWSER, HTML, OPTIONAL, TEXT, columns

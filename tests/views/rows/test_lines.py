@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ipyflops.report.excerpts import Excerpt, LineCount
-from ipyflops.report.report import Report
+from ipyflops.report import Excerpt, LineCount, Report
 from ipyflops.views.html.report import to_html
 from ipyflops.views.rows.lines import line_rows
 from ipyflops.views.text.report import to_text

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ipyflops import Report
-from ipyflops.report.ceilings import Peak, Rate
-from ipyflops.report.timing import Timing
+from ipyflops.report import Peak, Rate, Timing
 from ipyflops.views.charts.roofline import roofline
 from ipyflops.views.html.report import to_html
 from ipyflops.views.rows.headline import headline

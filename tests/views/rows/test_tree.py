@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from ipyflops.costs.metrics import Totals
-from ipyflops.report.report import Report
-from ipyflops.report.tree import walk
+from ipyflops.costs import Totals
+from ipyflops.report import Report, walk
 from ipyflops.views.rows.tree import TreeRow, tree_rows
 from tests.views import reports
 from tests.views.reports import Builder, Cost

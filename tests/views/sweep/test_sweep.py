@@ -10,8 +10,7 @@ from rich.cells import cell_len
 from torch import nn
 
 from ipyflops.dry_runs import sweep
-from ipyflops.report.polynomials import Variable
-from ipyflops.report.sweep import Point, Sweep
+from ipyflops.report import Point, Sweep, Variable
 from ipyflops.views import mime_bundle
 from ipyflops.views.sweep.html import to_html
 from ipyflops.views.sweep.rows import sweep_rows

@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from ipyflops.costs.conventions import CONVENTIONS
-from ipyflops.costs.metrics import METRICS
-from ipyflops.report.ceilings import Peak, Rate
-from ipyflops.report.report import Report
-from ipyflops.report.tree import walk
+from ipyflops.costs import CONVENTIONS, METRICS
+from ipyflops.report import Peak, Rate, Report, walk
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import pack
 from tests.views import reports
