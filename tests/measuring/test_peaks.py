@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,15 +48,16 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
     machine = Machine()
     monkeypatch.setattr(peaks, "MAX_PRODUCT_SECONDS", 1e6)
     monkeypatch.setattr(peaks, "SIDES", (64, 128, 256))
     monkeypatch.setattr(peaks, "_product_seconds", machine.product)
     monkeypatch.setattr(peaks, "_bandwidth", machine.bandwidth)
-    monkeypatch.setattr(CACHE, "_values", {})
     monkeypatch.setattr(ceiling_cache, "cache_folder", lambda: tmp_path / "cache")
-    return machine
+    CACHE.reset()
+    yield machine
+    CACHE.reset()
 
 
 # --- measuring -----------------------------------------------------------------------------------
@@ -221,7 +223,7 @@ class Gpu:
 
 
 def test_a_gpu_goes_first_and_has_its_data_sheet(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Gpu(monkeypatch, "NVIDIA A100")
     peak = ipyflops.peak(dtype=torch.bfloat16)
@@ -229,7 +231,9 @@ def test_a_gpu_goes_first_and_has_its_data_sheet(
     assert peak.rates[0].data_sheet == 312.5e12
     assert peak.data_sheet_bytes_per_second == 2039e9
     assert "data sheet" in str(peak)
-    assert all("driver 12080, runtime 12.8" in key for key in CACHE._values)
+    keys = json.loads((tmp_path / "cache" / ceiling_cache.FILE).read_text())
+    assert len(keys) == 2
+    assert all("driver 12080, runtime 12.8" in key for key in keys)
 
 
 def test_sparse_rates_of_a_data_sheet_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
