@@ -10,6 +10,7 @@ from typing import Any
 
 from ipyflops.report import Report
 
+# The files about ipyparallel are not here: they import IPython, and a torchrun job needs none.
 __all__ = ["gather"]
 
 
