@@ -7,6 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ipyflops.choices import choose_one_of
 from ipyflops.costs import CONVENTIONS, METRICS
 from ipyflops.report import Node, Report, walk
 from ipyflops.views.rows.columns import BROWSER, BY, OPTIONAL
@@ -121,7 +122,7 @@ class FlopsView(anywidget.AnyWidget):
         if value and value.removeprefix("-") not in COLUMNS:
             raise traitlets.TraitError(
                 f"the modules cannot be sorted by {value!r}; "
-                f"choose one of {', '.join(COLUMNS)}, with - in front for the largest first"
+                f"{choose_one_of(COLUMNS)}, with - in front for the largest first"
             )
         return value
 
