@@ -10,13 +10,11 @@ from ipyflops.costs import conventions
 from ipyflops.costs.conventions import CONVENTIONS, Convention, within_layer
 from ipyflops.costs.cost import ZERO_COST, ZERO_COUNT, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate, substitute
-from ipyflops.costs.metrics import (
+from ipyflops.costs.metrics import METRICS, OF_CALL, Metric
+from ipyflops.costs.totals import (
     COUNTED,
     MEASURED,
-    METRICS,
-    OF_CALL,
     SUMMED,
-    Metric,
     Totals,
     add_totals,
     subtract_totals,

@@ -1,15 +1,14 @@
 """What is measured: each metric once, with its name, its unit and how it is taken from totals.
 
 Reports, views and the browser read it from here, so a new metric, or a new column of the tables, is
-one entry of `METRICS`. `Totals` has the numbers that are added up, and every other metric is a
-ratio of two of them.
+one entry of `METRICS`. `ipyflops.costs.totals` has the numbers that are added up, and every other
+metric is a ratio of two of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ipyflops.costs.cost import Cost
@@ -17,94 +16,6 @@ from ipyflops.units import duration, percent, prefix_of, prefix_of_seconds, scal
 
 #: How a number is written: with a prefix, as a time, or in percent. A rate is never a whole number.
 Format: TypeAlias = Literal["count", "rate", "time", "share"]
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over some of a report's rows, under its convention.
-
-    Attributes
-    ----------
-    calls : int
-        Operator calls; views, which do nothing, are not among them.
-    flops, macs, int_ops, bytes : int
-    seconds : float
-        Time inside the kernels, in the one counted run.
-    peak_seconds : float
-        Time that the FLOPs would take at the report's peak, each dtype's by its own.
-    communicated : int
-        Bytes of payload of the collectives, as the ranks hand them in or get them; not what goes
-        over the wire, which depends on the algorithm.
-    replicated : int
-        Those of the FLOPs that another rank had computed already, on the same values.
-    """
-
-    calls: int = 0
-    flops: int = 0
-    macs: int = 0
-    int_ops: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    peak_seconds: float = 0.0
-    communicated: int = 0
-    replicated: int = 0
-
-    @property
-    def utilization(self) -> float:
-        """FLOPS as a share of the peak (MFU), in kernel time; 0 where no peak is known."""
-        return METRICS["utilization"].value(self)
-
-    @property
-    def flops_per_second(self) -> float:
-        """FLOPs per second of kernel time; 0 where no time was taken."""
-        return METRICS["flops_per_second"].value(self)
-
-    @property
-    def intensity(self) -> float:
-        """Arithmetic intensity, FLOPs per byte; 0 where no byte moved."""
-        return METRICS["intensity"].value(self)
-
-
-#: The names of the numbers that are added up, in the order of the fields.
-SUMMED: tuple[str, ...] = tuple(field.name for field in fields(Totals))
-#: Those that depend on how busy the machine was.
-TIMES: tuple[str, ...] = ("seconds", "peak_seconds")
-
-_numbers = attrgetter(*SUMMED)
-_counts = attrgetter(*(name for name in SUMMED if name not in TIMES))
-
-
-def add_totals(parts: Iterable[Totals]) -> Totals:
-    """Add totals up.
-
-    Examples
-    --------
-    >>> add_totals([Totals(calls=1, flops=10), Totals(calls=2, flops=5)]).flops
-    15
-    """
-    parts = list(parts)
-    if len(parts) == 1:
-        return parts[0]
-    return Totals(*map(sum, zip(*map(_numbers, parts), strict=True)))
-
-
-def subtract_totals(whole: Totals, part: Totals) -> Totals:
-    """Give what is left of totals without a part of them; no time is less than zero.
-
-    Examples
-    --------
-    >>> subtract_totals(Totals(flops=10, seconds=1.0), Totals(flops=4, seconds=1.5))
-    Totals(calls=0, flops=6, macs=0, int_ops=0, bytes=0, seconds=0.0, peak_seconds=0.0, \
-communicated=0, replicated=0)
-    """
-    left = {name: getattr(whole, name) - getattr(part, name) for name in SUMMED}
-    return Totals(**{name: max(left[name], 0.0) if name in TIMES else left[name] for name in left})
-
-
-def without_times(totals: Totals) -> tuple[int, ...]:
-    """Give all numbers but the times: what two runs of the same code have in common."""
-    numbers: tuple[int, ...] = _counts(totals)
-    return numbers
 
 
 class Call(Protocol):
@@ -190,12 +101,13 @@ class Metric:
     optional: bool = False
     column: str = ""
 
-    def value(self, totals: Totals, whole: Totals | None = None) -> float:
+    def value(self, totals: object, whole: object = None) -> float:
         """Take the number from totals; 0 where there is nothing to divide by.
 
         Parameters
         ----------
         totals : Totals
+            Or anything else that has the numbers, as a report has.
         whole : Totals, optional
             Those of the whole run, which a share of it needs.
         """
@@ -442,12 +354,3 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-
-#: What a chart can draw of one run, …
-MEASURED: tuple[str, ...] = tuple(
-    key
-    for key in SUMMED
-    if key in METRICS and not METRICS[key].of_ranks and not METRICS[key].is_calls
-)
-#: … and what can be compared between runs: whole numbers that do not depend on the machine.
-COUNTED: tuple[str, ...] = tuple(key for key in MEASURED if key not in TIMES)

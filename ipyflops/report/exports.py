@@ -119,12 +119,8 @@ class Exports:
         Parameters
         ----------
         path : str or path-like
-            As ``model.trace.json``; a file that is there is replaced only once all is written.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written.
+            As ``model.trace.json``; errors are those of `to_speedscope`, and a file that is there
+            is replaced only once all is written, too.
         """
         from ipyflops.views import document
 

@@ -199,11 +199,7 @@ class Sweep:
         Its columns are the variables, ``path``, ``type`` and ``kind`` of the node (the root, which
         is the whole run, has an empty path), ``calls`` of operators, ``flops``, ``macs``,
         ``int_ops``, ``bytes`` and ``intensity`` (FLOPs per byte). A node includes what is inside.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed; the message says how to install it.
+        Errors are those of `Report.to_frame`.
         """
         from ipyflops.views import to_frame
 
@@ -231,12 +227,9 @@ class Sweep:
     def to_latex(
         self, *, depth: int = 1, metric: str = "flops", caption: str = "", label: str = ""
     ) -> str:
-        """Give the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
+        """Give the table of `to_markdown` in LaTeX.
 
-        Raises
-        ------
-        ValueError
-            As `to_markdown` and `Report.to_latex`.
+        `caption`, `label` and errors are as for `Report.to_latex`.
         """
         from ipyflops.views import document
 

@@ -176,7 +176,7 @@ class TotalsSum:
     Attributes
     ----------
     amounts : list of int
-        In the order of `ipyflops.costs.metrics.SUMMED`; kernel time is in nanoseconds, the time at
+        In the order of `ipyflops.costs.totals.SUMMED`; kernel time is in nanoseconds, the time at
         the peak in attoseconds.
     """
 

@@ -24,10 +24,10 @@ RANK_NUMBERS = tuple(key for key in SUMMED if key in METRICS and METRICS[key].of
 def to_frame(
     report: Report,
     *,
+    columns: Sequence[str] = (),
     lines: bool = False,
     shapes: bool = False,
     ranks: bool = False,
-    columns: Sequence[str] = (),
 ) -> pandas.DataFrame:
     """Give a tidy data frame: a row for each node, operator, dtype and phase.
 
