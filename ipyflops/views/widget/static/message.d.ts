@@ -1,5 +1,5 @@
 // Types alone: what Python sends to the widget, and what the widget asks of Python.
-// `packing.py`, `rank_packing.py` and `view.py` in the folder above make these messages.
+// `packing.py` and `view.py` in the folder above make these messages.
 
 export type Convention = "standard" | "contractions" | "article";
 export type Verdict = "formula" | "free" | "unknown";
