@@ -37,8 +37,8 @@ def shows_widgets(shell: Any = None) -> bool:
 def preferred_view() -> str:
     """The view that ``%config FlopsMagics.view`` names; ``auto`` without the magics."""
     magics = getattr(_running_shell(), "magics_manager", None)
-    found = getattr(magics, "registry", {}).get("FlopsMagics")
-    return str(getattr(found, "view", "auto"))
+    flops_magics = getattr(magics, "registry", {}).get("FlopsMagics")
+    return str(getattr(flops_magics, "view", "auto"))
 
 
 def publish(bundle: Mapping[str, Any]) -> None:

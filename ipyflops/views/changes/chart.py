@@ -20,23 +20,7 @@ def plot(
 ) -> Axes:
     """Draw before and after as a pair of bars for each place, in the order of the tree.
 
-    Parameters
-    ----------
-    difference : Difference
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure is made where it is left out.
-    metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
-    most : int
-        How many places to draw: those whose FLOPs changed most.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ValueError
-        If there is no such metric, or `most` is less than 1.
+    The places whose FLOPs changed most are drawn, at most so many; see `Difference.plot`.
     """
     measured = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
     if most < 1:

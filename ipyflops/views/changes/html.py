@@ -8,15 +8,7 @@ from ipyflops.report import Difference
 from ipyflops.units import scaled
 from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs
 from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline, ratio, signed
-from ipyflops.views.html.nested import (
-    MAX_LEVELS,
-    TreeTitle,
-    columns,
-    head,
-    name,
-    nested,
-    open_levels,
-)
+from ipyflops.views.html.nested import MAX_LEVELS, TreeTitle, name, nested, open_levels
 from ipyflops.views.html.parts import (
     NOTHING,
     Html,
@@ -39,14 +31,14 @@ MAX_ROWS = 1000
 MAX_PAIRS = 16
 #: The length of the chart's longest bar, in the units of its SVG.
 LENGTH = 1000
-#: Widths in em of the bar and the numbers, and the least of the name, which takes what is left.
-_WIDTHS, _LEAST_NAME = (14, 4.6, 4.6, 5.4, 4.6), 16
+#: In em; the name takes what is left.
+MIN_NAME = 16
 _TITLES = (
-    TreeTitle(),
-    TreeTitle("before", "FLOPs before", number=True),
-    TreeTitle("after", "FLOPs after", number=True),
-    TreeTitle("difference", "FLOPs after, less FLOPs before", number=True),
-    TreeTitle("ratio", "FLOPs after divided by FLOPs before", number=True),
+    TreeTitle(14),
+    TreeTitle(4.6, "before", "FLOPs before", number=True),
+    TreeTitle(4.6, "after", "FLOPs after", number=True),
+    TreeTitle(5.4, "difference", "FLOPs after, less FLOPs before", number=True),
+    TreeTitle(4.6, "ratio", "FLOPs after divided by FLOPs before", number=True),
 )
 
 
@@ -89,9 +81,8 @@ def _legend(rows: Sequence[ChangeRow]) -> Html:
 
 def _tree(rows: Sequence[ChangeRow]) -> Html:
     largest = max(max(row.before.flops, row.after.flops) for row in rows)
-    style = columns(_LEAST_NAME, _WIDTHS, rows)
     cells = (_cells(row, largest) for row in rows)
-    return nested(rows, cells, open_levels(rows), head(_TITLES), style)
+    return nested(rows, cells, open_levels(rows), _TITLES, MIN_NAME)
 
 
 def _cells(row: ChangeRow, largest: int) -> Html:

@@ -16,19 +16,7 @@ from ipyflops.views.documents.plain_table import (
 
 
 def changes_table(difference: Difference, *, depth: int = 1, prefix: str = "column") -> PlainTable:
-    """Choose the rows that changed; the last is the total.
-
-    Parameters
-    ----------
-    difference : Difference
-    depth : int
-        How many levels are shown inside the whole.
-    prefix : {"column", "cell"}
-        Whether a column has one SI prefix, in its title, or each number has its own.
-
-    Returns
-    -------
-    PlainTable
+    """Choose the rows that changed, and the total last; see `ipyflops.Report.to_markdown`.
 
     Raises
     ------

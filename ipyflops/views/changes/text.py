@@ -9,10 +9,10 @@ from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline
 from ipyflops.views.text.headline import chosen_width, headline_lines
 from ipyflops.views.text.tables import Column, Flexible, Line, places, rendered, table
 
-ROWS = 40
+USUAL_ROWS = 40
 MAX_ROWS = 400
 #: Columns are dropped rather than that the modules get less than this.
-LEAST_WIDTH = 22
+MIN_NAME_WIDTH = 22
 #: Characters of a bar, on a terminal of the usual width and on a wide one.
 BAR, LONG_BAR, WIDE = 12, 24, 100
 KEPT, MORE, LESS = "█", "▒", "░"
@@ -28,22 +28,12 @@ def to_text(
 ) -> str:
     """Write what two reports differ in as text.
 
-    Parameters
-    ----------
-    difference : Difference
-    depth : int, optional
-        How many levels of modules to show; as many as fit in 40 rows where it is left out.
-    width, color
-        As for `ipyflops.views.text.report.to_text`.
-
-    Returns
-    -------
-    str
-        Lines with no newline at the end.
+    The options are those of `ipyflops.views.text.report.to_text`; where `depth` is left out, as
+    many levels of modules are shown as fit in 40 rows.
     """
     width = chosen_width(width)
     parts = headline_lines(difference_headline(difference), width)
-    most = ROWS if depth is None else MAX_ROWS
+    most = USUAL_ROWS if depth is None else MAX_ROWS
     shown = changes(difference, most, depth=depth, whole_levels=depth is None)
     remarks = shown.remarks
     if shown.rows:
@@ -62,7 +52,7 @@ def to_text(
 def _columns(rows: Sequence[ChangeRow], largest: int, length: int) -> list[Column | Flexible]:
     changed = ["red" if row.flops > 0 else "green" if row.flops < 0 else "" for row in rows]
     columns: list[Column | Flexible] = [
-        places(rows, LEAST_WIDTH),
+        places(rows, MIN_NAME_WIDTH),
         Column("before", [row.before_text for row in rows], 2),
         Column("after", [row.after_text for row in rows], 3),
     ]

@@ -40,7 +40,7 @@ def roofline(
     ----------
     report : Report
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure is made where it is left out.
+        As for `ipyflops.views.charts.bars.bar`.
     by : {"modules", "operators"}
         What a point is: what ran in one module, without its children, or one operator.
     peak_flops : float, optional

@@ -19,16 +19,9 @@ _AMOUNTS = {"none": "FLOPs", "bytes": "B"}
 def to_chrome_trace(report: Report) -> dict[str, Any]:
     """Give a report in the trace event format, as data that JSON can hold.
 
-    Parameters
-    ----------
-    report : Report
-
-    Returns
-    -------
-    dict
-        ``traceEvents`` has an event for the begin (``"ph": "B"``) and one for the end of each node
-        and operator, nested as they are; the exact amount is among the ``args`` of the first. One
-        event with a duration would not do: start and duration rarely add up to the same end.
+    ``traceEvents`` has an event for the begin (``"ph": "B"``) and one for the end of each node and
+    operator, nested as they are; the exact amount is among the ``args`` of the first. One event
+    with a duration would not do: start and duration rarely add up to the same end.
     """
     data = to_speedscope(report)
     frames = data["shared"]["frames"]

@@ -22,14 +22,15 @@ _OPEN_LIST, _CLOSE_LIST, _CLOSE = Html("<ul>"), Html("</ul>"), Html("</ul></deta
 
 @dataclass(frozen=True, slots=True)
 class TreeTitle:
-    """The title of a column, its tooltip, and whether the column holds numbers."""
+    """A column: its width in em, its title and tooltip, and whether it holds numbers."""
 
+    width: float
     text: str | None = None
     tip: str | None = None
     number: bool = False
 
 
-def head(titles: Iterable[TreeTitle]) -> Html:
+def _head(titles: Iterable[TreeTitle]) -> Html:
     """The titles, which the style sheet shows: there are no columns without it."""
     module = tag("span", class_="f-name", data_title="module")
     others = [
@@ -50,7 +51,11 @@ def open_levels(rows: Sequence[PlaceRow]) -> int:
 
 
 def nested(
-    rows: Sequence[PlaceRow], cells: Iterable[Html], opened: int, head: Html, style: str
+    rows: Sequence[PlaceRow],
+    cells: Iterable[Html],
+    opened: int,
+    titles: Sequence[TreeTitle],
+    least_name: float,
 ) -> Html:
     """Nest rows as their levels say.
 
@@ -62,12 +67,11 @@ def nested(
         The HTML of each row.
     opened : int
         How many levels are open.
-    head : Html
-        The titles.
-    style : str
-        The style that has the columns.
+    titles : sequence of TreeTitle
+    least_name : float
+        The least width of a name, in em.
     """
-    parts = [head, _OPEN_LIST]
+    parts = [_head(titles), _OPEN_LIST]
     levels = [*(row.level for row in rows[1:]), 0]
     for row, shown, next_level in zip(rows, cells, levels, strict=True):
         left_out = row.hidden if row.kind != "more" else 0
@@ -80,7 +84,7 @@ def nested(
             parts.append(_CLOSE)
         parts += [_CLOSE] * max(row.level - next_level, 0)
     parts.append(_CLOSE_LIST)
-    return tag("div", *parts, class_="f-tree", style=style)
+    return tag("div", *parts, class_="f-tree", style=_columns(least_name, titles, rows))
 
 
 def _opening(shown: Html, *, is_open: bool) -> Html:
@@ -89,8 +93,9 @@ def _opening(shown: Html, *, is_open: bool) -> Html:
     return Html(f"<li><details{' open' if is_open else ''}>{summary}<ul>")
 
 
-def columns(least_name: float, widths: Sequence[float], rows: Sequence[PlaceRow]) -> str:
+def _columns(least_name: float, titles: Sequence[TreeTitle], rows: Sequence[PlaceRow]) -> str:
     """The style with the widths of columns, in em; names have room whatever their indentation."""
+    widths = [one.width for one in titles]
     numbers = " ".join(f"{width}em" for width in widths)
     deepest = max(row.level for row in rows)
     least = least_name + sum(widths) + _GAP * len(widths) + _INDENT * deepest

@@ -6,15 +6,7 @@ from collections.abc import Sequence
 
 from ipyflops.costs import Totals
 from ipyflops.report import Report
-from ipyflops.views.html.nested import (
-    MAX_LEVELS,
-    TreeTitle,
-    columns,
-    head,
-    name,
-    nested,
-    open_levels,
-)
+from ipyflops.views.html.nested import MAX_LEVELS, TreeTitle, name, nested, open_levels
 from ipyflops.views.html.parts import Html, Number, bar, joined, numbers
 from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
@@ -22,7 +14,7 @@ from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 
 MAX_ROWS = 2000
 #: The least width of a name, in em.
-LEAST_NAME = 14
+MIN_NAME = 14
 #: In em, of a bar and of the columns that are wider or narrower than most.
 BAR_WIDTH, WIDTH = 8, 4.2
 WIDTHS = {
@@ -48,21 +40,17 @@ def tree(report: Report, depth: int | None, extra: Sequence[str] = ()) -> Html:
     places = numbers_of_places(rows)
     shown = number_columns(report, HTML["modules"], totals, places=places, extra=extra)
     cells = (_row(report, row, shown, index) for index, row in enumerate(rows))
-    widths = [width for column in shown for width in _widths(column)]
-    titles = head(title for column in shown for title in _titles(column))
-    return nested(rows, cells, opened, titles, columns(LEAST_NAME, widths, rows))
-
-
-def _widths(column: Column) -> list[float]:
-    key = column.metric.key
-    return [*([BAR_WIDTH] if key == "share" else []), WIDTHS.get(key, WIDTH)]
+    titles = [title for column in shown for title in _titles(column)]
+    return nested(rows, cells, opened, titles, MIN_NAME)
 
 
 def _titles(column: Column) -> list[TreeTitle]:
     metric = column.metric
+    width = WIDTHS.get(metric.key, WIDTH)
     if metric.key == "share":
-        return [TreeTitle(metric.title, metric.tip), TreeTitle("", "", number=True)]
-    return [TreeTitle(metric.title, metric.tip, number=True)]
+        bars = TreeTitle(BAR_WIDTH, metric.title, metric.tip)
+        return [bars, TreeTitle(width, "", "", number=True)]
+    return [TreeTitle(width, metric.title, metric.tip, number=True)]
 
 
 def _row(report: Report, row: TreeRow, shown: Sequence[Column], index: int) -> Html:

@@ -194,8 +194,9 @@ def that_matter(
         if name == "peak":
             return report.peak
         if name == "parameters":
-            found = (places or {}).get(name)
-            return any(scope.parameters for scope in report.scopes) if found is None else any(found)
+            if places is None:
+                return any(scope.parameters for scope in report.scopes)
+            return any(places.get(name, ()))
         if name == "int_ops" and layout is not None and layout.integers:
             return report.int_ops * layout.integers > report.flops
         return getattr(report.totals, name)

@@ -21,18 +21,10 @@ from ipyflops.views.html.parts import (
     text,
 )
 from ipyflops.views.rows.headline import CONVENTIONS
-from ipyflops.views.rows.visible import shortened, visible
-from ipyflops.views.sweep.rows import (
-    SweepRow,
-    formula,
-    growth_text,
-    headline,
-    points_text,
-    remarks,
-    sweep_rows,
-)
+from ipyflops.views.rows.visible import shortened
+from ipyflops.views.sweep.rows import ShownSweep, SweepRow, formula, growth_text, shown
 
-ROWS = 60
+MAX_ROWS = 60
 #: The class of a growth's name: what grows faster than its variable catches the eye.
 _TONES = {"constant": "f-dim", "linear": "f-linear", "quadratic": "f-quadratic"}
 
@@ -50,36 +42,30 @@ def to_html(sweep: Sweep, *, depth: int | None = None) -> Html:
     -------
     str
     """
-    growth = sweep.growth()
+    said = shown(sweep, most=MAX_ROWS, depth=depth)
     definition = shortened(CONVENTIONS[sweep.convention], TOOLTIP_LENGTH)
     convention = tag("span", text(f"[{sweep.convention}]"), class_="f-dim", title=definition)
-    said = tag("strong", text(headline(sweep), 2000))
-    line = joined([said, text(" "), BLANK, text(" "), convention])
-    rows = sweep_rows(sweep, most=ROWS, depth=depth)
+    headline = tag("strong", text(said.headline, 2000))
+    line = joined([headline, text(" "), BLANK, text(" "), convention])
     parts = [
         tag("p", line, class_="f-headline"),
-        tag("p", text(visible(growth.name), 1000)),
-        tag("p", text(visible(points_text(sweep)), 1000), class_="f-dim"),
-        tag("div", _table(sweep, rows), class_="f-scroll"),
-        *(note(visible(one)) for one in remarks(sweep)),
+        tag("p", text(said.growth, 1000)),
+        tag("p", text(said.points, 1000), class_="f-dim"),
+        tag("div", _table(said), class_="f-scroll"),
+        *map(note, said.notes),
     ]
     return fragment(parts)
 
 
-def _table(sweep: Sweep, rows: Sequence[SweepRow]) -> Html:
-    varied = {
-        place: visible(variable.name)
-        for place, variable in enumerate(sweep.variables)
-        if len(variable.values) > 1
-    }
+def _table(said: ShownSweep) -> Html:
     titles = [
         Title("module", left=True),
         Title("FLOPs from"),
         Title("to"),
-        *(Title(f"in {name}", left=True) for name in varied.values()),
+        *(Title(f"in {name}", left=True) for name in said.varied.values()),
         Title("FLOPs =", left=True),
     ]
-    return table(titles, (_row(row, list(varied)) for row in rows))
+    return table(titles, (_row(row, list(said.varied)) for row in said.rows))
 
 
 def _row(row: SweepRow, varied: Sequence[int]) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ipyflops.report import Growth, Node, Sweep, VariableGrowth, growth_of
@@ -112,6 +113,50 @@ class _SweepTree(ShownTree[Node, SweepRow]):
         return tuple(counts), growth
 
 
+@dataclass(frozen=True, slots=True)
+class ShownSweep:
+    """What is shown of a sweep; every text is safe to print.
+
+    Attributes
+    ----------
+    headline : str
+        What the whole counts, or that no formula fits.
+    growth : str
+        How it grows, in words.
+    points : str
+        The grid, in words.
+    varied : mapping of int to str
+        The variables with several values: their positions and names.
+    rows : tuple of SweepRow
+    notes : tuple of str
+        How far the growth is known, and the notes of the sweep.
+    """
+
+    headline: str
+    growth: str
+    points: str
+    varied: Mapping[int, str]
+    rows: tuple[SweepRow, ...]
+    notes: tuple[str, ...]
+
+
+def shown(sweep: Sweep, *, most: int, depth: int | None) -> ShownSweep:
+    """Make of a sweep what is shown; `most` and `depth` are as for `sweep_rows`."""
+    growth = sweep.growth()
+    return ShownSweep(
+        _headline(growth),
+        visible(growth.name),
+        visible(_points_text(sweep)),
+        {
+            index: visible(variable.name)
+            for index, variable in enumerate(sweep.variables)
+            if len(variable.values) > 1
+        },
+        tuple(sweep_rows(sweep, most=most, depth=depth)),
+        tuple(map(visible, _notes(sweep))),
+    )
+
+
 def formula(growth: Growth, *, short: bool = True) -> str:
     """The polynomial, where it is the only one that fits; safe to print."""
     if not growth.determined:
@@ -119,9 +164,8 @@ def formula(growth: Growth, *, short: bool = True) -> str:
     return visible(growth.short_expression if short else growth.expression)
 
 
-def headline(sweep: Sweep) -> str:
-    """What the whole counts, or that no formula fits; safe to print."""
-    expression = formula(sweep.growth(), short=False)
+def _headline(growth: Growth) -> str:
+    expression = formula(growth, short=False)
     return f"FLOPs = {expression}" if expression else "FLOPs: no one formula fits"
 
 
@@ -136,7 +180,7 @@ def growth_text(one: VariableGrowth) -> str:
     return str(one) if one.start is None else f"{one} from {one.start} on"
 
 
-def points_text(sweep: Sweep) -> str:
+def _points_text(sweep: Sweep) -> str:
     """The grid in words, as ``12 points: batch 1, 2, 4, 8 × tokens 128, 512, 2,048``."""
     grid = " × ".join(
         f"{variable.name} {', '.join(f'{value:,}' for value in variable.values)}"
@@ -145,8 +189,7 @@ def points_text(sweep: Sweep) -> str:
     return f"{len(sweep.points):,} points: {grid}"
 
 
-def remarks(sweep: Sweep) -> list[str]:
-    """How far the growth is known, in words, and the notes of the sweep."""
+def _notes(sweep: Sweep) -> list[str]:
     said = []
     if sweep.checks:
         places = [

@@ -16,18 +16,7 @@ from ipyflops.views.sweep.rows import formula, growth_text, sweep_rows
 
 
 def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> PlainTable:
-    """Choose the rows of a table of growth, the whole first.
-
-    Parameters
-    ----------
-    sweep : Sweep
-    depth : int
-        How many levels are shown inside the whole.
-    metric : {"flops", "macs", "int_ops", "bytes"}
-
-    Returns
-    -------
-    PlainTable
+    """Choose the rows of a table of growth, the whole first; see `Sweep.to_markdown`.
 
     Raises
     ------

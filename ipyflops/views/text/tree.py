@@ -11,10 +11,10 @@ from ipyflops.views.text.columns import number_columns
 from ipyflops.views.text.tables import Line, places, table
 
 #: Rows that are shown unasked, and rows that are shown where a depth was asked for.
-ROWS = 40
+USUAL_ROWS = 40
 MAX_ROWS = 400
 #: Columns are dropped rather than that the modules get less than this.
-LEAST_WIDTH = 22
+MIN_NAME_WIDTH = 22
 
 
 def tree_lines(
@@ -24,13 +24,13 @@ def tree_lines(
     rows = tree_rows(
         report,
         depth=depth,
-        most=ROWS if depth is None else MAX_ROWS,
+        most=USUAL_ROWS if depth is None else MAX_ROWS,
         whole_levels=depth is None,
     )
     totals = [row.totals for row in rows]
     numbers = numbers_of_places(rows)
     shown = columns(report, TEXT["modules"], totals, places=numbers, extra=extra)
-    modules = places(rows, LEAST_WIDTH, close=True)
+    modules = places(rows, MIN_NAME_WIDTH, close=True)
     return table([modules, *number_columns(shown, width)], width) + _remark(rows, depth)
 
 

@@ -65,26 +65,7 @@ def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, dark: bool,
 def roofline_svg(
     report: Report, by: Literal["modules", "operators"], *, dark: bool, width: int
 ) -> str:
-    """Draw the roofline chart likewise.
-
-    Parameters
-    ----------
-    report : Report
-    by : {"modules", "operators"}
-        What a point is.
-    dark, width
-        As for `chart_svg`.
-
-    Returns
-    -------
-    str
-        The SVG.
-
-    Raises
-    ------
-    ValueError
-        As `ipyflops.views.charts.roofline.roofline`.
-    """
+    """Draw the roofline chart likewise; a point is a module or an operator."""
     with _figure(width, dark=dark) as figure:
         # Where labels fit is worked out for the size that the figure has.
         roofline(report, figure.add_subplot(), by=by)

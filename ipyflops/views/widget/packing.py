@@ -99,11 +99,11 @@ class _Texts:
         self._index: dict[str, int] = {}
 
     def index(self, text: str) -> int:
-        found = self._index.get(text)
-        if found is None:
-            found = self._index[text] = len(self.all)
+        index = self._index.get(text)
+        if index is None:
+            index = self._index[text] = len(self.all)
             self.all.append(_text(text))
-        return found
+        return index
 
 
 def _text(text: str) -> str:
@@ -167,8 +167,8 @@ def _signatures(report: Report) -> dict[str, Any]:
     }
     if report.peak is not None:
         rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
-        found = (rates[signature.dtype] for signature in signatures)
-        packed["peak"] = _floats(rate.flops_per_second if rate else 0.0 for rate in found)
+        of_each = (rates[signature.dtype] for signature in signatures)
+        packed["peak"] = _floats(rate.flops_per_second if rate else 0.0 for rate in of_each)
     exact: dict[str, dict[int, str]] = {}
     standard: list[int] = []
     for name in conventions.CONVENTIONS:
