@@ -65,19 +65,6 @@ def bar(
 def bar_of_alike(report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str) -> Axes:
     """Draw the sum of what is inside nodes that are alike, as siblings are that are folded.
 
-    Parameters
-    ----------
-    report : Report
-    ax : matplotlib.axes.Axes
-    nodes : sequence of Node
-        At least one.
-    metric : str
-        As for `bar`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
     Raises
     ------
     ValueError
