@@ -121,7 +121,7 @@ class Arrivals:
     def _module(
         self, module: torch.nn.Module, frame: FrameType, around: Place, phase: Phase, is_call: bool
     ) -> tuple[Place, Phase]:
-        """The place and the phase of a module whose frame was called at `around`.
+        """The place and the phase of a module, a frame of which was called at `around`.
 
         `is_call` tells whether the frame is a call of the module, and not one of its methods.
         """

@@ -1,4 +1,4 @@
-"""What a Python frame can tell: classified by its code, read with care."""
+"""What a Python frame can tell: by its code alone, and by its variables."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _SNAPSHOTS = sys.version_info < (3, 13)
 
 
 def classify(code: CodeType, user_file: str) -> int:
-    """What frames of a code object can tell, as a sum of the constants above; 0 for nothing."""
+    """Say what frames of a code object can tell: a sum of the constants above, 0 for nothing."""
     kind = 0
     file = code.co_filename
     if code is ENGINE_CODE:
@@ -99,7 +99,7 @@ def calls_itself(frame: FrameType, module: object) -> bool:
 
 
 def by_higher_order(frame: FrameType) -> bool:
-    """Whether compiled code is called by a higher-order operator, which has compiled it itself."""
+    """Whether a higher-order operator calls the compiled code; it has compiled that itself."""
     caller = frame.f_back
     return caller is not None and caller.f_code.co_filename.startswith(HIGHER_ORDER_FOLDER)
 

@@ -13,7 +13,7 @@ from ipyflops.counting.recording import Recorder
 from ipyflops.counting.source_code import FollowedLines, counted_code, methods
 from ipyflops.report import Excerpt, Line, Report, Row, Scope, Signature
 
-#: How many modules a note names.
+#: The most modules that a note names.
 MAX_NAMES = 4
 
 
@@ -79,7 +79,7 @@ class _Tables:
         self._on_lines = FollowedLines()
 
     def notes(self) -> list[str]:
-        """What the tables cannot show."""
+        """Notes for the reader on what the tables do not show."""
         notes: list[str] = []
         for reason, places in self._opaque.items():
             names = ", ".join(places[:MAX_NAMES])
@@ -91,7 +91,7 @@ class _Tables:
         return notes
 
     def add(self, root: Place) -> None:
-        """Add a place and all below it; without recursion, for models nested a thousand deep."""
+        """Add a place and all below it; a loop, because models may be nested a thousand deep."""
         waiting: list[tuple[Place, int]] = [(root, -1)]
         while waiting:
             place, parent = waiting.pop()
@@ -150,7 +150,7 @@ class _Tables:
 
 
 def _signature(entry: Entry, location: Location) -> Signature:
-    """The signature of an entry as it counts at its place."""
+    """The signature of an entry, with what its calls cost at this location."""
     signature = entry.signature
     if entry.sums is not None:
         signature = replace(

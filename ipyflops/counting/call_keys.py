@@ -64,7 +64,7 @@ def call_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Key:
 
 
 def key_function(verdict: Verdict) -> KeyFunction:
-    """What tells the calls of an operator with that verdict apart."""
+    """Give what makes the keys of an operator's calls."""
     if type(verdict) is Formula and verdict.by_value:
         return _no_key
     return _device_key if type(verdict) is Formula and verdict.by_device else call_key

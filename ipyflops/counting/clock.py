@@ -2,7 +2,7 @@
 
 A CPU's kernel has run when its call returns. A GPU's has only been asked to: so two events are
 recorded on the stream around the call, and read once the GPU is past them. Nothing waits for the
-GPU while the code runs, unless more events are open than are kept.
+GPU while the code runs, unless too many calls (`MAX_PENDING`) have not been read yet.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def stopped() -> int:
 
 
 def cuda_clock() -> CudaClock | None:
-    """Give a clock for GPUs; None where there is none, and nothing to ask for each operator."""
+    """Give a clock for GPUs; None where there is no GPU."""
     return CudaClock() if torch.cuda.is_available() else None
 
 
@@ -63,7 +63,7 @@ class CudaClock:
         self.calls: Tally[int] = Tally()
 
     def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Span | None:
-        """Mark the beginning of a call; None if it is none on a GPU."""
+        """Mark the beginning of a call; None if it does not run on a GPU."""
         device = _device_of(args)
         if device is None and kwargs:
             device = _device_of(kwargs.values())
@@ -109,14 +109,14 @@ class CudaClock:
         return f"cuda:{self.calls.most_common(1)[0][0]}" if self.calls else None
 
     def _make_room(self) -> None:
-        """Read what is over; if that is not enough, wait for the older half."""
+        """Read the events that the GPU is past; if too few are, wait for the older half."""
         while self._pending and self._read(wait=False):
             pass
         while len(self._pending) > MAX_PENDING // 2:
             self._read(wait=True)
 
     def _read(self, wait: bool) -> bool:
-        """Read the oldest events; False where they are not over and shall not be waited for."""
+        """Read the oldest events; False if the GPU is not past them and `wait` is not set."""
         span = self._pending[0]
         if wait:
             span.end.synchronize()
@@ -147,6 +147,6 @@ def _device_of(values: Any) -> int | None:
             if value.type == "cuda":
                 index: Any = value.index  # torch's types say that it is never None
                 return torch.cuda.current_device() if index is None else int(index)
-        elif isinstance(value, (list, tuple)) and (found := _device_of(value)) is not None:
-            return found
+        elif isinstance(value, (list, tuple)) and (device := _device_of(value)) is not None:
+            return device
     return None

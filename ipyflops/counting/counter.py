@@ -306,11 +306,12 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         """
         if FunctionalTensor in types or all(map(_is_plain, types)):
             return func(*args, **kwargs)
-        first = stack.others(FlopCounter)
-        if not first:
+        user_modes = stack.user_modes(FlopCounter)
+        if not user_modes:
             return NotImplemented
-        # The tensor would now be asked before the user's modes below this one. They come first.
-        with stack.beneath(self, first):
+        # PyTorch would now ask the tensor before the user's modes that lie below this one. Without
+        # a count it asks the modes first, so they come first here, too.
+        with stack.beneath(self, user_modes):
             return func(*args, **kwargs)
 
     def _run_custom(
@@ -358,12 +359,12 @@ def _look_up(func: Any) -> KnownOperator:
 
 
 def _is_plain(kind: type) -> bool:
-    """Whether tensors of a type are counted as they are, instead of what they wrap."""
+    """Whether tensors of a type are counted as they are, and do not wrap others."""
     return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
 
 
 def _described(kind: type[BaseException], error: BaseException | None) -> str:
-    """An error in one line; without its text where that cannot be had."""
+    """An error in one line; only its type where it fails to say what it is."""
     try:
         text = str(error).strip()
     except Exception:

@@ -1,4 +1,4 @@
-"""Operators that are made of others: what to run so that those can be counted."""
+"""Operators that are made of others: what to run, so that the others are counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def decomposed(
     kwargs: Mapping[str, Any],
     counted: Callable[[Function], Function],
 ) -> Function | None:
-    """Give what runs an operator by running others, under the eyes of a counter.
+    """Give what runs an operator by running others, so that a counter sees them.
 
     - A composite operator is a sequence of others in every backend. It arrives whole in inference
       mode and from inside tensor subclasses.

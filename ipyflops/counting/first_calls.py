@@ -13,14 +13,15 @@ from ipyflops.counting.entries import Entry
 from ipyflops.counting.recording import Recorder
 from ipyflops.units import duration, scaled
 
-#: A first call is slow that took so many times the mean of the others, of which there are enough.
+#: A first call is slow if it took so many times the mean of the others, and if there were at least
+#: so many others.
 SLOW = 10
 MIN_OTHERS = 3
-#: What first calls took in excess is worth a note from this share of the kernel time on, and from
-#: so many nanoseconds: below them the machine itself hesitates for as long.
+#: A note is worth its line if first calls took at least this share of the kernel time, and at least
+#: so many nanoseconds, longer than later ones. Any machine hesitates for less.
 WORTH_A_NOTE = 0.01
 MIN_EXCESS = 1_000_000
-#: So many operators are named.
+#: The most operators that a note names.
 MAX_NAMES = 4
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.attribution import Place
-from ipyflops.attribution.location_table import LocationTable
+from ipyflops.attribution import LocationTable, Place
 from ipyflops.costs import Convention, conventions
 from ipyflops.units import scaled
 from ipyflops.views.rows.visible import shortened, visible

@@ -92,7 +92,7 @@ def _blocks(text: Sequence[str]) -> list[tuple[int, int]]:
 
 
 class FollowedLines:
-    """Sums by method and line: each operator counts on every line that led to it, once."""
+    """Sums by method and line; an operator counts once on each line that led to it."""
 
     def __init__(self) -> None:
         self._sums: dict[CodeType, dict[tuple[int, Phase, int], list[int]]] = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""The stack of dispatch modes: leaving it from the middle, and giving others the first look."""
+"""The stack of dispatch modes: how to leave it from the middle, and how to go below others."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ipyflops.torch_private import TorchDispatchMode, mode_stack
 
 
 def contains(mode: TorchDispatchMode) -> bool:
-    """Whether a mode is on this thread's stack; it is not while it handles an operator."""
+    """Whether a mode is on this thread's stack; a mode that handles an operator is not on it."""
     return any(one is mode for one in mode_stack())
 
 
 def enter(mode: TorchDispatchMode) -> None:
-    """Put a mode on top, without what a class of modes does on entering besides."""
+    """Put a mode on top; does nothing else, as its own ``__enter__`` might."""
     TorchDispatchMode.__enter__(mode)
 
 
 def leave(mode: TorchDispatchMode) -> None:
-    """Take a mode from wherever it is: another asyncio task may have entered one since."""
+    """Take a mode off the stack, even from below others that a task has entered since."""
     above: list[TorchDispatchMode] = []
     for one in reversed(mode_stack()):
         TorchDispatchMode.__exit__(one, None, None, None)
@@ -30,8 +30,8 @@ def leave(mode: TorchDispatchMode) -> None:
         enter(one)
 
 
-def others(own: type[TorchDispatchMode]) -> list[TorchDispatchMode]:
-    """The modes on the stack that are the user's own; torch has some that it keeps below them."""
+def user_modes(own: type[TorchDispatchMode]) -> list[TorchDispatchMode]:
+    """Give the modes on the stack that are the user's: neither of class `own` nor PyTorch's."""
     return [
         mode
         for mode in mode_stack()
@@ -40,11 +40,11 @@ def others(own: type[TorchDispatchMode]) -> list[TorchDispatchMode]:
 
 
 @contextmanager
-def beneath(mode: TorchDispatchMode, first: Iterable[TorchDispatchMode]) -> Iterator[None]:
-    """Put a mode on the stack with some others, which are on it already, above it."""
+def beneath(mode: TorchDispatchMode, above: Iterable[TorchDispatchMode]) -> Iterator[None]:
+    """Put a mode on the stack below some others, which are on it already."""
     before = [one for one in mode_stack() if not one.is_infra_mode()]
-    first = list(first)
-    order = [one for one in before if one not in first] + [mode, *first]
+    above = list(above)
+    order = [one for one in before if one not in above] + [mode, *above]
     for one in reversed(before):
         TorchDispatchMode.__exit__(one, None, None, None)
     for one in order:

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from ipyflops.counting import FlopCounter
+from ipyflops.counting.compiled import STANCE, CompilerStance
+from ipyflops.torch_private import COMPILER_MODULE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 
@@ -125,6 +127,29 @@ def test_the_stance_of_the_user_comes_back() -> None:
     assert backend.compilations == 0
     compiled(a)
     assert backend.compilations == 1
+
+
+def test_the_stance_can_be_set_back_while_blocks_are_open() -> None:
+    backend = Backend()
+    a = torch.randn(4, 4)
+    compiled = torch.compile(lambda x: x @ x, backend=backend)
+    STANCE.step_aside()
+    STANCE.step_aside()
+    compiled(a)
+    assert (STANCE.blocks, backend.compilations) == (2, 0)
+    STANCE.reset()
+    compiled(a)
+    assert (STANCE.blocks, backend.compilations) == (0, 1)
+
+
+def test_what_waits_for_the_compiler_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, COMPILER_MODULE)
+    before = list(sys.meta_path)
+    stance = CompilerStance()
+    stance.step_aside()
+    assert sys.meta_path[1:] == before
+    stance.reset()
+    assert sys.meta_path == before
 
 
 PROGRAM = """
