@@ -39,7 +39,7 @@ def run_a_thread() -> None:
 
 
 def work() -> None:
-    0
+    sum([1, 2])
 
 
 def test_a_block_is_told_of_a_thread_from_its_first_call_to_its_end() -> None:
