@@ -84,21 +84,37 @@ class Location(Mark):
         self.method_line = method_line
 
 
-class UserFrame(Mark):
-    """The mark of a frame in the user's file: its line has to be read anew for every operator.
+class FollowedFrame(Mark):
+    """The mark of a frame whose lines are told apart, so that its line is read for every operator.
 
     Attributes
     ----------
     place : Place
     phase : {"forward", "backward", "recompute", "optimizer"}
-    constructing : bool
-    method_line : MethodLine or None
-        The line of a module's method that called it.
     lines : dict of int to Location
         The locations of its lines, by their numbers.
     """
 
-    __slots__ = ("constructing", "lines", "method_line", "phase", "place")
+    __slots__ = ("lines", "phase", "place")
+
+    def __init__(self, owner: object, place: Place, phase: Phase) -> None:
+        self.owner = owner
+        self.place = place
+        self.phase = phase
+        self.lines: dict[int, Location] = {}
+
+
+class UserFrame(FollowedFrame):
+    """The mark of a frame in the user's file.
+
+    Attributes
+    ----------
+    constructing : bool
+    method_line : MethodLine or None
+        The line of a module's method that called it.
+    """
+
+    __slots__ = ("constructing", "method_line")
 
     def __init__(
         self,
@@ -108,35 +124,25 @@ class UserFrame(Mark):
         constructing: bool,
         method_line: MethodLine | None = None,
     ) -> None:
-        self.owner = owner
-        self.place = place
-        self.phase = phase
+        super().__init__(owner, place, phase)
         self.constructing = constructing
         self.method_line = method_line
-        self.lines: dict[int, Location] = {}
 
 
-class MethodFrame(Mark):
-    """The mark of a frame of a module's method whose lines are followed, as those of `UserFrame`.
+class MethodFrame(FollowedFrame):
+    """The mark of a frame of a module's method, where the lines of methods are followed.
 
     Attributes
     ----------
     around : Location
         Where it was called.
-    place : Place
-    phase : {"forward", "backward", "recompute", "optimizer"}
-    lines : dict of int to Location
-        The locations of its lines, by their numbers.
     """
 
-    __slots__ = ("around", "lines", "phase", "place")
+    __slots__ = ("around",)
 
     def __init__(self, owner: object, around: Location, place: Place, phase: Phase) -> None:
-        self.owner = owner
+        super().__init__(owner, place, phase)
         self.around = around
-        self.place = place
-        self.phase = phase
-        self.lines: dict[int, Location] = {}
 
 
 class EngineFrame(Mark):

@@ -75,13 +75,7 @@ class ArithmeticDetector(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.saw_arithmetic = False
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.saw_arithmetic = self.saw_arithmetic or isinstance(lookup(func), Formula)
         return func(*args, **(kwargs or {}))
 
