@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipyflops.attribution import LocationTable, Place
 from ipyflops.costs import Convention, conventions
 from ipyflops.units import scaled
-from ipyflops.views.rows.visible import shortened, visible
+from ipyflops.views import shortened, visible
 
 
 @dataclass(frozen=True, slots=True)

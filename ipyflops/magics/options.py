@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ipyflops.costs import CONVENTIONS
-from ipyflops.views.rows.columns import BY
-
-VIEWS = ("auto", "widget", "html", "text")
+from ipyflops.views import BY, VIEWS
 
 #: What the value of an option is; a switch has none.
 ValueKind: TypeAlias = Literal[

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ipyflops.counting import Progress
-from ipyflops.views.frontend import shows_widgets
+from ipyflops.views import shows_widgets
 
 #: Seconds before the line appears, and the least between two updates of it.
 FIRST_UPDATE_AFTER = 1.0

@@ -15,8 +15,12 @@ from typing import Any, Literal, TypeAlias
 from ipyflops.choices import check_choice
 from ipyflops.report import Difference, Report, Sweep
 from ipyflops.views.frontend import preferred_view, publish, shows_widgets
+from ipyflops.views.rows.columns import BY
+from ipyflops.views.rows.visible import shortened, visible
 
 __all__ = [
+    "BY",
+    "VIEWS",
     "displays",
     "document",
     "in_colour",
@@ -24,11 +28,14 @@ __all__ = [
     "one_line",
     "plot",
     "preferred_view",
+    "shortened",
     "show",
+    "shows_widgets",
     "to_frame",
     "to_html",
     "to_text",
     "to_widget",
+    "visible",
 ]
 
 Shown: TypeAlias = Report | Difference | Sweep

@@ -13,7 +13,7 @@ from ipyflops.costs import CONVENTIONS
 from ipyflops.report import Report
 from tests.architectures import language
 from tests.architectures.test_architectures import CASES, Case, case, tokens
-from tests.documentation.pictures import Picture
+from tests.pictures import Picture
 
 #: Where a token goes is for its values to say.
 BY_VALUE = {"mixture"}

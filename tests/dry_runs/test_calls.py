@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from ipyflops import DryRunError, FlopCounter, dry_run
 from ipyflops.dry_runs.substitution import Substitution
 from ipyflops.report import Report
-from tests.documentation.pictures import Picture
+from tests.pictures import Picture
 
 torch.manual_seed(0)
 MODEL = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 8))

@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import ipyflops
 from ipyflops import DryRunError, Report
-from tests.documentation.pictures import Picture
+from tests.pictures import Picture
 from tests.shells import fresh_shell, run, variables
 
 SETUP = """\
