@@ -226,9 +226,13 @@ class Place:
         waiting = [self]
         while waiting:
             place = waiting.pop()
-            waiting.extend(place._children.values())
-            if place._shapes_missing and (holder := place.holder) is not None:
-                place.parameters = parameters.count(holder)
+            waiting.extend(place.children())
+            place.finish_own()
+
+    def finish_own(self) -> None:
+        """Count this place's parameters again, if they may have had no shape before."""
+        if self._shapes_missing and (holder := self.holder) is not None:
+            self.parameters = parameters.count(holder)
 
     def children(self) -> list[Place]:
         """The children, in the order in which they were made."""

@@ -54,8 +54,10 @@ def notes(recorder: Recorder) -> list[str]:
     if len(slow) > MAX_NAMES:
         named.append(f"{len(slow) - MAX_NAMES} more")
     return [
-        f"first calls took over {SLOW} times the mean of later ones of at least that size "
-        f"({'; '.join(named)}): what is set up once is in the kernel time"
+        (
+            f"first calls took over {SLOW} times the mean of later ones of at least that size "
+            f"({'; '.join(named)}): what is set up once is in the kernel time"
+        )
     ]
 
 

@@ -77,7 +77,8 @@ def count_call(
         for module, variable in modules:
             # Modules get their names from variables around the call. Here the call comes from this
             # function, which has none for them.
-            counter._locator.locations.root.unregistered(execution.copy(module), variable)
+            root = counter._locator.locations.root  # noqa: SLF001 - no part of the public counter
+            root.unregistered(execution.copy(module), variable)
         call(*args, **kwargs)
     del call, args, kwargs
     return execution.finish(counter.report, look_for_leaks=look_for_leaks)

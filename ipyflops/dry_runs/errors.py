@@ -37,13 +37,17 @@ _UNSUPPORTED = (
     ("PyTorch is not linked with support for", NO_DEVICE),
     (
         "There was no fake impl registered for",
-        "PyTorch cannot tell what this custom operator gives without running it. Give it a "
-        "function that can, by register_fake",
+        (
+            "PyTorch cannot tell what this custom operator gives without running it. Give it a "
+            "function that can, by register_fake"
+        ),
     ),
     (
         "Creating a new Tensor subclass UninitializedParameter",
-        "a lazy module cannot be built in a dry run. Give it its sizes (nn.Linear(64, 8), not "
-        "nn.LazyLinear(8)), or build it and call it once before",
+        (
+            "a lazy module cannot be built in a dry run. Give it its sizes (nn.Linear(64, 8), not "
+            "nn.LazyLinear(8)), or build it and call it once before"
+        ),
     ),
 )
 _TORCH_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")

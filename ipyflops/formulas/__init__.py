@@ -7,7 +7,7 @@ folders import only from here.
 
 from __future__ import annotations
 
-from ipyflops.formulas import families as _families  # fills the registry
+from ipyflops.formulas import families as _families  # noqa: F401 - fills the registry
 from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.registry import (
     UNKNOWN,

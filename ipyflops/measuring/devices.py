@@ -70,7 +70,9 @@ def _file_text(path: str) -> str:
 
 def _command_output(*command: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=5, check=False
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
 

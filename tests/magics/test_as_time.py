@@ -42,8 +42,10 @@ CELLS = [
     "if True:\n    7",
     "def f(a, *, b=2):\n    return a + b\nf(1)",
     "def f():\n    global made\n    made = 'global'\nf()\nmade",
-    "def outer():\n    n = 0\n    def inner():\n        nonlocal n\n        n += 1\n"
-    "        return n\n    return inner() + inner()\nouter()",
+    (
+        "def outer():\n    n = 0\n    def inner():\n        nonlocal n\n        n += 1\n"
+        "        return n\n    return inner() + inner()\nouter()"
+    ),
     "class A:\n    'text'\n    def m(self):\n        return __class__.__name__\nA().m()",
     "import functools\n@functools.lru_cache\ndef f(n):\n    return n and 1 + f(n - 1)\nf(20)",
     "[i * i for i in range(4)]",

@@ -55,8 +55,10 @@ def test_a_rule_is_kept(rule: Rule) -> None:
         ("-n 3 x", "-n is about clean repeats, which -t asks for"),
         (
             "--fake -t x",
-            "-t needs a run that takes time, and under --fake nothing is computed; "
-            "leave out one of them",
+            (
+                "-t needs a run that takes time, and under --fake nothing is computed; "
+                "leave out one of them"
+            ),
         ),
         ("--timeout 5 x", "--timeout is about engines, which --ranks asks for"),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from ipyflops.costs import ZERO_COST, Cost
@@ -60,12 +60,12 @@ class _Pair(NamedTuple):
     sums: tuple[str, ...] = ()
 
 
-def _size(dims: Set[int]) -> str:
+def _size(dims: AbstractSet[int]) -> str:
     """Expression for the number of elements along some dims."""
     return "·".join(f"d{dim}" for dim in sorted(dims)) or "1"
 
 
-def _pair(left: Set[int], right: Set[int], summed: Set[int]) -> _Pair:
+def _pair(left: AbstractSet[int], right: AbstractSet[int], summed: AbstractSet[int]) -> _Pair:
     """The product of two factors, by their dims, summed over some of these.
 
     A dim that is summed over and that only one of the factors has is summed in that one first.

@@ -164,8 +164,10 @@ def roofline_words(report: Report, by: str) -> tuple[str, ...]:
     limits = bounds(report, {label: add_totals(totals) for label, totals in parts.items()})
     if limits is None:
         return (
-            "The ceilings are not known, so nothing can be said to be memory-bound. "
-            "%flops --peak shows this report again, with the measured peak of its device.",
+            (
+                "The ceilings are not known, so nothing can be said to be memory-bound. "
+                "%flops --peak shows this report again, with the measured peak of its device."
+            ),
         )
     ridge = scaled(limits.ridge)
     words = []

@@ -55,8 +55,10 @@ def test_unknown_operators_are_counted_and_named() -> None:
     figures = headline(reports.unknown()).toned("warning")
     assert [figure.text for figure in figures] == [
         "14.7 % of operator calls known",
-        "8 unknown operators: mylib::op ×12, mylib::op1 ×5, mylib::op2 ×4, mylib::op3 ×3, "
-        "mylib::op4 ×2 and 3 more",
+        (
+            "8 unknown operators: mylib::op ×12, mylib::op1 ×5, mylib::op2 ×4, mylib::op3 ×3, "
+            "mylib::op4 ×2 and 3 more"
+        ),
     ]
     assert figures[1].text.count("×") == NAMED_OPERATORS
 
