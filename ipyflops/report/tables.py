@@ -170,47 +170,46 @@ def amounts_of_call(signature: Signature, flops: int, peak_time: int = 0) -> Cal
     return CallAmounts(added, flops, signature.summed)
 
 
-class TotalsSum:
+class TotalsSum(list[int]):
     """Adds rows up; times stay whole so that parts add up to the same total in any order.
 
-    Attributes
-    ----------
-    amounts : list of int
-        In the order of `ipyflops.costs.totals.SUMMED`; kernel time is in nanoseconds, the time at
-        the peak in attoseconds.
+    It is the list of the amounts, in the order of `ipyflops.costs.metrics.SUMMED`: one object, as
+    a large report has very many sums. Kernel time is in nanoseconds, the time at the peak in
+    attoseconds.
     """
 
-    __slots__ = ("amounts",)
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self.amounts = [0] * len(SUMMED)
+        super().__init__(_ZEROS)
 
     def add(self, other: TotalsSum) -> None:
         """Add another sum."""
-        self.amounts = list(map(plus, self.amounts, other.amounts))
+        self[:] = map(plus, self, other)
 
     def add_row(self, row: Row, call: CallAmounts) -> None:
         """Add a row whose calls add so much each."""
-        amounts = self.amounts
-        times = 1 if call.summed else row.calls
-        for place, amount in call.amounts:
-            amounts[place] += amount * times
-        amounts[_CALLS] += row.calls
-        amounts[_TIME] += row.nanoseconds
+        added, flops, summed = call
+        times = 1 if summed else row.calls
+        for place, amount in added:
+            self[place] += amount * times
+        self[_CALLS] += row.calls
+        self[_TIME] += row.nanoseconds
         if row.replicated:
-            amounts[_REPLICATED] += call.flops * (1 if call.summed else row.replicated)
+            self[_REPLICATED] += flops * (1 if summed else row.replicated)
 
     def amount(self, name: str) -> int:
         """Give one of the numbers, times in the units of this sum."""
-        return self.amounts[SUMMED.index(name)]
+        return self[SUMMED.index(name)]
 
     def totals(self) -> Totals:
         """Give the sum as plain data."""
-        amounts: list[Any] = [*self.amounts]
+        amounts: list[Any] = [*self]
         amounts[_TIME] /= NANOSECONDS
         amounts[_PEAK_TIME] /= ATTOSECONDS
         return Totals(*amounts)
 
 
+_ZEROS = (0,) * len(SUMMED)
 _CALLS, _TIME = SUMMED.index("calls"), SUMMED.index("seconds")
 _PEAK_TIME, _REPLICATED = SUMMED.index("peak_seconds"), SUMMED.index("replicated")

@@ -138,13 +138,16 @@ def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) 
 
 def _sums(rows: list[Row], accumulate: Accumulate) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:
     """The sum of some rows, and the sum of each phase. Do not change them: they may be the same."""
-    whole = accumulate(rows)
     phases: dict[Phase, list[Row]] = {}
     for row in rows:
         phases.setdefault(row.phase, []).append(row)
-    if len(phases) == 1:
-        return whole, {rows[0].phase: whole}
-    return whole, {phase: accumulate(part) for phase, part in phases.items()}
+    sums = {phase: accumulate(part) for phase, part in phases.items()}
+    if len(sums) == 1:
+        return sums[rows[0].phase], sums
+    whole = TotalsSum()
+    for part in sums.values():
+        whole.add(part)
+    return whole, sums
 
 
 def _copied(part: TotalsSum) -> TotalsSum:

@@ -10,7 +10,7 @@ import pandas
 
 from ipyflops.choices import check_choice
 from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals
-from ipyflops.report import Difference, Phase, Report, Row, Sweep, TotalsSum
+from ipyflops.report import Difference, Phase, Report, Row, Sweep
 
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
@@ -116,14 +116,13 @@ def sweep_to_frame(sweep: Sweep) -> pandas.DataFrame:
 def _records(
     report: Report, lines: bool, shapes: bool, numbers: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    groups: dict[tuple[Any, ...], TotalsSum] = defaultdict(TotalsSum)
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in report.rows:
-        groups[_key(report, row, lines, shapes)].add(report.accumulate((row,)))
+        groups[_key(report, row, lines, shapes)].append(row)
     by_scope: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for (scope, *key), group in groups.items():
-        totals = group.totals()
-        values = (METRICS[name].value(totals, report.totals) for name in numbers)
-        by_scope[scope].append((*key, *values))
+    for (scope, *key), rows in groups.items():
+        totals = report.sum_rows(rows)
+        by_scope[scope].append((*key, *(_number(report, totals, name) for name in numbers)))
     return [
         (node.path, node.type, node.kind, *record)
         for node in report.walk()
@@ -140,3 +139,10 @@ def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]
     if shapes:
         key.append(signature.shapes)
     return tuple(key)
+
+
+def _number(report: Report, totals: Totals, name: str) -> float:
+    """A number of totals; those that are sums are read off, as there are many rows."""
+    if name in SUMMED:
+        return getattr(totals, name)  # type: ignore[no-any-return]
+    return METRICS[name].value(totals, report.totals)

@@ -281,3 +281,12 @@ def test_a_table_entry_explains_itself():
     assert isinstance(verdict, Formula)
     assert verdict.family == "pointwise"
     assert "2 squares" in (verdict.function.__doc__ or "")
+
+
+def test_complex_numbers_times_a_scalar_by_hand() -> None:
+    # z + v·w: a complex product (6) and a sum (2) of 6 elements, and a product more with a value.
+    assert total(lambda: torch.addcmul(Z, V, Z)) == 6 * (6 + 2)
+    assert total(lambda: torch.addcmul(Z, V, Z, value=0.5)) == 6 * (6 + 2 + 6)
+    # z + v/w: a complex quotient is 11.
+    assert total(lambda: torch.addcdiv(Z, V, Z)) == 6 * (11 + 2)
+    assert total(lambda: torch.addcdiv(Z, V, Z, value=0.5)) == 6 * (11 + 2 + 6)
