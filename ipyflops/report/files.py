@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -33,7 +33,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         If it cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     # Not `tempfile`: its files are for their owner only, whatever the process's mask says.
     file = temporary.open("x", encoding="utf-8")
     try:

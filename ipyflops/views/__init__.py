@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from ipyflops.choices import check_choice
 from ipyflops.report import Difference, Report, Sweep
 from ipyflops.views.frontend import preferred_view, publish, shows_widgets
-from ipyflops.views.rows.columns import BY
+from ipyflops.views.requests import BY, VIEWS, check_view
 from ipyflops.views.rows.visible import shortened, visible
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
 
 Shown: TypeAlias = Report | Difference | Sweep
 Form: TypeAlias = Literal["markdown", "latex", "speedscope", "chrome_trace"]
-VIEWS = ("auto", "widget", "html", "text")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: Seconds that a widget has to appear before the HTML does.
 PATIENCE = 2
@@ -142,7 +141,7 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     ValueError
         If there is no such view, or the report cannot be shown by `by`.
     """
-    check_choice(view, VIEWS, f"there is no view {view!r}")
+    check_view(view)
     bundle: dict[str, Any] = {"text/plain": to_text(shown, color=in_colour(), **options)}
     if view == "text":
         return bundle

@@ -27,7 +27,8 @@ from ipyflops.views.html.parts import (
 )
 from ipyflops.views.html.ranks import collective_html, rank_html
 from ipyflops.views.html.tree import tree
-from ipyflops.views.rows.columns import HTML, Column, check_by
+from ipyflops.views.requests import check_by
+from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows

@@ -8,25 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 from ipyflops.choices import check_choice
 from ipyflops.costs import METRICS, Metric, Totals
 from ipyflops.report import Report
-
-By: TypeAlias = Literal["modules", "operators", "lines"]
-BY: tuple[By, ...] = get_args(By)
-
-
-def check_by(name: str) -> By:
-    """Give `name` back if a report can be shown by it.
-
-    Raises
-    ------
-    ValueError
-        If it cannot; the message lists what it can be shown by.
-    """
-    return check_choice(name, BY, f"a report cannot be shown by {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ipyflops.report import Report
 from ipyflops.units import percent
-from ipyflops.views.rows.columns import TEXT, check_by
+from ipyflops.views.requests import check_by
+from ipyflops.views.rows.columns import TEXT
 from ipyflops.views.rows.columns import columns as columns_of
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows

@@ -10,7 +10,8 @@ import traitlets
 from ipyflops.choices import choose_one_of
 from ipyflops.costs import CONVENTIONS, METRICS
 from ipyflops.report import Node, Report, walk
-from ipyflops.views.rows.columns import BROWSER, BY, OPTIONAL
+from ipyflops.views.requests import BY
+from ipyflops.views.rows.columns import BROWSER, OPTIONAL
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
