@@ -394,5 +394,5 @@ def default_store() -> Any:
 if _missing:
     raise ImportError(
         f"this ipyflops does not know PyTorch {torch.__version__}, which lacks what counting needs "
-        f"({'; '.join(_missing)}). Use PyTorch 2.12 or 2.13, or a newer ipyflops"
+        f"({'; '.join(_missing)}). Use PyTorch 2.12.1 to 2.15, or a newer ipyflops"
     )
