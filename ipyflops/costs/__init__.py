@@ -7,6 +7,7 @@ it is read, and the metrics that reports show. Other folders import only from he
 from __future__ import annotations
 
 from ipyflops.costs import conventions
+from ipyflops.costs.choices import check_choice, choose_one_of
 from ipyflops.costs.conventions import CONVENTIONS, Convention, within_layer
 from ipyflops.costs.cost import ZERO_COST, ZERO_COUNT, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate, substitute
@@ -37,6 +38,8 @@ __all__ = [
     "Metric",
     "Totals",
     "add_totals",
+    "check_choice",
+    "choose_one_of",
     "conventions",
     "evaluate",
     "substitute",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from ipyflops.choices import check_choice
+from ipyflops.costs.choices import check_choice
 from ipyflops.costs.cost import Cost, Count
 
 Convention: TypeAlias = Literal["standard", "contractions", "article"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from ipyflops.choices import check_choice
+from ipyflops.costs import check_choice
 from ipyflops.report.run import Rank
 from ipyflops.report.tables import PHASES, Row
 

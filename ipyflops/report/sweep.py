@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import COUNTED, METRICS, conventions
+from ipyflops.costs import COUNTED, METRICS, check_choice, conventions
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Report

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any, Literal, TypeAlias
 
-from ipyflops.choices import check_choice
+from ipyflops.costs import check_choice
 from ipyflops.report import Difference, Report, Sweep
 from ipyflops.views.frontend import preferred_view, publish, shows_widgets
 from ipyflops.views.requests import BY, VIEWS, check_view

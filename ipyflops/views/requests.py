@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from ipyflops.choices import check_choice
+from ipyflops.costs import check_choice
 
 By: TypeAlias = Literal["modules", "operators", "lines"]
 BY: tuple[By, ...] = get_args(By)

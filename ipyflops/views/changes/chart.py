@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import MEASURED, METRICS, Metric
+from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
 from ipyflops.report import Difference
 from ipyflops.units import duration
 from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs

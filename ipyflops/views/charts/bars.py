@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import MEASURED, METRICS, Metric
+from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
 from ipyflops.report import PHASES, Node, Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.charts.axes import label_bars, new_axes, say, title

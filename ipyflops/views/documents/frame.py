@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals
+from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals, check_choice
 from ipyflops.report import Difference, Phase, Report, Row, Sweep
 
 #: What a row is about, and what was counted there.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipyflops.choices import check_choice
+from ipyflops.costs import check_choice
 from ipyflops.units import prefix_of, prefix_of_seconds, scaled
 from ipyflops.views.rows.outline import PlaceRow
 from ipyflops.views.rows.visible import shortened

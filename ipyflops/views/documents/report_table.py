@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import METRICS, Metric
+from ipyflops.costs import METRICS, Metric, check_choice
 from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.documents.plain_table import (

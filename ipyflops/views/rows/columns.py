@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import METRICS, Metric, Totals
+from ipyflops.costs import METRICS, Metric, Totals, check_choice
 from ipyflops.report import Report
 
 

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import Totals, add_totals
+from ipyflops.costs import Totals, add_totals, check_choice
 from ipyflops.report import Report
 from ipyflops.units import percent, scaled
 from ipyflops.views.rows.tree import TreeRow, tree_rows

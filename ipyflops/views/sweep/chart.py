@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import COUNTED, METRICS
+from ipyflops.costs import COUNTED, METRICS, check_choice
 from ipyflops.report import Point, Sweep, Variable, growth_of
 from ipyflops.units import scaled
 from ipyflops.views.charts.axes import new_axes, title

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.choices import check_choice
-from ipyflops.costs import COUNTED, METRICS
+from ipyflops.costs import COUNTED, METRICS, check_choice
 from ipyflops.report import Sweep
 from ipyflops.views.documents.plain_table import (
     MAX_ROWS,

@@ -7,8 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ipyflops.choices import choose_one_of
-from ipyflops.costs import CONVENTIONS, METRICS
+from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
 from ipyflops.report import Node, Report, walk
 from ipyflops.views.requests import BY
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL

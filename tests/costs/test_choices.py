@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ipyflops.choices import check_choice, choose_one_of
 from ipyflops.costs import conventions
+from ipyflops.costs.choices import check_choice, choose_one_of
 
 
 def test_one_of_the_choices_is_given_back() -> None:
