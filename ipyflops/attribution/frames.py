@@ -81,15 +81,27 @@ def classify(code: CodeType, user_file: str) -> int:
 
 def self_of(frame: FrameType) -> Any:
     """The variable ``self`` of a frame; None if it has none now. See `read_variables`."""
+    code = frame.f_code
+    if not code.co_flags & inspect.CO_OPTIMIZED:
+        return None  # the body of a class, whose namespace may be an object of any kind
     variables = frame.f_locals
     value = variables.get("self")
-    if (
-        _SNAPSHOTS
-        and frame.f_code.co_flags & inspect.CO_OPTIMIZED
-        and sys.getrefcount(variables) <= 3
-    ):
-        variables.clear()
+    if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
+        _empty_snapshot(code, variables)
     return value
+
+
+def _empty_snapshot(code: CodeType, variables: dict[str, Any]) -> None:
+    """Take the variables of a function out of the snapshot of a frame that runs its code.
+
+    Anything else stays: Python keeps nowhere but there what ``exec("scale = 3")`` or
+    ``locals()["extra"] = 7`` in the function has made.
+    """
+    for name in code.co_varnames:
+        variables.pop(name, None)
+    if code.co_cellvars or code.co_freevars:
+        for name in code.co_cellvars + code.co_freevars:
+            variables.pop(name, None)
 
 
 def calls_itself(frame: FrameType, module: object) -> bool:
@@ -110,15 +122,17 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
     Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot of all its variables with
     the frame, which would keep tensors alive that the code lets go of. So the snapshot is emptied
     at once. It is left as it is if somebody else holds it, because ``locals()`` gives the function
-    this same dictionary.
+    this same dictionary. Nothing is given of a namespace that is no dictionary, as that of a class
+    body may be: reading it would run code of the user's.
     """
     variables = frame.f_locals
     if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        return variables  # a module's or class's own namespace, no snapshot
+        # A module's or class's own namespace, no snapshot.
+        return variables if issubclass(type(variables), dict) else {}
     copied = dict(variables)
     # Three references: the frame's, this function's, and that of the question itself.
     if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
-        variables.clear()
+        _empty_snapshot(frame.f_code, variables)
     return copied
 
 
