@@ -14,7 +14,7 @@ from ipyflops.attribution.lines import LineKey
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.marks import EngineFrame, Location
 from ipyflops.attribution.places import common
-from ipyflops.attribution.sequence import NodeMap
+from ipyflops.attribution.sequence import NodeMap, SequenceMap
 from ipyflops.torch_private import (
     ENGINE_CODE,
     current_backward_pass,
@@ -46,26 +46,27 @@ class BackwardPasses:
         self._nodes = nodes
         self._user_file = user_file
         self._thread = thread
-        self._marks: dict[tuple[LineKey | None, int], EngineFrame] = {}
-        #: The backward pass that each thread of the engine has worked for last.
+        self._marks: dict[tuple[LineKey | None, SequenceMap | None], EngineFrame] = {}
+        #: The backward pass that each thread of the engine, which never ends, has worked for last.
         self._tasks: dict[int, tuple[int, EngineFrame]] = {}
-        #: Where the node was made that each thread has worked on last.
+        #: Where the node was made that each thread has worked on last, in this backward pass.
         self._last_origin: dict[int, Location] = {}
 
-    def started_at(self, line: LineKey | None, thread: int) -> EngineFrame:
+    def started_at(self, line: LineKey | None, engine_nodes: SequenceMap | None) -> EngineFrame:
         """Give the mark of a backward pass that begins in this thread.
 
         Parameters
         ----------
         line : (str, int) or None
             The line that started it.
-        thread : int
-            The thread that started it.
+        engine_nodes : SequenceMap or None
+            Of the thread of the engine that started it; None if another thread did.
         """
         self._last_origin.pop(get_ident(), None)
-        mark = self._marks.get((line, thread))
+        mark = self._marks.get((line, engine_nodes))
         if mark is None:
-            mark = self._marks[line, thread] = EngineFrame(self._owner, line, thread)
+            mark = EngineFrame(self._owner, line, engine_nodes)
+            self._marks[line, engine_nodes] = mark
         return mark
 
     def of_engine_thread(self) -> EngineFrame:
@@ -74,7 +75,7 @@ class BackwardPasses:
         known = self._tasks.get(get_ident())
         if known is not None and known[0] == task:
             return known[1]
-        mark = self.started_at(self._waiting_line(), self._thread)
+        mark = self.started_at(self._waiting_line(), None)
         self._tasks[get_ident()] = (task, mark)
         return mark
 
@@ -99,7 +100,7 @@ class BackwardPasses:
             last = mark.last
             if last is not None and last[0] == number:
                 return last[1]  # one node runs several operators
-            origins = self._nodes.origins_of(number, mark.thread)
+            origins = self._nodes.origins_of(number, mark.engine_nodes)
             if origins:
                 origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
         is_known = origin is not None

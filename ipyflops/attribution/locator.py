@@ -133,7 +133,7 @@ class Locator:
 
     def in_own_thread(self) -> bool:
         """Whether this is a thread that was stepped into; the autograd engine has others."""
-        return get_ident() in self._nodes.threads
+        return self._nodes.in_own_thread()
 
     def release(self, frame: FrameType | None) -> None:
         """Take the marks from the frames that go on living, and forget all frames."""
@@ -298,7 +298,7 @@ class Locator:
         `call_frame` is the frame of PyTorch through which it was called as a module's forward.
         """
         if kind & ENGINE:
-            mark: Mark = self._backward.started_at(around.line, get_ident())
+            mark: Mark = self._backward.started_at(around.line, self._nodes.of_engine_thread())
             self._marks.keep(frame, mark)
             return mark
         if kind & SHAPE_PROPAGATION:

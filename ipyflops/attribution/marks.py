@@ -152,20 +152,20 @@ class EngineFrame(Mark):
     ----------
     line : (str, int) or None
         Where the backward pass was started.
-    thread : int
-        The thread that started it, which may be another than the one that runs it.
+    engine_nodes : SequenceMap or None
+        Of the thread of the engine that started it; None if another thread did.
     last : (int, Location) or None
         The number of the autograd node that ran last, and where it ran.
     of_origin : dict of Location to Location
         Where the backward pass runs of what ran at a location.
     """
 
-    __slots__ = ("last", "line", "of_origin", "thread")
+    __slots__ = ("engine_nodes", "last", "line", "of_origin")
 
-    def __init__(self, owner: object, line: LineKey | None, thread: int) -> None:
+    def __init__(self, owner: object, line: LineKey | None, engine_nodes: Any) -> None:
         self.owner = owner
         self.line = line
-        self.thread = thread
+        self.engine_nodes = engine_nodes
         self.last: tuple[int, Location] | None = None
         self.of_origin: dict[Location, Location] = {}
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from threading import get_ident
+from threading import get_ident, local
+from typing import Any
+from weakref import ref
 
 from ipyflops.attribution.marks import Location
 from ipyflops.torch_private import current_sequence_number
@@ -75,28 +77,44 @@ class NodeMap:
     recompute a forward, and take the gradient of these in a backward pass that they start
     themselves.
 
+    A thread that ends leaves its identifier to another, which may be one of the engine. So Python's
+    threads are told by a thread-local variable. Those of the engine, which do not all have one, are
+    told by their identifiers: they never end.
+
     Attributes
     ----------
-    threads : dict of int to SequenceMap
-        By the thread's identifier.
     only : SequenceMap or None
-        The only one of them, as long as there are no others.
+        That of the only thread, as long as there was no other.
     """
 
     #: Threads that have ended whose nodes are remembered.
     MAX_ENDED = 64
-    __slots__ = ("_ended", "_engine", "only", "threads")
+    __slots__ = ("_ended", "_engine", "_local", "_threads", "only")
 
     def __init__(self) -> None:
-        self.threads: dict[int, SequenceMap] = {}
+        #: `nodes` is the map of this thread; `alive` is gone when the thread is.
+        self._local = local()
+        self._threads: list[tuple[SequenceMap, ref[Any]]] = []
         self.only: SequenceMap | None = None
         self._ended: deque[SequenceMap] = deque(maxlen=self.MAX_ENDED)
         self._engine: dict[int, SequenceMap] = {}
 
+    def in_own_thread(self) -> bool:
+        """Whether `begin_thread` was called in this thread; in those of the engine it is not."""
+        return hasattr(self._local, "nodes")
+
     def of_this_thread(self) -> SequenceMap:
         """Give the map of this thread, which may be one of the autograd engine."""
+        sequence: SequenceMap | None = getattr(self._local, "nodes", None)
+        return self._of_engine_thread() if sequence is None else sequence
+
+    def of_engine_thread(self) -> SequenceMap | None:
+        """Give the map of this thread if it is one of the autograd engine."""
+        return None if self.in_own_thread() else self._of_engine_thread()
+
+    def _of_engine_thread(self) -> SequenceMap:
         thread = get_ident()
-        sequence = self.threads.get(thread) or self._engine.get(thread)
+        sequence = self._engine.get(thread)
         if sequence is None:
             # From 0 on, because the operator at hand has made its node by now.
             sequence = self._engine[thread] = SequenceMap(0)
@@ -104,30 +122,46 @@ class NodeMap:
 
     def begin_thread(self) -> None:
         """Note the nodes of this thread from now on, leaving out those made since it stopped."""
-        sequence = self.threads.get(get_ident())
-        if sequence is not None and current_sequence_number() >= sequence.next_number:
+        sequence: SequenceMap | None = getattr(self._local, "nodes", None)
+        if sequence is not None:
             sequence.skip()
             return
-        if sequence is not None:
-            self._ended.append(sequence)  # of a thread that is gone and left its identifier
-        self.threads[get_ident()] = sequence = SequenceMap(current_sequence_number())
-        self.only = sequence if len(self.threads) == 1 and not self._ended else None
+        self._ended.extend(nodes for nodes, thread in self._threads if thread() is None)
+        self._threads = [known for known in self._threads if known[1]() is not None]
+        sequence = SequenceMap(current_sequence_number())
+        self._local.alive = alive = _Thread()
+        self._threads.append((sequence, ref(alive)))
+        self._local.nodes = sequence
+        self.only = sequence if len(self._threads) == 1 and not self._ended else None
 
-    def origins_of(self, number: int, thread: int) -> Sequence[Location]:
-        """Where a node may have been made, in a backward pass that was started in `thread`.
+    def origins_of(self, number: int, engine_nodes: SequenceMap | None) -> Sequence[Location]:
+        """Where a node may have been made.
 
         That is one location in all but rare cases, and none if the node was not counted.
+
+        Parameters
+        ----------
+        number : int
+            That of the node.
+        engine_nodes : SequenceMap or None
+            Of the thread of the engine that started the backward pass, if one of these did.
         """
-        if self._engine and (sequence := self._engine.get(thread)) is not None:
-            origin = sequence.origin_of(number)
+        if engine_nodes is not None:
+            origin = engine_nodes.origin_of(number)
             if origin is not None:
                 return (origin,)
         if self.only is not None:
             origin = self.only.origin_of(number)
             return () if origin is None else (origin,)
         origins: list[Location] = []
-        for sequence in (*self.threads.values(), *self._ended):
+        for sequence in (*(nodes for nodes, _ in self._threads), *self._ended):
             origin = sequence.origin_of(number)
             if origin is not None and not any(_same_origin(origin, one) for one in origins):
                 origins.append(origin)
         return origins
+
+
+class _Thread:
+    """Stands for a thread: a thread-local variable holds it, and so it is gone with the thread."""
+
+    __slots__ = ("__weakref__",)

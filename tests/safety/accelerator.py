@@ -113,9 +113,37 @@ def count(reentrant: bool | None) -> dict[str, Any]:
     }
 
 
+def count_after_short_threads() -> dict[str, Any]:
+    """Count a step for which the engine starts its thread with the identifier of an ended one."""
+    model = Model(None)
+    x = on_device(np.random.randn(2, 4))
+    ended: set[int] = set()
+
+    def work() -> None:
+        ended.add(threading.get_ident())
+        torch.ones(2, 2) @ torch.ones(2, 2)
+
+    with FlopCounter("contractions", device_time=False) as counter:
+        for _ in range(3):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        model(x).sum().backward()
+    report = counter.report
+    return {
+        "modules": {name: report.find(f"model.{name}").flops for name in ("first", "second")},
+        "phases": {name: totals.flops for name, totals in report.by_phase.items()},
+        "notes": list(report.notes),
+        "recycled": bool(ended & kernel_threads),
+    }
+
+
 if __name__ == "__main__":
+    # First: the engine starts its thread for the first backward pass of the process.
+    after_threads = count_after_short_threads()
     found = {"plain": count(None), "reentrant": count(True), "not reentrant": count(False)}
     other_threads = len(kernel_threads - {threading.get_ident()})
-    print(json.dumps({**found, "other_threads": other_threads}), flush=True)
+    found |= {"after threads": after_threads, "other_threads": other_threads}
+    print(json.dumps(found), flush=True)
     # The engine's thread would still be there when C++ takes down what it needs.
     os._exit(0)

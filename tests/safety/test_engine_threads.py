@@ -61,6 +61,16 @@ def test_what_is_recomputed_there_is_recomputed_and_not_backward(counted: Any, f
     assert counted[form]["phases"] == {**counted["plain"]["phases"], "recompute": PRODUCT}
 
 
+def test_a_thread_of_the_engine_is_no_thread_that_left_it_its_identifier(counted: Any) -> None:
+    found = counted["after threads"]
+    assert found["recycled"], "the engine's thread got an identifier of its own: nothing was tested"
+    assert found["modules"] == {"first": 2 * PRODUCT, "second": 3 * PRODUCT}
+    # Three threads have multiplied two 2x2 matrices each.
+    assert found["phases"]["forward"] == 2 * PRODUCT + 3 * 2 * 2 * 2 * 2
+    assert found["phases"]["backward"] == 3 * PRODUCT
+    assert found["notes"] == []
+
+
 class Nested(nn.Module):
     """A layer around a checkpointed layer around a checkpointed layer…"""
 
