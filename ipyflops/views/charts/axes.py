@@ -3,11 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import font_scalings
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The colour and size of what is written in a chart; those of the user's settings by default.
+
+    The settings (``rcParams``) belong to the whole process. A chart that is drawn beside the user's
+    code may not change them, not even for a moment, so all that is written is styled one by one.
+
+    Attributes
+    ----------
+    ink : str
+        The colour of texts, ticks and frames; the ground is transparent then.
+    size : float
+        Of a text of medium size, in points.
+    """
+
+    ink: str = ""
+    size: float = 9.0
+
+    def text(self, size: Literal["small", "medium"]) -> dict[str, Any]:
+        """Give the options of a text."""
+        if not self.ink:
+            return {"fontsize": size}
+        return {"fontsize": self.size * font_scalings[size], "color": self.ink}
+
+    def legend(self) -> dict[str, Any]:
+        """Give the options of a legend."""
+        if not self.ink:
+            return {"fontsize": "small"}
+        options = self.text("small")
+        return {"fontsize": options["fontsize"], "labelcolor": self.ink, "frameon": False}
+
+    def dress(self, ax: Axes) -> None:
+        """Style what axes have by themselves, before anything is drawn on them."""
+        if not self.ink:
+            return
+        ax.set_facecolor("none")
+        for spine in ax.spines.values():
+            spine.set_edgecolor(self.ink)
+        ax.tick_params(which="both", color=self.ink, labelcolor=self.ink, labelsize=self.size)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.label.set(**self.text("medium"))
+
+
+#: As the user's settings are.
+AS_SET = Look()
 
 
 def new_axes(width: float, height: float) -> Axes:
@@ -53,12 +102,15 @@ class ShownAxes(Axes):
         return picture.getvalue()
 
 
-def say(ax: Axes, text: str) -> None:
+def say(ax: Axes, text: str, look: Look = AS_SET) -> None:
     """Write a text in the middle of axes that have nothing else to show."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
+    options = look.text("medium")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", **options)
 
 
-def label_bars(ax: Axes, labels: Sequence[str], ends: Sequence[tuple[float, str]]) -> None:
+def label_bars(
+    ax: Axes, labels: Sequence[str], ends: Sequence[tuple[float, str]], look: Look = AS_SET
+) -> None:
     """Name horizontal bars, the first at the top, and write a note at the end of each.
 
     Parameters
@@ -67,6 +119,7 @@ def label_bars(ax: Axes, labels: Sequence[str], ends: Sequence[tuple[float, str]
     labels : sequence of str
     ends : sequence of (float, str)
         Where each bar ends, and the note.
+    look : Look
     """
     ax.set_yticks(range(len(labels)), labels=labels, parse_math=False)
     ax.set_ylim(len(labels) - 0.4, -0.6)
@@ -77,10 +130,10 @@ def label_bars(ax: Axes, labels: Sequence[str], ends: Sequence[tuple[float, str]
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            fontsize="small",
+            **look.text("small"),
         )
 
 
-def title(ax: Axes, text: str) -> None:
+def title(ax: Axes, text: str, look: Look = AS_SET) -> None:
     """Write a title, in which nothing is mathematics."""
-    ax.set_title(text, loc="left", fontsize="medium", parse_math=False)
+    ax.set_title(text, loc="left", parse_math=False, **look.text("medium"))

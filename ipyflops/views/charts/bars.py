@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
 from ipyflops.report import PHASES, Node, Report
 from ipyflops.units import duration, percent, scaled
-from ipyflops.views.charts.axes import label_bars, new_axes, say, title
+from ipyflops.views.charts.axes import AS_SET, Look, label_bars, new_axes, say, title
 from ipyflops.views.rows.bars import (
     COLORS,
     LABEL_LENGTH,
@@ -61,7 +61,9 @@ def bar(
     return draw(ax, bars, report.convention, name=visible(node), metric=metric, most=most)
 
 
-def bar_of_alike(report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str) -> Axes:
+def bar_of_alike(
+    report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str, look: Look = AS_SET
+) -> Axes:
     """Draw the sum of what is inside nodes that are alike, as siblings are that are folded.
 
     Raises
@@ -72,7 +74,7 @@ def bar_of_alike(report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str
     path = nodes[0].path
     bars = inside(nodes) if path else outermost(report.tree)
     name = f"{visible(path)} ×{len(nodes):,}" if len(nodes) > 1 else visible(path)
-    return draw(ax, bars, report.convention, name=name, metric=metric)
+    return draw(ax, bars, report.convention, name=name, metric=metric, look=look)
 
 
 def draw(
@@ -83,6 +85,7 @@ def draw(
     name: str,
     metric: str,
     most: int = 20,
+    look: Look = AS_SET,
 ) -> Axes:
     """Draw bars with what they come to as a title; see `bar`."""
     drawn = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
@@ -90,17 +93,18 @@ def draw(
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.28 * len(bars))
     whole = sum(one.length(metric) for one in bars)
-    _draw(ax, bars, drawn, whole)
+    look.dress(ax)
+    _draw(ax, bars, drawn, whole, look)
     text = drawn.long(whole)
     if name:
         text = f"{shortened(name, LABEL_LENGTH)} · {text}"
     if metric == "flops":
         text += f" [{convention}]"
-    title(ax, text)
+    title(ax, text, look)
     return ax
 
 
-def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float) -> None:
+def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float, look: Look) -> None:
     lengths = [one.length(metric.key) for one in bars]
     shown = shown_parts(bars, metric.key)
     longest = max((length * part for length, part in zip(lengths, shown, strict=True)), default=0)
@@ -126,13 +130,13 @@ def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float) -> None:
     # Room on the right for the numbers at the ends of the bars.
     ax.set_xlim(0, 1.3 * max(starts, default=0) or 1)
     notes = [_note(metric, length, whole) for length in lengths]
-    label_bars(ax, labels, list(zip(starts, notes, strict=True)))
+    label_bars(ax, labels, list(zip(starts, notes, strict=True)), look)
     ax.set_xlabel(unit)
     ax.spines[["top", "right"]].set_visible(False)
     if len(phases) > 1:
-        ax.legend(loc="lower right", fontsize="small")
+        ax.legend(loc="lower right", **look.legend())
     if not bars:
-        say(ax, "no operator ran")
+        say(ax, "no operator ran", look)
 
 
 def _note(metric: Metric, length: float, whole: float) -> str:

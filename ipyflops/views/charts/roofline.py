@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
 from ipyflops.report import Report
 from ipyflops.units import prefix_of, scaled
-from ipyflops.views.charts.axes import new_axes, root_figure, say
+from ipyflops.views.charts.axes import AS_SET, Look, new_axes, root_figure, say, title
 from ipyflops.views.rows.bars import COLORS
 from ipyflops.views.rows.roofline import Point, points_of
 
@@ -33,6 +34,7 @@ def roofline(
     by: Literal["modules", "operators"] = "modules",
     peak_flops: float | None = None,
     peak_bandwidth: float | None = None,
+    look: Look = AS_SET,
 ) -> Axes:
     """Draw FLOPS against arithmetic intensity, both logarithmic; a point's area is kernel time.
 
@@ -48,6 +50,8 @@ def roofline(
         with the most FLOPs where it is left out.
     peak_bandwidth : float, optional
         What the device can move per second, in bytes; likewise.
+    look : Look
+        For a chart in the widget.
 
     Returns
     -------
@@ -67,16 +71,15 @@ def roofline(
         ax = new_axes(7.5, 5)
     points = [one for one in candidates if one.totals.flops_per_second and one.totals.intensity]
     points = sorted(points, key=lambda one: -one.totals.seconds)[:MAX_POINTS]
+    look.dress(ax)
     _frame(ax, points, peak_flops, peak_bandwidth)
-    ax.set_title(
-        f"{scaled(report.flops, 'FLOPs')} [{report.convention}] · area: kernel time",
-        loc="left",
-        fontsize="medium",
-    )
+    if peak_flops or peak_bandwidth:
+        ax.legend(loc="lower right", **look.legend())
+    title(ax, f"{scaled(report.flops, 'FLOPs')} [{report.convention}] · area: kernel time", look)
     if points:
-        _draw(ax, points)
+        _draw(ax, points, look)
     else:
-        say(ax, "no operator with FLOPs, bytes and kernel time")
+        say(ax, "no operator with FLOPs, bytes and kernel time", look)
     return ax
 
 
@@ -131,8 +134,6 @@ def _ceilings(
         start = max(left, peak_flops / peak_bandwidth) if peak_bandwidth else left
         label = f"peak {scaled(peak_flops, 'FLOPS')}"
         ax.plot([start, right], [peak_flops, peak_flops], color=_CEILING, label=label)
-    if peak_flops or peak_bandwidth:
-        ax.legend(loc="lower right", fontsize="small")
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
@@ -148,7 +149,7 @@ def _tick(value: float, _position: int | None) -> str:
     return f"{value / divisor:g} {prefix}".rstrip()
 
 
-def _draw(ax: Axes, points: Sequence[Point]) -> None:
+def _draw(ax: Axes, points: Sequence[Point], look: Look) -> None:
     longest = points[0].totals.seconds
     areas = [max(MAX_AREA * one.totals.seconds / longest, MIN_AREA) for one in points]
     ax.scatter(
@@ -166,7 +167,7 @@ def _draw(ax: Axes, points: Sequence[Point]) -> None:
         figure.draw_without_rendering()
     taken = [_around(ax, one, area) for one, area in zip(points, areas, strict=True)]
     for one, area in list(zip(points, areas, strict=True))[:MAX_LABELS]:
-        _label(ax, one, math.sqrt(area / math.pi), taken)
+        _label(ax, one, math.sqrt(area / math.pi), taken, look)
 
 
 def _around(ax: Axes, point: Point, area: float) -> Bbox:
@@ -176,10 +177,10 @@ def _around(ax: Axes, point: Point, area: float) -> Bbox:
     return Bbox.from_extents(x - half, y - half, x + half, y + half)
 
 
-def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox]) -> None:
+def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox], look: Look) -> None:
     """Write the label near the point, or not at all where there is no room."""
     anchor = (point.totals.intensity, point.totals.flops_per_second)
-    measured = ax.text(*anchor, point.label, fontsize="small", parse_math=False)
+    measured = ax.text(*anchor, point.label, parse_math=False, **look.text("small"))
     size = measured.get_window_extent()
     measured.remove()
     frame = ax.get_window_extent()
@@ -196,13 +197,14 @@ def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox]) -> None:
                 continue
             if not any(box.overlaps(other) for other in taken):
                 taken.append(box)
-                _write(ax, point.label, anchor, (right, up), away)
+                written = _write(ax, point.label, anchor, (right, up), away)
+                written.set(**look.text("small"))
                 return
 
 
 def _write(
     ax: Axes, label: str, anchor: tuple[float, float], direction: tuple[int, int], away: float
-) -> None:
+) -> Annotation:
     right, up = direction
     written = ax.annotate(
         label,
@@ -211,9 +213,9 @@ def _write(
         textcoords="offset points",
         ha=("right", "center", "left")[right + 1],
         va=("top", "center", "bottom")[up + 1],
-        fontsize="small",
         parse_math=False,
         arrowprops={"arrowstyle": "-", "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0, "shrinkB": 0},
     )
     # What the layout makes room for must not move the points again.
     written.set_in_layout(False)
+    return written
