@@ -147,11 +147,15 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
         return bundle
     bundle["text/html"] = to_html(shown, **options)
     if isinstance(shown, Report) and (view == "widget" or (view == "auto" and shows_widgets())):
+        from ipyflops.views.shown_views import SHOWN_VIEWS
+
         options.pop("columns", None)  # the browser offers every column itself
+        widget = to_widget(shown, **options)
+        SHOWN_VIEWS.add(widget)
         bundle[WIDGET_VIEW] = {
             "version_major": 2,
             "version_minor": 0,
-            "model_id": to_widget(shown, **options).model_id,
+            "model_id": widget.model_id,
         }
     return bundle
 

@@ -10,7 +10,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """A run of a cell.
+
+    Attributes
+    ----------
+    name : str
+        What the front end knows the cell by; empty where it does not say, and outside of notebooks.
+    run : str
+        Another text for each run of the cell; empty where the cell has no name.
+    """
+
+    name: str = ""
+    run: str = ""
 
 
 def shows_widgets(shell: Any = None) -> bool:
@@ -21,32 +38,46 @@ def shows_widgets(shell: Any = None) -> bool:
     shell : IPython.core.interactiveshell.InteractiveShell, optional
         The running one where it is left out.
     """
-    shell = shell or _running_shell()
-    kernel = getattr(shell, "kernel", None)
     # Colab shows other people's widgets only with a manager from the network.
-    if kernel is None or "google.colab" in sys.modules:
-        return False
+    return running_cell(shell).name != "" and "google.colab" not in sys.modules
+
+
+def running_cell(shell: Any = None) -> CellRun:
+    """Give the cell that a front end has asked to run.
+
+    JupyterLab, Notebook 7 and VS Code say which one it is (``cellId``), and do so at each run.
+    nbclient, papermill, classic notebooks, consoles and the messages of widgets do not.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell, optional
+        The running one where it is left out.
+    """
+    kernel = getattr(shell or running_shell(), "kernel", None)
+    if kernel is None:
+        return CellRun()
     try:
-        parent = kernel.get_parent("shell")
-    except Exception:
-        return False
-    metadata = parent.get("metadata") if isinstance(parent, Mapping) else None
-    return isinstance(metadata, Mapping) and "cellId" in metadata
+        message = kernel.get_parent("shell")
+        name = message["metadata"].get("cellId")
+        return CellRun(str(name), str(message["header"]["msg_id"])) if name else CellRun()
+    except Exception:  # other kernels have other messages, or none
+        return CellRun()
 
 
 def preferred_view() -> str:
     """The view that ``%config FlopsMagics.view`` names; ``auto`` without the magics."""
-    magics = getattr(_running_shell(), "magics_manager", None)
+    magics = getattr(running_shell(), "magics_manager", None)
     flops_magics = getattr(magics, "registry", {}).get("FlopsMagics")
     return str(getattr(flops_magics, "view", "auto"))
 
 
 def publish(bundle: Mapping[str, Any]) -> None:
     """Show a bundle as an output of the cell that is running."""
-    _running_shell().display_pub.publish(data=dict(bundle), metadata={})
+    running_shell().display_pub.publish(data=dict(bundle), metadata={})
 
 
-def _running_shell() -> Any:
+def running_shell() -> Any:
+    """Give IPython's shell; None where there is none."""
     # Without IPython nothing of it is imported.
     if "IPython" not in sys.modules:
         return None

@@ -1,6 +1,6 @@
 """The widget's program and style sheet, each one text made of the readable files in ``static``.
 
-A widget has one ES module. Its sources are several, written as ordinary modules that import each
+The program is one ES module. Its sources are several, written as ordinary modules that import each
 other; here each becomes a function with a scope of its own, called in the order that the imports
 ask for. That keeps the sources free of a build step and of anything to install.
 """
@@ -17,7 +17,7 @@ STYLES = ("base.css", "grid.css", "panes.css", "ranks.css")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
-#: Comments on lines of their own. They are for readers; every widget would be sent them.
+#: Comments on lines of their own. They are for readers; every page would be sent them.
 _COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 
 
@@ -30,6 +30,12 @@ def program() -> str:
         f"const {_variable(name)} = (() => {{\n{text}}})();\n" for name, text in joined.items()
     ]
     return "\n".join([*parts, f"export default {_variable('widget.js')}.main;\n"])
+
+
+@cache
+def loader() -> str:
+    """The ES module of each view, which fetches the program."""
+    return _COMMENT.sub("", (STATIC / "loader.js").read_text(encoding="utf-8"))
 
 
 def _join(name: str, joined: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from ipywidgets import widget_serialization
 
 from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
 from ipyflops.report import Node, Report, walk
@@ -15,6 +16,7 @@ from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
+from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 
 #: What the table of modules can be sorted by.
 COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)))
@@ -60,8 +62,7 @@ class FlopsView(anywidget.AnyWidget):
     >>> view.observe(lambda change: print(change.new), "selected")     # doctest: +SKIP
     """
 
-    _esm = static_files.program()
-    _css = static_files.style()
+    _esm = static_files.loader()
 
     selected = traitlets.Unicode("").tag(sync=True)
     convention = traitlets.Enum(CONVENTIONS, "standard").tag(sync=True)
@@ -72,6 +73,8 @@ class FlopsView(anywidget.AnyWidget):
 
     rank = traitlets.Int(None, allow_none=True).tag(sync=True)
 
+    #: Sent before the view is, which refers to it.
+    _program = traitlets.Instance(Program).tag(sync=True, **widget_serialization)
     _data = traitlets.Dict().tag(sync=True)
     #: What the HTML that stands in for this view is known by.
     _key = traitlets.Unicode("").tag(sync=True)
@@ -94,6 +97,7 @@ class FlopsView(anywidget.AnyWidget):
         self._nodes: dict[str, dict[int, Node]] = {}
         traits.setdefault("convention", report.convention)
         self._whole, self._per = report, per
+        self._has_own_layout = "layout" not in traits
         super().__init__(
             _data={**pack(report, per=per), "ranks": pack_ranks(report, None)},
             _depth=depth,
@@ -101,6 +105,20 @@ class FlopsView(anywidget.AnyWidget):
         )
         self._key = self.model_id or ""
         self.on_msg(self._received)
+
+    @traitlets.default("_program")
+    def _shared_program(self) -> Program:
+        return SHARED_PROGRAM.get()
+
+    def close(self) -> None:
+        """Take the view out of the page and let go of all that only it used."""
+        is_open = self.comm is not None
+        super().close()
+        if is_open:
+            # A bound method of itself would keep the view, and its report, until a collection.
+            self.on_msg(self._received, remove=True)
+            if self._has_own_layout:
+                self.layout.close()
 
     # --- what is set ---------------------------------------------------------------------------
 

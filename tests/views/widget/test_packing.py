@@ -70,8 +70,8 @@ def test_a_chart_that_cannot_be_drawn_is_an_answer_too() -> None:
     view._received(None, "anything", [])
 
 
-def test_the_program_is_one_module_without_imports() -> None:
-    program = static_files.program()
+@pytest.mark.parametrize("program", [static_files.program(), static_files.loader()])
+def test_a_program_is_one_module_without_imports(program: str) -> None:
     assert "\nimport " not in program
     assert program.count("export default") == 1
     assert "innerHTML" not in program
@@ -81,8 +81,8 @@ def test_the_program_is_one_module_without_imports() -> None:
 def test_the_program_has_every_file_and_no_comments_of_their_own_lines() -> None:
     program = static_files.program()
     for file in static_files.STATIC.glob("*.js"):
-        assert f"const {file.stem}_js = " in program
-    lines = [line.strip() for line in program.splitlines()]
+        assert (f"const {file.stem}_js = " in program) == (file.stem != "loader")
+    lines = [line.strip() for line in (program + static_files.loader()).splitlines()]
     assert not [line for line in lines if line.startswith(("//", "/*", "*"))]
     assert {file.name for file in static_files.STATIC.glob("*.css")} == set(static_files.STYLES)
 
@@ -102,7 +102,7 @@ def test_the_widget_is_offered_only_to_a_notebook(monkeypatch: pytest.MonkeyPatc
             self.metadata = metadata
 
         def get_parent(self, channel: str) -> dict[str, object]:
-            return {"metadata": self.metadata}
+            return {"metadata": self.metadata, "header": {"msg_id": "2"}}
 
     class Shell:
         def __init__(self, metadata: object) -> None:

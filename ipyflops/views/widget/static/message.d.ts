@@ -131,8 +131,17 @@ export interface ChartAnswer {
   words?: string[];
 }
 
+/** The program and style sheet of all views, as `program.py` sends them. */
+export interface ProgramModel {
+  get(name: "code" | "style"): string;
+  /** The program once it has been started in this page. */
+  ipyflops?: Promise<{ default: { render(given: { model: Model; el: HTMLElement }): () => void } }>;
+}
+
 /** The traits of `view.py`. */
 export interface Traits {
+  /** A reference to the program. */
+  _program: string;
   _data: Message;
   _key: string;
   _depth: number | null;
@@ -158,4 +167,5 @@ export interface Model {
   send(content: object): void;
   on(event: string, action: () => void): void;
   off(event: string, action: () => void): void;
+  widget_manager: { get_model(id: string): Promise<ProgramModel> };
 }
