@@ -12,6 +12,7 @@ A convention only reads a finished cost, so it can be chosen after the run.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
 from ipyflops.costs.choices import check_choice
@@ -77,7 +78,7 @@ def within_layer(cost: Cost, layer: str | None, operator: str) -> Cost:
         As ``aten::mul``.
     """
     if layer == "dropout" and (cost.other or cost.article):
-        return Cost(cost.contraction, cost.other, Count(), cost.integer, cost.symbols, cost.note)
+        return replace(cost, article=Count())
     if layer == "linear" and operator in ("aten::add", "aten::add_"):
         return Cost(note="the layer's bias: the first value in the product's accumulator")
     return cost

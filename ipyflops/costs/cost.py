@@ -47,6 +47,8 @@ class Cost:
         FLOPs by the article's formula, where the article names this operator; else None.
     integer : Count
         Integer operations; never part of the FLOPs.
+    integer_macs : int
+        How many multiply-accumulates are among the integer operations, 2 operations each.
     symbols : tuple of (str, int)
         The values of the symbols in the expressions.
     note : str
@@ -59,6 +61,7 @@ class Cost:
     integer: Count = ZERO_COUNT
     symbols: tuple[tuple[str, int], ...] = ()
     note: str = ""
+    integer_macs: int = 0
 
     @classmethod
     def of(
@@ -68,6 +71,7 @@ class Cost:
         other: str = "0",
         article: str | None = None,
         integer: str = "0",
+        integer_contraction: str = "0",
         note: str = "",
         **symbols: int,
     ) -> Cost:
@@ -77,6 +81,9 @@ class Cost:
         ----------
         contraction, other, article, integer : str
             Expressions (see `ipyflops.costs.expressions`) for the parts.
+        integer_contraction : str
+            Integer operations of matrix products and convolutions, 2 for each
+            multiply-accumulate; `integer` has only the others.
         note : str
             A remark for the reader.
         **symbols : int
@@ -94,6 +101,10 @@ class Cost:
         (48, 42)
         """
         symbols = {name: int(value) for name, value in symbols.items()}
+        products = _count(integer_contraction, symbols)
+        if products:
+            rest = f" + {integer}" if integer != "0" else ""
+            integer = f"{integer_contraction}{rest}"
         return cls(
             contraction=_count(contraction, symbols),
             other=_count(other, symbols),
@@ -101,12 +112,13 @@ class Cost:
             integer=_count(integer, symbols),
             symbols=tuple(symbols.items()),
             note=note,
+            integer_macs=products.value // 2,
         )
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the contractions; a complex one is four real ones."""
-        return self.contraction.value // 2
+        """Multiply-accumulates, those of integers too; a complex one is four real ones."""
+        return self.contraction.value // 2 + self.integer_macs
 
 
 ZERO_COST = Cost()
@@ -129,6 +141,7 @@ class CostSum:
     other: int = 0
     article: int = 0
     integer: int = 0
+    integer_macs: int = 0
     calls: int = field(default=0)
 
     def add(self, cost: Cost) -> None:
@@ -141,6 +154,7 @@ class CostSum:
             else cost.article.value
         )
         self.integer += cost.integer.value
+        self.integer_macs += cost.integer_macs
         self.calls += 1
 
     def total(self) -> Cost:
@@ -151,4 +165,5 @@ class CostSum:
             article=Count(str(self.article), self.article),
             integer=Count(str(self.integer), self.integer),
             note=f"sum over {self.calls:,} calls of different shapes or values",
+            integer_macs=self.integer_macs,
         )

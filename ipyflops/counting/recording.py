@@ -16,7 +16,7 @@ from ipyflops.counting import sampling
 from ipyflops.counting.call_keys import Key
 from ipyflops.counting.communication import payload
 from ipyflops.counting.entries import CallSums, Entry
-from ipyflops.counting.signatures import bytes_of, dtype_of, shapes_of, without_guards
+from ipyflops.counting.signatures import bytes_of, shapes_of, without_guards
 from ipyflops.formulas import (
     Call,
     Formula,
@@ -24,6 +24,7 @@ from ipyflops.formulas import (
     NoFormulaError,
     Unknown,
     Verdict,
+    dtype_of,
     user_formula,
     values_missed,
 )

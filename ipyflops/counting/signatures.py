@@ -1,4 +1,4 @@
-"""What a report says of a call: its dtype, its shapes, and the bytes that it reads and writes.
+"""What a report says of a call: its shapes, and the bytes that it reads and writes.
 
 Sizes may be symbols: those of fake tensors whose shapes are dynamic. A count needs numbers, so it
 takes those that the symbols stand for at the moment (see `without_guards`).
@@ -33,24 +33,6 @@ def without_guards(call: Call) -> AbstractContextManager[Any]:
                     guards: AbstractContextManager[Any] = size.node.shape_env.suppress_guards()
                     return guards
     return nullcontext()
-
-
-def dtype_of(call: Call) -> str:
-    """The dtype of the arithmetic: the widest floating one among the tensors, else the first."""
-    widest: torch.dtype | None = None
-    for tensors in (call.inputs(), call.outputs()):
-        for tensor in tensors:
-            if widest is None or _rank(tensor.dtype) > _rank(widest):
-                widest = tensor.dtype
-        if widest is not None and _rank(widest) > (0, 0):
-            break
-    return str(widest).removeprefix("torch.") if widest is not None else "none"
-
-
-def _rank(dtype: torch.dtype) -> tuple[int, int]:
-    if dtype.is_complex:
-        return (2, dtype.itemsize)
-    return (1, dtype.itemsize) if dtype.is_floating_point else (0, 0)
 
 
 def shapes_of(call: Call) -> str:

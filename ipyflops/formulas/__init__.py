@@ -8,6 +8,7 @@ folders import only from here.
 from __future__ import annotations
 
 from ipyflops.formulas import families as _families  # noqa: F401 - fills the registry
+from ipyflops.formulas.arithmetic_dtype import dtype_of
 from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.registry import (
     UNKNOWN,
@@ -32,6 +33,7 @@ __all__ = [
     "NoFormulaError",
     "Unknown",
     "Verdict",
+    "dtype_of",
     "lookup",
     "register_formula",
     "temporary_formula",

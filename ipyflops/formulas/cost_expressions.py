@@ -59,7 +59,8 @@ def cost(symbols: Mapping[str, int], **parts: str | None) -> Cost:
     symbols : mapping of str to int
         The values of the symbols. Those that neither an expression nor the note uses are left out.
     **parts : str
-        ``contraction``, ``other``, ``article``, ``integer`` and ``note`` of `Cost.of`.
+        ``contraction``, ``other``, ``article``, ``integer``, ``integer_contraction`` and ``note``
+        of `Cost.of`.
 
     Examples
     --------

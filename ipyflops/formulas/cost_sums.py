@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ipyflops.costs import ZERO_COST, Cost, CostSum, Count, conventions, evaluate
 
@@ -41,7 +42,7 @@ def add_up(costs: Sequence[Cost]) -> Cost:
         for symbols in (everything, varying):
             merged = _with_symbols(first, symbols)
             if _values(merged) == (total.contraction, total.other, total.article, total.integer):
-                return merged
+                return replace(merged, integer_macs=total.integer_macs)
     return total.total()
 
 

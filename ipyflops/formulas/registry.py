@@ -24,6 +24,9 @@ from ipyflops.formulas.call import Call, Structure
 from ipyflops.formulas.operator_names import operator_name, overload_name
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
+DtypeSource: TypeAlias = "str | int | torch.dtype"
+#: As the source of a dtype: the result, and no argument.
+RESULT = "result"
 Function = TypeVar("Function", bound=FormulaFunction)
 
 
@@ -45,6 +48,11 @@ class Formula:
         on quantized tensors: they hold integers, and the kernels compute in both.
     by_device : bool
         Whether the cost depends on the type of the device.
+    dtype_from : tuple of str, int or torch.dtype
+        What tells the dtype of the arithmetic: the first of these arguments that the call has, by
+        name or by position; `RESULT` is the first result, a dtype stands for itself. Empty where
+        the arguments are of one dtype, or PyTorch promotes them (see
+        `ipyflops.formulas.arithmetic_dtype`).
     """
 
     function: FormulaFunction
@@ -52,6 +60,7 @@ class Formula:
     by_value: bool = False
     mixed: bool = False
     by_device: bool = False
+    dtype_from: tuple[DtypeSource, ...] = ()
 
     def __call__(self, call: Call) -> Cost:
         """Give the checked cost of one call.
@@ -200,16 +209,24 @@ class Registry:
         users = self.user_formulas.get(f"{name}.{overload}") or self.user_formulas.get(name)
         if users is not None:
             return users
-        functional = name[:-1] if name.endswith("_") and not name.endswith("__") else name
-        for candidate in (f"{name}.{overload}", name, functional):
-            verdict = self.formulas.get(candidate) or self.free_operators.get(candidate)
-            if verdict is not None:
-                return verdict
+        own = self.own_verdict(func)
+        if own is not None:
+            return own
         if getattr(func, "is_view", False):
             return _VIEW
         if name.endswith("_copy") and _has_operator(name.removesuffix("_copy")):
             return _VIEW_COPY
         return _from_torch(func) or UNKNOWN
+
+    def own_verdict(self, func: Any) -> Formula | FreeOperator | None:
+        """Give the verdict of this package's families, whatever users have registered."""
+        name = operator_name(func)
+        functional = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+        for candidate in (f"{name}.{overload_name(func)}", name, functional):
+            verdict = self.formulas.get(candidate) or self.free_operators.get(candidate)
+            if verdict is not None:
+                return verdict
+        return None
 
 
 REGISTRY = Registry()
@@ -218,7 +235,11 @@ user_formula = REGISTRY.user_formula
 
 
 def formula(
-    *operators: str, by_value: bool = False, mixed: bool = False, by_device: bool = False
+    *operators: str,
+    by_value: bool = False,
+    mixed: bool = False,
+    by_device: bool = False,
+    dtype_from: DtypeSource | tuple[DtypeSource, ...] = (),
 ) -> Callable[[Function], Function]:
     """Make a function of this package the formula of operators, by names as ``aten::mm``.
 
@@ -231,6 +252,8 @@ def formula(
         Names without overloads.
     by_value, mixed, by_device : bool
         See `Formula`.
+    dtype_from : str, int, torch.dtype or tuple of them
+        See `Formula`; needed where what is multiplied has another dtype than what stands beside it.
 
     Raises
     ------
@@ -239,7 +262,8 @@ def formula(
     """
 
     def add(function: Function) -> Function:
-        entry = Formula(function, _family_of(function), by_value, mixed, by_device)
+        sources = dtype_from if isinstance(dtype_from, tuple) else (dtype_from,)
+        entry = Formula(function, _family_of(function), by_value, mixed, by_device, sources)
         for operator in operators:
             REGISTRY.add(operator, entry)
         return function
@@ -326,4 +350,5 @@ def _as_integer(cost: Cost) -> Cost:
         ),
         symbols=cost.symbols,
         note=cost.note,
+        integer_macs=cost.macs,
     )

@@ -165,6 +165,7 @@ def _pairs(call: Call) -> tuple[Pairs, str, str]:
     "aten::_scaled_dot_product_cudnn_attention",
     "aten::_scaled_dot_product_fused_attention_overrideable",
     "aten::_scaled_dot_product_attention_math_for_mps",
+    dtype_from="query",
 )
 @structured_formula(
     "nested",
@@ -191,6 +192,7 @@ def scaled_dot_product_attention(call: Call) -> Cost:
     "aten::_scaled_dot_product_efficient_attention_backward",
     "aten::_scaled_dot_product_cudnn_attention_backward",
     "aten::_scaled_dot_product_fused_attention_overrideable_backward",
+    dtype_from="query",
 )
 @structured_formula(
     "nested",
@@ -206,7 +208,7 @@ def scaled_dot_product_attention_backward(call: Call) -> Cost:
     return attention_backward(call, pairs, heads, shared=shared, mask=mask)
 
 
-@formula("aten::_triton_scaled_dot_attention")
+@formula("aten::_triton_scaled_dot_attention", dtype_from="q")
 def triton_scaled_dot_attention(call: Call) -> Cost:
     """Attention on (b, h, s, d) tensors without a mask."""
     query, key = call["q"], call["k"]

@@ -38,6 +38,7 @@ def _operand(call: Call, *names: str) -> Tensor:
     "aten::slow_conv_dilated3d",
     "aten::_conv_depthwise2d",
     "aten::conv_depthwise3d",
+    dtype_from=("self", "input"),
 )
 def convolution(call: Call) -> Cost:
     """A convolution: in/groups·k multiply-accumulates for each output."""
@@ -51,6 +52,7 @@ def convolution(call: Call) -> Cost:
     "aten::_mps_convolution_transpose",
     "aten::slow_conv_transpose2d",
     "aten::slow_conv_transpose3d",
+    dtype_from="self",
 )
 def convolution_transpose(call: Call) -> Cost:
     """A transposed convolution: out/groups·k multiply-accumulates for each input."""
@@ -63,20 +65,20 @@ def convolution_transpose(call: Call) -> Cost:
     )
 
 
-@formula("aten::cudnn_convolution_relu", "aten::miopen_convolution_relu")
+@formula("aten::cudnn_convolution_relu", "aten::miopen_convolution_relu", dtype_from="self")
 def convolution_relu(call: Call) -> Cost:
     """A convolution and a comparison with zero for each output."""
     return forward(call, call["self"], call["weight"], call["bias"], each=RELU)
 
 
-@formula("aten::cudnn_convolution_add_relu", "aten::miopen_convolution_add_relu")
+@formula("aten::cudnn_convolution_add_relu", "aten::miopen_convolution_add_relu", dtype_from="self")
 def convolution_add_relu(call: Call) -> Cost:
     """relu(convolution + alpha·z): a sum and a comparison, and a product where alpha is not 1."""
     each = 1 + (call["alpha"] not in (None, 1)) + RELU
     return forward(call, call["self"], call["weight"], call["bias"], each=each)
 
 
-@formula("mkldnn::_convolution_pointwise")
+@formula("mkldnn::_convolution_pointwise", dtype_from="X")
 def convolution_pointwise(call: Call) -> Cost:
     """A convolution and an activation; with `other`, an operation between the two.
 
@@ -91,7 +93,7 @@ def convolution_pointwise(call: Call) -> Cost:
     return forward(call, call["X"], call["W"], call["B"], each=each)
 
 
-@formula("mkldnn_prepacked::conv2d_run", by_value=True)
+@formula("mkldnn_prepacked::conv2d_run", by_value=True, dtype_from="X")
 def prepacked_convolution(call: Call) -> Cost:
     """A convolution whose weight and bias are in an object, which says what it was made from.
 
@@ -102,7 +104,7 @@ def prepacked_convolution(call: Call) -> Cost:
     return forward(call, call["X"], weight, bias)
 
 
-@formula("mkldnn::_convolution_transpose_pointwise")
+@formula("mkldnn::_convolution_transpose_pointwise", dtype_from="X")
 def convolution_transpose_pointwise(call: Call) -> Cost:
     """A transposed convolution and an activation."""
     return forward(

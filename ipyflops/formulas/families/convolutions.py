@@ -168,7 +168,9 @@ def backward(
     )
 
 
-@formula("aten::convolution", "aten::_convolution", "aten::convolution_overrideable")
+@formula(
+    "aten::convolution", "aten::_convolution", "aten::convolution_overrideable", dtype_from="input"
+)
 def convolution(call: Call) -> Cost:
     """For each output in/groups·k multiply-accumulates; transposed, out/groups·k for each input."""
     return forward(
@@ -180,7 +182,9 @@ def convolution(call: Call) -> Cost:
     )
 
 
-@formula("aten::convolution_backward", "aten::convolution_backward_overrideable")
+@formula(
+    "aten::convolution_backward", "aten::convolution_backward_overrideable", dtype_from="input"
+)
 def convolution_backward(call: Call) -> Cost:
     """Of input and weight each as many multiply-accumulates as forward; of the bias a sum."""
     return backward(

@@ -27,7 +27,7 @@ _BLOCKS, _INDICES, _FULL_BLOCKS, _FULL_INDICES = 2, 3, 4, 5
 _QUERY_BLOCK, _KEY_BLOCK = -3, -2
 
 
-@formula("higher_order::flex_attention", by_value=True)
+@formula("higher_order::flex_attention", by_value=True, dtype_from=0)
 def flex_attention(call: Call) -> Cost:
     """Attention over the blocks of a mask: two products, softmax, and the user's score function.
 
@@ -46,7 +46,7 @@ def flex_attention(call: Call) -> Cost:
     )
 
 
-@formula("higher_order::flex_attention_backward", by_value=True)
+@formula("higher_order::flex_attention_backward", by_value=True, dtype_from=0)
 def flex_attention_backward(call: Call) -> Cost:
     """Five products over the same pairs, and the softmax backwards.
 

@@ -44,7 +44,9 @@ def _probabilities(call: Call) -> str:
     return "N·(V − 1)" if call["weight"] is None else "N·(2·V − 1)"
 
 
-@formula("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", by_device=True)
+@formula(
+    "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", by_device=True, dtype_from="input"
+)
 def linear_cross_entropy_no_reduction(call: Call) -> Cost:
     """N losses weight·(log Σ exp − score[target]): x·Wᵀ, the scores, a difference, a product.
 
@@ -62,7 +64,7 @@ def linear_cross_entropy_no_reduction(call: Call) -> Cost:
     )
 
 
-@formula("torch_nn::_linear_cross_entropy_batch_chunked", by_device=True)
+@formula("torch_nn::_linear_cross_entropy_batch_chunked", by_device=True, dtype_from="input")
 def linear_cross_entropy(call: Call) -> Cost:
     """A scalar loss, and the gradients that are asked for, over b chunks.
 

@@ -56,7 +56,7 @@ def linear_cost(call: Call, input: Tensor, outputs: int, other: str = "0", note:
     return product(call, outputs="N·out", length="in", other=other, note=note, **sizes)
 
 
-@formula("aten::linear", "aten::mkldnn_linear")
+@formula("aten::linear", "aten::mkldnn_linear", dtype_from=("input", "self"))
 @structured_formula("nested", "aten::linear")
 def linear(call: Call) -> Cost:
     """A layer x @ Wᵀ + b: N·out dot products of length `in`."""
@@ -66,14 +66,14 @@ def linear(call: Call) -> Cost:
     return linear_cost(call, input, weight.shape[0] if weight.dim() > 1 else 1)
 
 
-@formula("mkldnn::_linear_pointwise")
+@formula("mkldnn::_linear_pointwise", dtype_from="X")
 def linear_pointwise(call: Call) -> Cost:
     """A linear layer and, on each of its outputs, an activation or an operation with `other`."""
     each = 1 if "other" in call else fused(call["attr"], call["algorithm"])
     return linear_cost(call, call["X"], last_size(call.out), times(each, "N·out"))
 
 
-@formula("mkl::_mkl_linear")
+@formula("mkl::_mkl_linear", dtype_from="X")
 def mkl_linear(call: Call) -> Cost:
     """A linear layer with a weight that MKL has packed; the original weight tells its sizes."""
     return linear_cost(call, call["X"], call["ORI_W"].shape[0])

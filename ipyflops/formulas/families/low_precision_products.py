@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from ipyflops.costs import Cost
@@ -20,14 +21,14 @@ from ipyflops.formulas.families.products import product, scalings
 from ipyflops.formulas.registry import formula
 
 
-@formula("aten::_int_mm")
+@formula("aten::_int_mm", dtype_from="self")
 def int_mm(call: Call) -> Cost:
     """(m, k) @ (k, n) of int8 into int32: integer operations, 2·m·n·k of them."""
     m, k = call["self"].shape
     return product(call, outputs="m·n", length="k", m=m, n=call["mat2"].shape[1], k=k)
 
 
-@formula("aten::_scaled_mm")
+@formula("aten::_scaled_mm", dtype_from="self")
 def scaled_mm(call: Call) -> Cost:
     """(scale_a ∘ A) @ (scale_b ∘ B) of float8, with the scales where the kernel applies them.
 
@@ -43,7 +44,7 @@ def scaled_mm(call: Call) -> Cost:
     return _scaled(call, each, blocks, rescaled, m=m, n=n, k=k)
 
 
-@formula("aten::_scaled_mm_v2")
+@formula("aten::_scaled_mm_v2", dtype_from="self")
 def scaled_mm_v2(call: Call) -> Cost:
     """As `_scaled_mm`; of several scales for an operand the finest is the first."""
     m, k = call["self"].shape
@@ -52,7 +53,7 @@ def scaled_mm_v2(call: Call) -> Cost:
     return _scaled(call, _scalings(scale_a, scale_b), _blocks(scale_a, m, k), "0", m=m, n=n, k=k)
 
 
-@formula("aten::_scaled_addmm")
+@formula("aten::_scaled_addmm", dtype_from="mat1")
 def scaled_addmm(call: Call) -> Cost:
     """As `_scaled_mm_v2`, added to a matrix; both scaled by alpha and beta as in `addmm`."""
     m, k = call["mat1"].shape
@@ -85,7 +86,12 @@ def _scaled(call: Call, each: int, blocks: int, rescaled: str, m: int, n: int, k
     )
 
 
-@formula("aten::_grouped_mm", "aten::_scaled_grouped_mm", "aten::_scaled_grouped_mm_v2")
+@formula(
+    "aten::_grouped_mm",
+    "aten::_scaled_grouped_mm",
+    "aten::_scaled_grouped_mm_v2",
+    dtype_from="self",
+)
 def grouped_mm(call: Call) -> Cost:
     """Products of groups of a matrix's rows (or columns), which `offs` tells apart.
 
@@ -119,7 +125,7 @@ def grouped_mm(call: Call) -> Cost:
     return product(call, outputs="m·n", length="k", other=other, note=note, m=m, n=n, k=k)
 
 
-@formula("aten::_weight_int8pack_mm")
+@formula("aten::_weight_int8pack_mm", dtype_from="self")
 def weight_int8pack_mm(call: Call) -> Cost:
     """A product x @ Wᵀ with int8 weights (n, k); each of the m·n outputs is scaled once."""
     m, k = call["self"].shape
@@ -132,6 +138,7 @@ def weight_int8pack_mm(call: Call) -> Cost:
     "aten::_weight_int4pack_mm_for_cpu",
     "aten::_weight_int4pack_mm_with_scales_and_zeros",
     "quantized::int4mm_packed_weight_cpu",
+    dtype_from=("self", 0),
 )
 def weight_int4pack_mm(call: Call) -> Cost:
     """A product x @ Wᵀ with int4 weights, each of which is first unpacked to q·scale + zero."""
@@ -140,7 +147,7 @@ def weight_int4pack_mm(call: Call) -> Cost:
     return product(call, outputs="m·n", length="k", other="2·n·k", m=m, n=n, k=k)
 
 
-@formula("aten::_mixed_dtypes_linear")
+@formula("aten::_mixed_dtypes_linear", dtype_from="input")
 def mixed_dtypes_linear(call: Call) -> Cost:
     """A linear layer with integer weights: each of the `in`·`out` weights is scaled once."""
     outputs = first_output(call).shape[-1]
@@ -148,7 +155,7 @@ def mixed_dtypes_linear(call: Call) -> Cost:
     return linear_cost(call, call["input"], outputs, other)
 
 
-@formula("aten::_dyn_quant_matmul_4bit")
+@formula("aten::_dyn_quant_matmul_4bit", dtype_from=torch.int8)
 def dyn_quant_matmul_4bit(call: Call) -> Cost:
     """A linear layer of int4 weights on rows that are made int8 as they come.
 
@@ -161,6 +168,6 @@ def dyn_quant_matmul_4bit(call: Call) -> Cost:
     return cost(
         {"N": rows(call["inp"]), "in": inputs, "out": outputs, "blocks": blocks},
         other="4·N·in + 2·N·out·blocks",
-        integer="2·N·in·out",
+        integer_contraction="2·N·in·out",
         note="blocks: the parts of a row of weights that have a scale of their own",
     )

@@ -53,25 +53,25 @@ def _batch_norm_backward(call: Call, *, training: bool, wanted: tuple[bool, bool
     return Cost.of(other=linear(n=per_element, c=per_channel), n=n, c=c)
 
 
-@formula("aten::native_batch_norm_backward")
+@formula("aten::native_batch_norm_backward", dtype_from="input")
 def native_batch_norm_backward(call: Call) -> Cost:
     """Training or evaluation, as `train` says: `_batch_norm_backward`."""
     return _batch_norm_backward(call, training=call["train"], wanted=tuple(call["output_mask"]))
 
 
-@formula("aten::batch_norm_backward")
+@formula("aten::batch_norm_backward", dtype_from="input")
 def batch_norm_backward(call: Call) -> Cost:
     """Training or evaluation, as `update` says: `_batch_norm_backward`."""
     return _batch_norm_backward(call, training=call["update"], wanted=tuple(call["output_mask"]))
 
 
-@formula("aten::cudnn_batch_norm_backward", "aten::miopen_batch_norm_backward")
+@formula("aten::cudnn_batch_norm_backward", "aten::miopen_batch_norm_backward", dtype_from="input")
 def vendor_batch_norm_backward(call: Call) -> Cost:
     """In training, all three gradients: `_batch_norm_backward`."""
     return _batch_norm_backward(call, training=True, wanted=(True, True, True))
 
 
-@formula("aten::batch_norm_backward_reduce")
+@formula("aten::batch_norm_backward_reduce", dtype_from="input")
 def batch_norm_backward_reduce(call: Call) -> Cost:
     """Σ dy and Σ dy·(x − mean) for each channel: n − c, 3·n − c; dw is the second times invstd."""
     n, c = call["input"].numel(), channels(call["input"])
@@ -80,7 +80,7 @@ def batch_norm_backward_reduce(call: Call) -> Cost:
     return Cost.of(other=linear(n=4, c=bool(call["weight_g"]) - 2), n=n, c=c)
 
 
-@formula("aten::batch_norm_backward_elemt")
+@formula("aten::batch_norm_backward_elemt", dtype_from="input")
 def batch_norm_backward_elemt(call: Call) -> Cost:
     """Gradient dx = (dy − a − (x − mean)·k)·(invstd·w) from sums that are at hand: 5·n.
 
@@ -119,20 +119,20 @@ def _rows_backward(
     return Cost.of(other=linear(n=per_element, r=per_weight), n=n, r=r)
 
 
-@formula("aten::native_layer_norm_backward")
+@formula("aten::native_layer_norm_backward", dtype_from="input")
 def native_layer_norm_backward(call: Call) -> Cost:
     """Rows that `normalized_shape` spans: `_rows_backward`."""
     return _rows_backward(call, math.prod(call["normalized_shape"]), tuple(call["output_mask"]))
 
 
-@formula("aten::_fused_rms_norm_backward")
+@formula("aten::_fused_rms_norm_backward", dtype_from="input")
 def fused_rms_norm_backward(call: Call) -> Cost:
     """Rows that `normalized_shape` spans, without a mean: `_rows_backward`."""
     wanted = (*call["output_mask"], False)
     return _rows_backward(call, math.prod(call["normalized_shape"]), wanted, mean=False)
 
 
-@formula("aten::native_group_norm_backward")
+@formula("aten::native_group_norm_backward", dtype_from="input")
 def native_group_norm_backward(call: Call) -> Cost:
     """Rows of one group in one sample, weight and bias for each channel: `_rows_backward`."""
     return _rows_backward(call, call["C"], tuple(call["output_mask"]))

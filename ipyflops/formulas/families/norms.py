@@ -67,25 +67,30 @@ def _batch_norm(call: Call, *, training: bool, update: bool) -> Cost:
     "aten::miopen_batch_norm",
     "aten::_native_batch_norm_legit",
     "aten::_native_batch_norm_legit_functional",
+    dtype_from="input",
 )
 def batch_norm(call: Call) -> Cost:
     """Batch norm that an argument switches between training and evaluation: `_batch_norm`."""
     return _batch_norm(call, training=call["training"], update=call.get("running_mean") is not None)
 
 
-@formula("aten::_batch_norm_with_update", "aten::_batch_norm_with_update_functional")
+@formula(
+    "aten::_batch_norm_with_update", "aten::_batch_norm_with_update_functional", dtype_from="input"
+)
 def batch_norm_with_update(call: Call) -> Cost:
     """Batch norm in training that keeps running statistics: `_batch_norm`."""
     return _batch_norm(call, training=True, update=True)
 
 
-@formula("aten::_batch_norm_no_update", "aten::_native_batch_norm_legit_no_training")
+@formula(
+    "aten::_batch_norm_no_update", "aten::_native_batch_norm_legit_no_training", dtype_from="input"
+)
 def batch_norm_no_update(call: Call) -> Cost:
     """Batch norm in evaluation: `_batch_norm`."""
     return _batch_norm(call, training=False, update=False)
 
 
-@formula("aten::batch_norm_stats")
+@formula("aten::batch_norm_stats", dtype_from="input")
 def batch_norm_stats(call: Call) -> Cost:
     """Mean and invstd of each channel: 4·n, and a sum and a root for each."""
     tensor = call["input"]
@@ -94,7 +99,7 @@ def batch_norm_stats(call: Call) -> Cost:
     return Cost.of(other="4·n + 2·c", n=tensor.numel(), c=channels(tensor))
 
 
-@formula("aten::batch_norm_update_stats")
+@formula("aten::batch_norm_update_stats", dtype_from="input")
 def batch_norm_update_stats(call: Call) -> Cost:
     """Mean and variance of each channel, 4·n, and the running statistics where they are kept."""
     tensor = call["input"]
@@ -104,13 +109,15 @@ def batch_norm_update_stats(call: Call) -> Cost:
     return Cost.of(other=linear(n=4, c=update), n=tensor.numel(), c=channels(tensor))
 
 
-@formula("aten::batch_norm_elemt")
+@formula("aten::batch_norm_elemt", dtype_from="input")
 def batch_norm_elemt(call: Call) -> Cost:
     """(x − mean)·invstd·weight + bias with statistics that are at hand."""
     return Cost.of(other=linear(n=2 + affine(call)), n=call["input"].numel())
 
 
-@formula("aten::batch_norm_gather_stats", "aten::batch_norm_gather_stats_with_counts")
+@formula(
+    "aten::batch_norm_gather_stats", "aten::batch_norm_gather_stats_with_counts", dtype_from="mean"
+)
 def batch_norm_gather_stats(call: Call) -> Cost:
     """Statistics of w workers merged, channel by channel.
 
@@ -143,21 +150,21 @@ def _rows(call: Call, m: int, *, mean: bool = True) -> Cost:
     )
 
 
-@formula("aten::native_layer_norm")
+@formula("aten::native_layer_norm", dtype_from="input")
 def layer_norm(call: Call) -> Cost:
     """A row is what `normalized_shape` spans: statistics 4·n + 2·m, 2·n, weight and bias."""
     n, size = call["input"].numel(), math.prod(call["normalized_shape"])
     return _rows(call, n // size if size else 0)
 
 
-@formula("aten::_fused_rms_norm")
+@formula("aten::_fused_rms_norm", dtype_from="input")
 def rms_norm(call: Call) -> Cost:
     """x·weight/√(mean(x²) + eps): 2·n + 2·m for the statistics, n to normalize, n for weight."""
     n, size = call["input"].numel(), math.prod(call["normalized_shape"])
     return _rows(call, n // size if size else 0, mean=False)
 
 
-@formula("aten::native_group_norm")
+@formula("aten::native_group_norm", dtype_from="input")
 def group_norm(call: Call) -> Cost:
     """A row is one group of one sample: statistics 4·n + 2·m, 2·n, weight and bias."""
     return _rows(call, call["N"] * call["group"])

@@ -20,7 +20,7 @@ from ipyflops.formulas.call import Call, broadcast_numel
 from ipyflops.formulas.cost_expressions import cost, times, total
 from ipyflops.formulas.families.activation_costs import GELU, GELU_TANH, RELU
 from ipyflops.formulas.families.sparse_products import sparse_product
-from ipyflops.formulas.registry import formula, structured_formula
+from ipyflops.formulas.registry import RESULT, formula, structured_formula
 from ipyflops.formulas.special_tensors import component_shapes, is_nested, is_sparse
 
 
@@ -61,7 +61,7 @@ def scalings(call: Call, outputs: str) -> str:
     return times(count, outputs)
 
 
-@formula("aten::mm", "aten::addmm")
+@formula("aten::mm", "aten::addmm", dtype_from=("mat1", "self"))
 def mm(call: Call) -> Cost:
     """(m, k) @ (k, n): m·n dot products of length k, scaled by alpha and beta."""
     first, second = call.get("mat1", call.get("self")), call["mat2"]
@@ -73,7 +73,7 @@ def mm(call: Call) -> Cost:
     )
 
 
-@formula("aten::bmm", "aten::baddbmm")
+@formula("aten::bmm", "aten::baddbmm", dtype_from=("batch1", "self"))
 @structured_formula("nested", "aten::bmm")
 def bmm(call: Call) -> Cost:
     """Of b matrices (m, k) @ (k, n): b·m·n dot products of length k, scaled by alpha and beta."""
@@ -88,7 +88,7 @@ def bmm(call: Call) -> Cost:
     return product(call, outputs="b·m·n", length="k", other=other, b=b, m=m, n=n, k=k)
 
 
-@formula("aten::addbmm")
+@formula("aten::addbmm", dtype_from="batch1")
 def addbmm(call: Call) -> Cost:
     """beta·C + alpha·Σ A_i @ B_i: the b products share m·n outputs, so each is b·k long."""
     b, m, k = call["batch1"].shape
@@ -97,7 +97,7 @@ def addbmm(call: Call) -> Cost:
     return product(call, outputs="m·n", length="b·k", other=other, b=b, m=m, n=n, k=k)
 
 
-@formula("aten::mv", "aten::addmv")
+@formula("aten::mv", "aten::addmv", dtype_from=("mat", "self"))
 def mv(call: Call) -> Cost:
     """(m, k) @ (k): m dot products of length k, scaled by alpha and beta."""
     matrix = call.get("mat", call.get("self"))
@@ -113,14 +113,14 @@ def dot(call: Call) -> Cost:
     return product(call, outputs="1", length="k", k=call["self"].numel())
 
 
-@formula("aten::addr")
+@formula("aten::addr", dtype_from=RESULT)
 def addr(call: Call) -> Cost:
     """beta·C + alpha·x·yᵀ: (m, 1) @ (1, n), a dot product of length 1 for each of m·n outputs."""
     m, n = call["vec1"].numel(), call["vec2"].numel()
     return product(call, outputs="m·n", length="1", other=scalings(call, "m·n"), m=m, n=n)
 
 
-@formula("aten::_addmm_activation", by_device=True)
+@formula("aten::_addmm_activation", by_device=True, dtype_from="mat1")
 def addmm_activation(call: Call) -> Cost:
     """An `addmm` whose m·n outputs go through a ReLU or, with `use_gelu`, a GELU.
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.formulas.call import Call, first_output, tensors
 from ipyflops.formulas.cost_expressions import cost, total
-from ipyflops.formulas.registry import formula, mark_free
+from ipyflops.formulas.registry import RESULT, formula, mark_free
 from ipyflops.formulas.special_tensors import has_values
 
 QUANTIZE, DEQUANTIZE = 5, 2
@@ -37,6 +37,7 @@ _PARAMETERS = 9
     "quantized_decomposed::quantize_per_channel_group",
     "quantized_decomposed::quantize_per_token",
     mixed=True,
+    dtype_from=("self", "input", "tensors"),
 )
 def quantize(call: Call) -> Cost:
     """Every element is divided by the scale, rounded, shifted and clamped: 5."""
@@ -51,6 +52,7 @@ def quantize(call: Call) -> Cost:
     "quantized_decomposed::dequantize_per_channel_group",
     "quantized_decomposed::dequantize_per_token",
     mixed=True,
+    dtype_from=RESULT,
 )
 def dequantize(call: Call) -> Cost:
     """Every element is shifted and scaled: 2. A tensor of plain numbers is left as it is."""
@@ -60,7 +62,7 @@ def dequantize(call: Call) -> Cost:
     return Cost.of(other=f"{DEQUANTIZE}·n", n=sum(tensor.numel() for tensor in inputs))
 
 
-@formula("aten::quantize_per_tensor_dynamic", mixed=True)
+@formula("aten::quantize_per_tensor_dynamic", mixed=True, dtype_from="self")
 def quantize_dynamic(call: Call) -> Cost:
     """The lowest and highest element, a scale and a zero point from them, and quantized: 5."""
     n = call["self"].numel()
@@ -74,6 +76,7 @@ def quantize_dynamic(call: Call) -> Cost:
     "quantized_decomposed::choose_qparams_per_token_asymmetric",
     "quantized_decomposed::_choose_qparams_per_token_asymmetric_impl",
     mixed=True,
+    dtype_from="input",
 )
 def choose_parameters(call: Call) -> Cost:
     """The lowest and highest of the n elements, for each of c scales, and the scale from them.
@@ -91,6 +94,7 @@ def choose_parameters(call: Call) -> Cost:
     "aten::_fake_quantize_learnable_per_tensor_affine",
     "aten::_fake_quantize_learnable_per_channel_affine",
     "quantized_decomposed::fake_quant_per_channel",
+    dtype_from=("self", "input"),
 )
 def fake_quantize(call: Call) -> Cost:
     """Quantized (5), dequantized (2), and compared with both bounds for the mask (2)."""
@@ -100,6 +104,7 @@ def fake_quantize(call: Call) -> Cost:
 @formula(
     "aten::_fake_quantize_learnable_per_tensor_affine_backward",
     "aten::_fake_quantize_learnable_per_channel_affine_backward",
+    dtype_from="self",
 )
 def fake_quantize_backward(call: Call) -> Cost:
     """Gradients of the input, of c scales and of c zero points.
@@ -117,6 +122,7 @@ def fake_quantize_backward(call: Call) -> Cost:
     "aten::_fused_moving_avg_obs_fq_helper",
     "aten::_fused_moving_avg_obs_fq_helper_functional",
     by_value=True,
+    dtype_from="self",
 )
 def observe_and_fake_quantize(call: Call) -> Cost:
     """An observer, if it is on, and then a fake quantization, if that is on.

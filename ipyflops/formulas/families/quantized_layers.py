@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ipyflops.costs import Cost
@@ -38,7 +39,7 @@ def _products(
     """Cost of integer dot products, with `each` FLOPs on every result and some before."""
     return cost(
         sizes,
-        integer=f"2·{outputs}·{length}",
+        integer_contraction=f"2·{outputs}·{length}",
         other=total(before, times(each, outputs)),
         note=_NOTE,
     )
@@ -57,6 +58,10 @@ _LINEAR: dict[str, tuple[int, str]] = {
     "quantized::linear_relu": (RELU + QUANTIZE, "0"),
     "quantized::linear_leaky_relu": (1 + LEAKY_RELU + QUANTIZE, "0"),
     "quantized::linear_tanh": (1 + TANH + QUANTIZE, "0"),
+    "_quantized::linear": (QUANTIZE, "0"),
+}
+#: Of plain numbers, which are quantized on the way in, alone or with the weights.
+_LINEAR_OF_PLAIN: dict[str, tuple[int, str]] = {
     "quantized::linear_dynamic": (1, f"{_DYNAMIC}·N·in"),
     "quantized::linear_relu_dynamic": (1 + RELU, f"{_DYNAMIC}·N·in"),
     "quantized::linear_with_input_q_dq_qweight_dq_output_fp32": (1, f"{QUANTIZE}·N·in"),
@@ -64,9 +69,8 @@ _LINEAR: dict[str, tuple[int, str]] = {
         1 + RELU,
         f"{QUANTIZE}·N·in",
     ),
-    "_quantized::linear": (QUANTIZE, "0"),
     "_quantized::linear_dynamic": (1, f"{_DYNAMIC}·N·in"),
-    # Of plain numbers: quantized on the way in, alone or with the weights, and dequantized again.
+    # Their results are dequantized again.
     "_quantized::_wrapped_quantized_linear_prepacked": (
         QUANTIZE + DEQUANTIZE,
         f"{QUANTIZE}·N·in",
@@ -79,19 +83,19 @@ _LINEAR: dict[str, tuple[int, str]] = {
 
 
 @formula(*_LINEAR, by_value=True, mixed=True)
+@formula(*_LINEAR_OF_PLAIN, by_value=True, mixed=True, dtype_from=torch.quint8)
 def quantized_linear(call: Call) -> Cost:
     """N·out dot products of integers of length `in`; see the top for what is around them."""
-    each, before = _LINEAR[call.operator]
+    each, before = (_LINEAR | _LINEAR_OF_PLAIN)[call.operator]
     return _products(_linear_sizes(call), "N·out", "in", each=each, before=before)
 
 
+_SPARSE = ("sparse::qlinear", "sparse::qlinear_relu")
+
+
+@formula(*_SPARSE, by_value=True, mixed=True)
 @formula(
-    "sparse::qlinear",
-    "sparse::qlinear_relu",
-    "sparse::qlinear_dynamic",
-    "sparse::qlinear_relu_dynamic",
-    by_value=True,
-    mixed=True,
+    *(f"{name}_dynamic" for name in _SPARSE), by_value=True, mixed=True, dtype_from=torch.quint8
 )
 def sparse_quantized_linear(call: Call) -> Cost:
     """As `quantized_linear`, with the `nnz` weights that are not zero in the place of in·out."""
@@ -100,7 +104,7 @@ def sparse_quantized_linear(call: Call) -> Cost:
     dynamic, relu = "dynamic" in call.operator, RELU * ("relu" in call.operator)
     return cost(
         sizes,
-        integer="2·N·nnz",
+        integer_contraction="2·N·nnz",
         other=total(
             f"{_DYNAMIC}·N·in" if dynamic else "0",
             times((1 if dynamic else QUANTIZE) + relu, "N·out"),
@@ -145,12 +149,18 @@ def _convolution(
     around = total(times(before, "inputs"), times(each, "outputs"))
     macs = "inputs·taps" if transposed else "outputs·taps"
     note = f"{_NOTE}; taps: the weights of one filter"
-    return cost(sizes, integer=f"2·{macs}", other=around, note=note)
+    return cost(sizes, integer_contraction=f"2·{macs}", other=around, note=note)
 
 
 @formula(
-    *(f"quantized::conv{rank}d{form}" for rank in (1, 2, 3) for form in ("", "_relu", "_dynamic")),
-    *(f"quantized::conv_transpose{rank}d{form}" for rank in (1, 2, 3) for form in ("", "_dynamic")),
+    *(f"quantized::conv{form}{rank}d_dynamic" for rank in (1, 2, 3) for form in ("", "_transpose")),
+    by_value=True,
+    mixed=True,
+    dtype_from=torch.quint8,
+)
+@formula(
+    *(f"quantized::conv{rank}d{form}" for rank in (1, 2, 3) for form in ("", "_relu")),
+    *(f"quantized::conv_transpose{rank}d" for rank in (1, 2, 3)),
     *(f"_quantized::conv{rank}d{form}" for rank in (2, 3) for form in ("", "_relu")),
     *(f"_quantized::conv_transpose{rank}d" for rank in (1, 2)),
     "quantized::conv2d_add",
@@ -199,7 +209,7 @@ def _epilogue(call: Call) -> int:
     return 1 + between + quantized
 
 
-@formula("onednn::qlinear_pointwise", by_value=True, mixed=True)
+@formula("onednn::qlinear_pointwise", by_value=True, mixed=True, dtype_from="qx")
 def onednn_linear(call: Call) -> Cost:
     """N·out dot products of integers of length `in`, and what is fused to them."""
     return _products(_linear_sizes(call), "N·out", "in", each=_epilogue(call))
@@ -212,6 +222,7 @@ def onednn_linear(call: Call) -> Cost:
     "onednn::qconv3d_pointwise",
     by_value=True,
     mixed=True,
+    dtype_from="qx",
 )
 def onednn_convolution(call: Call) -> Cost:
     """A convolution of integers, and what is fused to it."""

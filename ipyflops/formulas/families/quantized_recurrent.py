@@ -26,7 +26,7 @@ def _cost(layers: Layers, dropout: str = "0") -> Cost:
     states = "layers·h" if layers.layers > 1 else "h"
     return cost(
         layers.symbols,
-        integer=layers.contraction(),
+        integer_contraction=layers.contraction(),
         other=total(
             layers.units(layers.cell.forward),
             f"{layers.times}·({ranges}·({below} + {states}) + {products}·{states})",
@@ -35,7 +35,9 @@ def _cost(layers: Layers, dropout: str = "0") -> Cost:
     )
 
 
-@formula("aten::quantized_lstm", "aten::quantized_gru", mixed=True)
+@formula(
+    "aten::quantized_lstm", "aten::quantized_gru", mixed=True, dtype_from=("dtype", torch.quint8)
+)
 def quantized_layers(call: Call) -> Cost:
     """All layers and directions, and in training the dropout between the layers."""
     layers = layers_of(call, LSTM if call.operator == "aten::quantized_lstm" else GRU)
@@ -52,7 +54,7 @@ _CELLS = {
 }
 
 
-@formula(*_CELLS, mixed=True)
+@formula(*_CELLS, mixed=True, dtype_from=torch.quint8)
 def quantized_cells(call: Call) -> Cost:
     """One step of one cell on b vectors."""
     states = call["hx"]

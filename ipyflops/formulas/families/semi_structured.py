@@ -18,7 +18,9 @@ from ipyflops.formulas.registry import formula, mark_free
 _NOTE = "kept: values that are kept in a row, two of four"
 
 
-@formula("aten::_sparse_semi_structured_mm", "aten::_sparse_semi_structured_addmm")
+@formula(
+    "aten::_sparse_semi_structured_mm", "aten::_sparse_semi_structured_addmm", dtype_from="mat1"
+)
 def product_of_half(call: Call) -> Cost:
     """m·n dot products over the values that are kept, scaled by alpha and beta."""
     m, kept = call["mat1"].shape
@@ -27,7 +29,7 @@ def product_of_half(call: Call) -> Cost:
     return product(call, outputs="m·n", length="kept", other=other, note=_NOTE, m=m, n=n, kept=kept)
 
 
-@formula("aten::_sparse_semi_structured_linear")
+@formula("aten::_sparse_semi_structured_linear", dtype_from="input")
 def linear_of_half(call: Call) -> Cost:
     """A linear layer whose weight keeps so many values for each output, and its activation."""
     outputs, kept = first_output(call).numel(), call["weight"].shape[1]
@@ -35,7 +37,7 @@ def linear_of_half(call: Call) -> Cost:
     return product(call, outputs="n", length="kept", other=other, note=_NOTE, n=outputs, kept=kept)
 
 
-@formula("aten::_cslt_sparse_mm")
+@formula("aten::_cslt_sparse_mm", dtype_from="dense_B")
 def library_product(call: Call) -> Cost:
     """A @ B with half of A by cuSPARSELt: each output scaled by an alpha, if there is one."""
     kept, n = call["dense_B"].shape[0] // 2, call["dense_B"].shape[1]
@@ -46,7 +48,7 @@ def library_product(call: Call) -> Cost:
     )
 
 
-@formula("aten::_cslt_sparse_mm_search")
+@formula("aten::_cslt_sparse_mm_search", dtype_from="dense_B")
 def library_search(call: Call) -> Cost:
     """The product once: how often the library tries it to find its fastest way is not known.
 

@@ -94,6 +94,7 @@ def _limit(size: int | None) -> int | None:
     "aten::_flash_attention_forward",
     "aten::_flash_attention_forward_no_dropout_inplace",
     by_value=True,
+    dtype_from="query",
 )
 def flash_attention_forward(call: Call) -> Cost:
     """Attention inside each sequence; the diagonal (causal, windows) ends at the last key.
@@ -105,20 +106,22 @@ def flash_attention_forward(call: Call) -> Cost:
     return attention_forward(call, pairs, "h", value=call["value"], extra=extra)
 
 
-@formula("aten::_flash_attention_backward", by_value=True)
+@formula("aten::_flash_attention_backward", by_value=True, dtype_from="query")
 def flash_attention_backward(call: Call) -> Cost:
     """The scores again and four products, over the pairs that ran forward."""
     return _flash_backward(call, _flash(call))
 
 
-@formula("torch_attn::_varlen_attn", "torch_attn::_varlen_attn_out", by_value=True)
+@formula(
+    "torch_attn::_varlen_attn", "torch_attn::_varlen_attn_out", by_value=True, dtype_from="query"
+)
 def varlen_attention(call: Call) -> Cost:
     """`torch.nn.attention.varlen.varlen_attn`, which is the flash (or cuDNN) kernel."""
     pairs = _flash(call, window=call["window_size"])
     return attention_forward(call, pairs, "h", value=call["value"])
 
 
-@formula("torch_attn::_varlen_attn_backward", by_value=True)
+@formula("torch_attn::_varlen_attn_backward", by_value=True, dtype_from="query")
 def varlen_attention_backward(call: Call) -> Cost:
     """The gradients of `varlen_attn`."""
     return _flash_backward(call, _flash(call, window=call["window_size"]))
@@ -135,19 +138,19 @@ def _flash_backward(call: Call, pairs: Pairs) -> Cost:
     return attention_backward(call, pairs, "h", shared=shared)
 
 
-@formula("aten::_cudnn_attention_forward", by_value=True)
+@formula("aten::_cudnn_attention_forward", by_value=True, dtype_from="query")
 def cudnn_attention_forward(call: Call) -> Cost:
     """Attention of (tokens, h, d) with offsets, (b, h, s, d) without; causal from the top left."""
     return attention_forward(call, _cudnn(call), "h", value=call["value"], mask=call["attn_bias"])
 
 
-@formula("aten::_cudnn_attention_forward_no_dropout_inplace", by_value=True)
+@formula("aten::_cudnn_attention_forward_no_dropout_inplace", by_value=True, dtype_from="query")
 def cudnn_attention_forward_into(call: Call) -> Cost:
     """As `_cudnn_attention_forward`, into a tensor that is given, with offsets and no bias."""
     return attention_forward(call, _cudnn(call), "h", value=call["value"])
 
 
-@formula("aten::_cudnn_attention_backward", by_value=True)
+@formula("aten::_cudnn_attention_backward", by_value=True, dtype_from="query")
 def cudnn_attention_backward(call: Call) -> Cost:
     """The scores again and four products, over the pairs that ran forward."""
     bias = call["attn_bias"]
@@ -167,7 +170,7 @@ def _cudnn(call: Call) -> Pairs:
     return _packed(*lengths, batch, query.shape[1], band)
 
 
-@formula("aten::_efficient_attention_forward", by_value=True)
+@formula("aten::_efficient_attention_forward", by_value=True, dtype_from="query")
 def efficient_attention_forward(call: Call) -> Cost:
     """Attention of (1, tokens, h, d) with offsets or (b, s, h, d) without.
 
@@ -177,7 +180,7 @@ def efficient_attention_forward(call: Call) -> Cost:
     return attention_forward(call, _efficient(call), "h", value=call["value"], mask=call["bias"])
 
 
-@formula("aten::_efficient_attention_backward", by_value=True)
+@formula("aten::_efficient_attention_backward", by_value=True, dtype_from="query")
 def efficient_attention_backward(call: Call) -> Cost:
     """The scores again and four products, over the pairs that ran forward."""
     return attention_backward(call, _efficient(call), "h", mask=call["bias"])

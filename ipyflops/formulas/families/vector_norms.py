@@ -128,14 +128,14 @@ def embedding_renorm(call: Call) -> Cost:
     )
 
 
-@formula("aten::_weight_norm_interface")
+@formula("aten::_weight_norm_interface", dtype_from="v")
 def weight_norm(call: Call) -> Cost:
     """v·(g/‖v‖), a norm for each of m slices: 2·n for the norms, m divisions, n products."""
     n, m = call["v"].numel(), call["g"].numel()
     return Cost.of(other="3·n + m", n=n, m=m) if n else ZERO_COST
 
 
-@formula("aten::_weight_norm_interface_backward")
+@formula("aten::_weight_norm_interface_backward", dtype_from="saved_v")
 def weight_norm_backward(call: Call) -> Cost:
     """For v: (g/‖v‖)·(d − v·(Σ v·d)/‖v‖²), for g: (Σ v·d)/‖v‖; d is the gradient of the weight.
 

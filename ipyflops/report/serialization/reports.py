@@ -77,8 +77,16 @@ def _signature_to_list(signature: Signature) -> list[Any]:
         _count_to_list(cost.integer),
         [list(pair) for pair in cost.symbols],
         cost.note,
-        *([signature.communicated] if signature.communicated else ()),
+        *_seldom(signature.communicated, cost.integer_macs),
     ]
+
+
+def _seldom(*numbers: int) -> list[int]:
+    """Numbers at the end of a record that are mostly zero: without the zeros behind the last."""
+    listed = list(numbers)
+    while listed and not listed[-1]:
+        listed.pop()
+    return listed
 
 
 def _count_to_list(count: Count) -> list[Any]:
@@ -230,7 +238,7 @@ def _line(record: tuple[Any, ...]) -> Line:
 
 def _signature(record: object) -> Signature:
     values = _READER.items(record)
-    if len(values) not in (12, 13):
+    if len(values) not in (12, 13, 14):
         raise ReportFormatError("it has a signature that is not whole")
     operator, dtype, shapes, verdict, size, summed = values[:6]
     contraction, other, article, integer, symbols, note = values[6:12]
@@ -246,6 +254,7 @@ def _signature(record: object) -> Signature:
             integer=_count(integer),
             symbols=tuple(map(_symbol, _READER.items(symbols))),
             note=_READER.text(note),
+            integer_macs=_READER.natural(values[13]) if len(values) > 13 else 0,
         ),
         bytes=_READER.natural(size),
         summed=_READER.switch(summed),

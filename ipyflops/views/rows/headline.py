@@ -78,6 +78,7 @@ def _incomplete(report: Report) -> list[HeadlineItem]:
 
 
 def _counts(report: Report) -> list[HeadlineItem]:
+    of_integers = "; of integers, 2 integer operations" if report.int_ops else ""
     items = [
         HeadlineItem(
             scaled(report.flops, "FLOPs"),
@@ -86,7 +87,7 @@ def _counts(report: Report) -> list[HeadlineItem]:
         HeadlineItem(
             scaled(report.macs, "MACs"),
             f"{report.macs:,} multiply-accumulates of matrix products, convolutions and "
-            "attention. 1 MAC = 2 FLOPs.",
+            f"attention. 1 MAC = 2 FLOPs{of_integers}.",
         ),
     ]
     if report.int_ops:

@@ -1,6 +1,7 @@
 """Quantization against loops that give PyTorch's own numbers, integer work told apart."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import torch.ao.nn.quantized as nnq
 import torch.ao.nn.quantized.dynamic as nnqd
 import torch.ao.quantization.fx._decomposed
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from ipyflops import FlopCounter, Report
 from tests.formulas.counted import (
     Number,
     Tally,
@@ -450,3 +452,46 @@ def test_quantized_embedding_layers() -> None:
     assert total(lambda: layer(indices)) == 2 * 12
     bag = nnq.EmbeddingBag(10, 4, include_last_offset=True)
     assert total(lambda: bag(indices, torch.tensor([0, 3]))) == 3 * 12
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_quantized_model_has_the_macs_of_the_plain_one(dynamic: bool, tmp_path: Path) -> None:
+    plain_model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 4, 5))
+    x: Tensor = torch.randn(2, 3, 4, 4)
+    if dynamic:
+        model = torch.ao.quantization.quantize_dynamic(plain_model, {nn.Linear})
+    else:
+        model = nn.Sequential(
+            nnq.Quantize(SCALE, ZERO, torch.quint8),
+            nnq.Conv2d(3, 8, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nnq.Linear(8 * 4, 5),
+        )
+    # Of the convolution 8 channels of 2×2 pixels for each of 2 images, 27 weights each.
+    macs = 2 * 8 * 2 * 2 * 27 + 2 * 32 * 5
+    for counted in (plain_model, model):
+        with FlopCounter(device_time=False) as counter:
+            counted(x)
+        assert counter.report.macs == macs
+    report = counter.report
+    integer_macs = 2 * 32 * 5 if dynamic else macs
+    assert report.under("contractions").flops == 2 * (macs - integer_macs)
+    assert sum(one.int_ops for one in report.explain() if one.macs) == 2 * integer_macs
+    assert f"{report.macs / 1000:.3g} kMACs" in str(report)
+    path = tmp_path / "report.json"
+    report.save(path)
+    assert Report.load(path) == report
+
+
+def test_products_of_integer_tensors_are_macs() -> None:
+    a, b = torch.ones(32, 16, dtype=torch.int8), torch.ones(16, 8, dtype=torch.int8)
+    for function in (
+        lambda: torch._int_mm(a, b),
+        lambda: a.int() @ b.int(),
+        lambda: torch.einsum("ij,jk->ik", a.int(), b.int()),
+    ):
+        with FlopCounter(device_time=False) as counter:
+            function()
+        report = counter.report
+        assert (report.macs, report.int_ops, report.flops) == (32 * 16 * 8, 2 * 32 * 16 * 8, 0)

@@ -1,0 +1,281 @@
+"""The dtype of a call's arithmetic is that of what is multiplied, whatever stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+import ipyflops
+from ipyflops.formulas import Call, Formula, dtype_of, lookup
+from ipyflops.formulas.registry import REGISTRY, RESULT
+from tests.pytorch_databases import running
+
+aten = torch.ops.aten
+HALF, SINGLE, FLOAT8 = torch.bfloat16, torch.float32, torch.float8_e4m3fn
+
+
+def half(*sizes: int, grad: bool = False) -> Tensor:
+    return torch.randn(*sizes, dtype=HALF, requires_grad=grad)
+
+
+def flops_by_dtype(function: Callable[[], object]) -> dict[str, int]:
+    with ipyflops.FlopCounter(device_time=False) as counter:
+        function()
+    by_dtype = counter.report.by_dtype
+    return {dtype: totals.flops for dtype, totals in by_dtype.items() if totals.flops}
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+def test_attention_and_its_gradients_in_half_precision() -> None:
+    q = half(2, 3, 16, 8, grad=True)
+    counted = flops_by_dtype(lambda: F.scaled_dot_product_attention(q, q, q).sum().backward())
+    assert set(counted) == {"bfloat16"}
+
+
+def test_a_norm_in_half_precision_with_weights_in_single() -> None:
+    """What PyTorch calls mixed: half-precision numbers, statistics and weights in single."""
+    norms: list[nn.Module] = [nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.LayerNorm([4, 6, 6])]
+    for norm in norms:
+        x = half(2, 4, 6, 6, grad=True)
+        counted = flops_by_dtype(lambda norm=norm, x=x: norm(x).sum().backward())
+        assert set(counted) == {"bfloat16"}, norm
+
+
+def test_float8_products() -> None:
+    a, b = torch.randn(32, 64).to(FLOAT8), torch.randn(48, 64).to(FLOAT8).t()
+    scales = torch.tensor(0.5), torch.tensor(2.0)
+    counted = flops_by_dtype(lambda: torch._scaled_mm(a, b, *scales, out_dtype=HALF))
+    # A product, and the two scales as one factor of each output.
+    assert counted == {"float8_e4m3fn": 2 * 32 * 64 * 48 + 32 * 48}
+
+
+def test_a_product_that_is_added_to_single_precision() -> None:
+    added, a, b = torch.empty(4, 6), half(4, 8), half(8, 6)
+    call = Call(aten.addmm.dtype, (added, a, b, SINGLE), {}, added)
+    assert dtype_of(call) == "bfloat16"
+
+
+def test_a_convolution_with_a_bias_in_single_precision() -> None:
+    x, weight, bias = half(1, 3, 8), half(5, 3, 3), torch.zeros(5)
+    # As a library's own layer calls it: `F.conv1d` refuses such a bias.
+    geometry = [1], [0], [1], False, [0], 1
+    counted = flops_by_dtype(lambda: aten.convolution(x, weight, bias, *geometry))
+    assert counted == {"bfloat16": 2 * 5 * 6 * 3 * 3}
+
+
+def test_a_scalar_tensor_makes_nothing_wider() -> None:
+    x, factor = half(4, 8), torch.tensor(2.0)
+    assert (x * factor).dtype is HALF
+    assert flops_by_dtype(lambda: x * factor) == {"bfloat16": 32}
+    assert flops_by_dtype(lambda: torch._foreach_mul([x, x], factor)) == {"bfloat16": 64}
+    assert flops_by_dtype(lambda: x * torch.ones(8)) == {"float32": 32}
+
+
+def test_a_reduction_in_another_dtype_casts_first() -> None:
+    x = half(4, 8)
+    assert set(flops_by_dtype(lambda: x.sum(dtype=SINGLE))) == {"float32"}
+    assert set(flops_by_dtype(lambda: x.sum())) == {"bfloat16"}
+
+
+def test_integers_are_told_from_what_is_floating() -> None:
+    x = torch.arange(6)
+    assert flops_by_dtype(lambda: x / x) == {"float32": 6}
+    call = Call(aten.add.Tensor, (x, x), {}, x)
+    assert dtype_of(call) == "int64"
+
+
+def test_an_optimizer_step_is_in_the_dtype_of_the_parameters() -> None:
+    weight = nn.Parameter(half(4, 8))
+    weight.grad = half(4, 8)
+    optimizer = torch.optim.AdamW([weight], fused=True)  # its steps are counted in float32
+    counted = flops_by_dtype(optimizer.step)
+    assert counted.pop("float32") == 1  # the step
+    assert set(counted) == {"bfloat16"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantized_products_are_products_of_integers() -> None:
+    model = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 4))
+    quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+    with ipyflops.FlopCounter() as counter:
+        quantized(torch.randn(12, 8))
+    report = counter.report
+    macs = 12 * 8 * 24 + 12 * 24 * 4
+    assert report.by_dtype["quint8"].int_ops == report.int_ops == 2 * macs
+    # The activation is plain.
+    assert report.by_dtype["float32"].flops == 12 * 24
+    assert report.macs == macs
+
+
+def test_an_operator_of_another_library_is_told_by_its_largest_tensor() -> None:
+    with torch.library._scoped_library("ipyflops_dtypes", "FRAGMENT") as library:
+        library.define("attention_backward(Tensor grad, Tensor q, Tensor lse) -> Tensor")
+        library.impl("attention_backward", lambda grad, q, lse: grad.clone(), "CPU")
+        operator = torch.ops.ipyflops_dtypes.attention_backward
+        grad, lse = half(2, 4, 8), torch.randn(2, 4)
+        with ipyflops.temporary_formula(operator, lambda call: 64):
+            assert flops_by_dtype(lambda: operator(grad, grad, lse)) == {"bfloat16": 64}
+
+
+# --- all operators --------------------------------------------------------------------------------
+
+#: Names of arguments that stand beside what is multiplied, in float32 in mixed precision.
+STATISTICS = {
+    *("logsumexp", "softmax_logsumexp", "logsum_exp", "rstd", "invstd", "save_mean", "save_var"),
+    *("save_invstd", "running_mean", "running_var", "sum_dy", "sum_dy_xmu", "saved_norms"),
+    *("scale_a", "scale_b", "scale_result", "w_scale", "x_scale"),
+}
+
+
+def overloads() -> Iterator[tuple[str, Any]]:
+    """Every overload of PyTorch's that has a formula."""
+    for name in REGISTRY.formulas:
+        namespace, _, base = name.partition("::")
+        packet = getattr(getattr(torch.ops, namespace), base.partition(".")[0], None)
+        for overload in getattr(packet, "overloads", list)():
+            yield name, getattr(packet, overload)
+
+
+def call_in_mixed_precision(func: Any) -> Call | None:
+    """A call with the statistics in float32 and all other numbers in bfloat16; nothing runs."""
+    arguments, statistics = [], 0
+    for argument in func._schema.arguments:
+        kind = str(argument.type).removeprefix("Optional[").removesuffix("]")
+        dtype = SINGLE if argument.name in STATISTICS else HALF
+        value: Any = None
+        if kind in ("Tensor", "List[Tensor"):
+            value = torch.empty(2, 3, dtype=dtype, device="meta")
+            value = [value] if kind != "Tensor" else value
+            statistics += dtype is SINGLE
+        arguments.append(value)
+    return Call(func, arguments, {}, None) if statistics else None
+
+
+def test_statistics_and_scales_never_tell_the_dtype() -> None:
+    wrong, seen = [], set()
+    for name, func in overloads():
+        call = call_in_mixed_precision(func)
+        # This one merges statistics, so that these are what is multiplied.
+        if call is None or "gather_stats" in name:
+            continue
+        seen.add(name)
+        if dtype_of(call) != "bfloat16":
+            wrong.append(f"{func}: {dtype_of(call)}")
+    assert not wrong
+    # The kernels of NVIDIA's and AMD's libraries are among them, though they cannot run here.
+    assert {
+        "aten::_scaled_dot_product_cudnn_attention_backward",
+        "aten::_scaled_dot_product_flash_attention_backward",
+        "aten::_flash_attention_backward",
+        "aten::_efficient_attention_backward",
+        "aten::cudnn_batch_norm_backward",
+        "aten::miopen_batch_norm_backward",
+        "aten::_scaled_grouped_mm",
+        "aten::_fused_rms_norm_backward",
+    } <= seen
+
+
+def test_a_formula_names_arguments_that_its_operators_have() -> None:
+    wrong = []
+    for name, func in overloads():
+        entry = REGISTRY.formulas[name]
+        sources = [one for one in entry.dtype_from if isinstance(one, str) and one != RESULT]
+        names = {argument.name for argument in func._schema.arguments}
+        if sources and len(sources) == len(entry.dtype_from) and not names.intersection(sources):
+            wrong.append(f"{func}: {sources}")
+    assert not wrong
+
+
+class _Calls(TorchDispatchMode):
+    """Keeps some calls with several floating point tensors, by operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[Any, list[tuple[list[Any], Any]]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        flat, spec = tree_flatten((args, kwargs or {}))
+        if isinstance(lookup(func), Formula) and not any(one.is_out for one in _arguments(func)):
+            kept = self.calls.setdefault(func, [])
+            if len(_floating(flat)) > 1 and len(kept) < 4:
+                kept.append((list(map(_copied, flat)), spec))
+        return func(*args, **(kwargs or {}))
+
+
+def _arguments(func: Any) -> Any:
+    return getattr(getattr(func, "_schema", None), "arguments", ())
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _floating(flat: list[Any]) -> list[int]:
+    return [
+        place
+        for place, value in enumerate(flat)
+        if isinstance(value, Tensor) and value.is_floating_point()
+    ]
+
+
+def _widened(flat: list[Any]) -> Iterator[list[Any]]:
+    """The arguments with each of the smaller tensors in float32, one at a time."""
+    places = _floating(flat)
+    most = max(flat[place].numel() for place in places)
+    for place in places:
+        if flat[place].numel() < most:
+            changed = list(map(_copied, flat))
+            changed[place] = changed[place].float()
+            yield changed
+
+
+#: Several pointwise steps in one operator: some in single precision, and the last casts back.
+IN_STEPS = (aten._trilinear.default, aten.binary_cross_entropy_with_logits.default)
+
+
+def _result_type(flat: list[Any]) -> torch.dtype:
+    """What PyTorch compares two tensors in."""
+    first, second = (flat[place] for place in _floating(flat))
+    return torch.result_type(first, second)
+
+
+@pytest.mark.filterwarnings(*running.WARNINGS)
+def test_one_argument_in_single_precision_decides_only_where_pytorch_promotes() -> None:
+    """Every call of `op_db` in half precision, again with one of its smaller tensors in single.
+
+    PyTorch refuses most of these. What it promotes gives its result in single precision, or is a
+    comparison; all else computes in half precision, whatever the small tensor is.
+    """
+    log = _Calls()
+    for op in op_db:
+        gradients = op.supports_autograd and HALF in op.supported_backward_dtypes("cpu")
+        if op.supports_dtype(HALF, "cpu"):
+            for sample in running.spread(running.make_samples(op, HALF, gradients=gradients), 3):
+                running.run_sample(op, sample, backward=gradients, mode=log)
+    tried, wrong = 0, []
+    for func, kept in log.calls.items():
+        for flat, spec in () if func in IN_STEPS else kept:
+            for changed in _widened(flat):
+                args, kwargs = tree_unflatten(changed, spec)
+                try:
+                    out = func(*args, **kwargs)
+                except Exception:
+                    continue
+                tried += 1
+                call = Call(func, args, kwargs, out)
+                floating = [one.dtype for one in call.outputs() if one.is_floating_point()]
+                expected = floating[0] if floating else _result_type(changed)
+                if dtype_of(call) != str(expected).removeprefix("torch."):
+                    wrong.append(f"{func}: {dtype_of(call)} in place of {expected}")
+    assert not sorted(set(wrong))
+    assert tried > 50
