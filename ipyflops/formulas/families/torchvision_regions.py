@@ -122,7 +122,7 @@ def _deformed(call: Call, out: Tensor) -> dict[str, int]:
     taps = weight.shape[2] * weight.shape[3]
     pixels = out.shape[0] * out.shape[2] * out.shape[3]
     return {
-        "P": pixels * taps * call["n_offset_grps"],
+        "P": pixels * taps * call["offset_groups"],
         "columns": pixels * taps * call["input"].shape[1],
         "outputs": out.numel(),
         "taps": weight[0].numel(),
