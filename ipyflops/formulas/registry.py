@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -25,6 +26,8 @@ from ipyflops.formulas.operator_names import operator_name, overload_name
 
 FormulaFunction: TypeAlias = Callable[[Call], "Cost | int"]
 DtypeSource: TypeAlias = "str | int | torch.dtype"
+#: The note on a cost that a formula gave as a whole number.
+WHOLE_NUMBER = "a plain number is taken for a contraction; a Cost tells the parts apart"
 #: As the source of a dtype: the result, and no argument.
 RESULT = "result"
 Function = TypeVar("Function", bound=FormulaFunction)
@@ -320,24 +323,28 @@ def _from_torch(func: Any) -> Formula | None:
     if function is None:
         return None
 
-    def count(call: Call) -> Cost:
-        flops = function(*call.args, **call.kwargs, out_val=call.out)
-        return Cost.of(contraction=str(int(flops)))
+    def count(call: Call) -> int:
+        return int(function(*call.args, **call.kwargs, out_val=call.out))
 
     return Formula(count, "torch.utils.flop_counter")
 
 
-def _cost_from_number(result: object, call: Call) -> Cost:
+def _cost_from_number(result: Any, call: Call) -> Cost:
+    """Take a plain number for the FLOPs of a contraction, as PyTorch's own counter takes it.
+
+    So it counts under every convention.
+    """
     if isinstance(result, float) and result.is_integer():
         result = int(result)
-    if isinstance(result, bool) or not isinstance(result, int):
+    if isinstance(result, bool) or not hasattr(result, "__index__"):
         raise FormulaError(
             f"the formula of {call.operator} gave {result!r}; it has to give a Cost or a whole "
             "number of FLOPs"
         )
-    if result < 0:
-        raise FormulaError(f"the formula of {call.operator} gave {result}, which is negative")
-    return Cost.of(other=str(result))
+    flops = index(result)
+    if flops < 0:
+        raise FormulaError(f"the formula of {call.operator} gave {flops}, which is negative")
+    return Cost.of(contraction=str(flops), note=WHOLE_NUMBER)
 
 
 def _as_integer(cost: Cost) -> Cost:

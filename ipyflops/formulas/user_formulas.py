@@ -35,6 +35,14 @@ def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Func
         A decorator for the formula: a function from a `Call` to a `Cost`, or to the FLOPs as a
         whole number. It holds until the process ends; see `temporary_formula` for a block.
 
+    Notes
+    -----
+    A whole number is taken as PyTorch takes the one of ``register_flop_formula``: as the FLOPs of
+    a contraction, 2 for each multiply-accumulate. So it counts under every convention. What is no
+    matrix product, convolution or attention is given as ``Cost.of(other=…)``, which the convention
+    ``contractions`` leaves out. Of a call without any floating point tensor, all of it counts as
+    integer operations.
+
     Examples
     --------
     >>> @register_formula("mylib::scaled_product")

@@ -38,7 +38,8 @@ Conventions::
                   what standard says
 
 FLOPs are a count, FLOPS are FLOPs per second; 1 MAC = 2 FLOPs. Integer operations are counted
-apart; a MAC of integers, as in a quantized layer, is 2 of them. The seconds are those inside the kernels in the one counted run.
+apart; a MAC of integers, as in a quantized layer, is 2 of them. The seconds are those inside the
+kernels in the one counted run.
 
 With -t the code then runs again: once to check that it does the same FLOPs, once to warm up, and
 as often as the clock needs, with nothing intercepted. What it prints then is dropped. What it

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import flop_registry, register_flop_formula
+from torch.utils.flop_counter import FlopCounterMode, flop_registry, register_flop_formula
 
 from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
+from ipyflops.costs import CONVENTIONS, Convention
 from ipyflops.formulas.registry import REGISTRY
 
 A, B = torch.randn(3, 4), torch.randn(4, 5)
@@ -123,6 +124,28 @@ def test_a_wrong_count_is_named_and_harms_nothing(product: Any, wrong: Any) -> N
 def test_a_whole_number_may_be_a_float(product: Any) -> None:
     register_formula(product)(lambda call: 1e3)  # type: ignore[arg-type, return-value]
     assert count(lambda: product(A, B))[1].flops == 1000
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("number", [1001, np.int64(1001), 1001.0], ids=repr)
+def test_a_whole_number_counts_the_same_wherever_it_is_given(
+    product: Any, number: Any, convention: Convention
+) -> None:
+    """To PyTorch, to ipyflops, for a block: never zero under a convention."""
+    register_flop_formula(product)(lambda *shapes, **rest: number)
+    try:
+        reports = [count(lambda: product(A, B))[1]]
+        with FlopCounterMode(display=False) as theirs:
+            product(A, B)
+    finally:
+        flop_registry.pop(product)
+    with temporary_formula(product, lambda call: number):
+        reports.append(count(lambda: product(A, B))[1])
+    register_formula(product)(lambda call: number)
+    reports.append(count(lambda: product(A, B))[1])
+    for report in reports:
+        assert report.under(convention).flops == theirs.get_total_flops() == 1001
+        assert "Cost" in report.explain()[0].note
 
 
 @pytest.mark.parametrize(
