@@ -49,6 +49,11 @@ def build_report(
             "values tell what these cost, and there were none, so that it is a typical cost or an "
             f"upper bound: {', '.join(recorder.without_values)}"
         )
+    if recorder.partly_outside:
+        notes.append(
+            "counted without what they compute outside PyTorch, as in NumPy: "
+            f"{', '.join(recorder.partly_outside)}"
+        )
     notes += first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),

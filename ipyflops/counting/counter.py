@@ -18,6 +18,7 @@ from ipyflops.counting import clock, compiled, stack, threads
 from ipyflops.counting.building import build_report
 from ipyflops.counting.call_keys import KeyFunction, key_function
 from ipyflops.counting.decomposition import ArithmeticDetector, decomposed, python_kernel
+from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
@@ -324,12 +325,16 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
     ) -> Any:
         """Run a custom operator's Python code and count what that runs.
 
-        If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown.
+        If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown. If it
+        does some, and hands values to other code too, a note says so.
         """
-        with ArithmeticDetector() as detector:
+        with ArithmeticDetector() as detector, OutsideCode() as outside:
             out = self._counted(kernel)(*args, **kwargs)
-        if not detector.saw_arithmetic:
-            call = Call(func, args, kwargs, out)
+        call = Call(func, args, kwargs, out)
+        if detector.saw_arithmetic:
+            if outside.got_values:
+                self._recorder.partly_outside[call.operator] = None
+        else:
             entry = self._recorder.record(location, (None, id(func)), call, UNKNOWN)
             entry.calls += 1
         return out

@@ -1,5 +1,8 @@
 """Operators that ipyflops has not heard of, and formulas that users give to operators."""
 
+import contextlib
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -215,6 +218,83 @@ def test_an_operator_that_computes_elsewhere_is_unknown() -> None:
     result, report = count(lambda: [in_numpy(x), in_numpy(x)])
     assert torch.equal(result[0], in_numpy(x))
     assert report.unknown == {"ipyflops_custom::in_numpy": 2}
+
+
+def through_method(x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.sin(x.numpy()))
+
+
+def through_numpy(x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.cumsum(x))
+
+
+def through_list(x: torch.Tensor) -> torch.Tensor:
+    return torch.tensor([value**2 for value in x.tolist()])
+
+
+def through_interface(x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.from_dlpack(x) * 2)
+
+
+def through_memory(x: torch.Tensor) -> torch.Tensor:
+    array = (ctypes.c_float * x.numel()).from_address(x.data_ptr())
+    return torch.tensor([2 * value for value in array])
+
+
+def not_outside(x: torch.Tensor) -> torch.Tensor:
+    size = int(np.prod(x.shape))  # of sizes, not of values
+    return x * size if x.sum().item() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [through_method, through_numpy, through_list, through_interface, through_memory, not_outside],
+)
+def test_an_operator_that_is_half_outside_is_named(
+    outside: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    with torch.library._scoped_library("ipyflops_custom", "FRAGMENT"):
+
+        @torch.library.custom_op(f"ipyflops_custom::half_{outside.__name__}", mutates_args=())
+        def half(x: torch.Tensor) -> torch.Tensor:
+            return outside(x) + x
+
+        x = torch.tensor([1.0, 2.0, 3.0])
+        expected = half(x)
+        result, report = count(lambda: half(x))
+    assert torch.equal(result, expected)
+    notes = [note for note in report.notes if "outside PyTorch" in note]
+    if outside is not_outside:
+        assert notes == []
+    else:
+        assert report.flops == 3
+        assert f"ipyflops_custom::half_{outside.__name__}" in notes[0]
+        assert "note: counted without what they compute outside PyTorch" in str(report)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_profile_function_of_the_user_stays(fails: bool) -> None:
+    seen = []
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        seen.append(frame.f_code.co_name)
+
+    def half(x: torch.Tensor) -> torch.Tensor:
+        if fails:
+            raise KeyError
+        return torch.from_numpy(np.sin(x.numpy())) + x
+
+    with torch.library._scoped_library("ipyflops_custom", "FRAGMENT"):
+        operator = torch.library.custom_op("ipyflops_custom::profiled", half, mutates_args=())
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            with contextlib.suppress(KeyError):
+                count(lambda: operator(torch.ones(3)))
+            assert sys.getprofile() is profile
+        finally:
+            sys.setprofile(before)
+    assert "half" in seen
 
 
 def test_a_formula_comes_before_looking_inside() -> None:
