@@ -1,15 +1,18 @@
-"""What all tests share: what the oldest PyTorch lacks, that no machine is slow, that ^C works."""
+"""What all tests share: what the oldest PyTorch lacks, a memory that is empty, a ^C that works."""
 
 from __future__ import annotations
 
 import gc
 import re
 import signal
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from ipyflops.counting import first_calls
+from ipyflops.counting.recording import SIGNATURES
+from tests import sums
 
 RELEASE = tuple(map(int, re.findall(r"\d+", torch.__version__)[:2]))
 
@@ -46,6 +49,19 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def reports_add_up() -> Iterator[None]:
+    """Check in every test that the parts of each report that it makes add up."""
+    with sums.all_checked():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_remembered_costs() -> None:
+    """Begin each test without the costs that others worked out: none passes by another's order."""
+    SIGNATURES.clear()
 
 
 @pytest.fixture(autouse=True)

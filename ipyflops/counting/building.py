@@ -157,7 +157,7 @@ class _Tables:
 def _signature(entry: Entry, location: Location) -> Signature:
     """The signature of an entry, with what its calls cost at this location."""
     signature = entry.signature
-    if entry.sums is not None:
+    if entry.sums is not None and not entry.sums.alike:
         signature = replace(
             signature,
             shapes="various",

@@ -277,7 +277,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         nanoseconds = clock() - start
         if span is not None:
             cuda.end(span)  # type: ignore[union-attr]
-        key = key_of(func, args, kwargs)
+        key = key_of(func, args, kwargs, out)
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
@@ -358,7 +358,7 @@ def _look_up(func: Any) -> KnownOperator:
         verdict,
         direct_call(func),
         type(verdict) is FreeOperator and not verdict.moves_data,
-        key_function(verdict),
+        key_function(func, verdict),
         func,
     )
 

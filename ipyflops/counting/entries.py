@@ -12,12 +12,12 @@ class Entry:
     Attributes
     ----------
     signature : Signature
-        Of one call; where `sums` is given, only its operator and verdict mean something.
+        Of one call; where `sums` has calls that differ, of the first of them.
     calls, nanoseconds : int
     first_nanoseconds : int
         Of the first call; -1 where they are not known.
     sums : CallSums or None
-        For calls that differ from each other.
+        For calls that may differ from each other.
     sample : int or None
         A hash of values of some calls (see `sampling`); None once some had none to read.
     sees_every_call : bool
@@ -47,17 +47,28 @@ class Entry:
 
 
 class CallSums:
-    """Costs and bytes of calls that differ, added up."""
+    """Costs and bytes of calls that may differ, added up.
 
-    __slots__ = ("bytes", "communicated", "cost")
+    Attributes
+    ----------
+    cost : CostSum
+    bytes, communicated : int
+    alike : bool
+        Whether all of them were the same, so that each costs what the first did.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_first", "alike", "bytes", "communicated", "cost")
+
+    def __init__(self, first: Signature) -> None:
+        self._first = first
+        self.alike = True
         self.cost = CostSum()
         self.bytes = 0
         self.communicated = 0
 
     def add(self, signature: Signature) -> None:
         """Add one call."""
+        self.alike = self.alike and signature == self._first
         self.cost.add(signature.cost)
         self.bytes += signature.bytes
         self.communicated += signature.communicated

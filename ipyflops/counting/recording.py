@@ -25,8 +25,8 @@ from ipyflops.formulas import (
     Unknown,
     Verdict,
     dtype_of,
+    noting_missed_values,
     user_formula,
-    values_missed,
 )
 from ipyflops.report import Signature, VerdictName
 
@@ -113,7 +113,7 @@ class Recorder:
         # The verdict is part of the key: a formula that fails now and then makes two entries.
         sum_key = (signature.operator, signature.verdict, signature.dtype)
         summed: Entry = entries.get(sum_key) or entries.setdefault(
-            sum_key, Entry(signature, CallSums(), sampled=_sampled(signature))
+            sum_key, Entry(signature, CallSums(signature), sampled=_sampled(signature))
         )
         assert summed.sums is not None
         # A formula may wait for a device, so that it is not called with the lock held.
@@ -125,7 +125,7 @@ class Recorder:
         signature = SIGNATURES.get(key, verdict)
         if signature is None:
             signature = self._signature(call, verdict, location)
-            if call.operator not in self.failures:
+            if call.operator not in self.failures and call.operator not in self.without_values:
                 SIGNATURES.put(key, verdict, call, signature)
         return signature
 
@@ -148,9 +148,9 @@ class Recorder:
             )
 
     def _apply(self, formula: Formula, call: Call, location: Location) -> tuple[VerdictName, Cost]:
-        missed = values_missed()
         try:
-            cost = formula(call)
+            with noting_missed_values() as missed:
+                cost = formula(call)
         except NoFormulaError:
             return "unknown", ZERO_COST
         except Exception as error:
@@ -159,7 +159,7 @@ class Recorder:
                 self.failures[call.operator] = f"{type(error).__name__}: {error}"
                 self._report_failure(formula, call.operator, error, location)
             return "unknown", ZERO_COST
-        if values_missed() != missed:
+        if missed:
             self.without_values[call.operator] = None
         return "formula", cost
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ipyflops.formulas import families as _families  # noqa: F401 - fills the registry
 from ipyflops.formulas.arithmetic_dtype import dtype_of
 from ipyflops.formulas.call import Call, tensors
+from ipyflops.formulas.operator_names import operator_name
 from ipyflops.formulas.registry import (
     UNKNOWN,
     Formula,
@@ -21,7 +22,7 @@ from ipyflops.formulas.registry import (
     lookup,
     user_formula,
 )
-from ipyflops.formulas.special_tensors import values_missed
+from ipyflops.formulas.special_tensors import noting_missed_values
 from ipyflops.formulas.user_formulas import register_formula, temporary_formula
 
 __all__ = [
@@ -35,9 +36,10 @@ __all__ = [
     "Verdict",
     "dtype_of",
     "lookup",
+    "noting_missed_values",
+    "operator_name",
     "register_formula",
     "temporary_formula",
     "tensors",
     "user_formula",
-    "values_missed",
 ]

@@ -56,6 +56,9 @@ class Formula:
         name or by position; `RESULT` is the first result, a dtype stands for itself. Empty where
         the arguments are of one dtype, or PyTorch promotes them (see
         `ipyflops.formulas.arithmetic_dtype`).
+    by_number : bool
+        Whether any floating point number among the arguments decides the cost, and not only
+        whether it is one of a few that many formulas ask for, as 0 and 1. That of a user may.
     """
 
     function: FormulaFunction
@@ -64,6 +67,7 @@ class Formula:
     mixed: bool = False
     by_device: bool = False
     dtype_from: tuple[DtypeSource, ...] = ()
+    by_number: bool = False
 
     def __call__(self, call: Call) -> Cost:
         """Give the checked cost of one call.
@@ -243,6 +247,7 @@ def formula(
     mixed: bool = False,
     by_device: bool = False,
     dtype_from: DtypeSource | tuple[DtypeSource, ...] = (),
+    by_number: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function of this package the formula of operators, by names as ``aten::mm``.
 
@@ -253,7 +258,7 @@ def formula(
     ----------
     *operators : str
         Names without overloads.
-    by_value, mixed, by_device : bool
+    by_value, mixed, by_device, by_number : bool
         See `Formula`.
     dtype_from : str, int, torch.dtype or tuple of them
         See `Formula`; needed where what is multiplied has another dtype than what stands beside it.
@@ -266,7 +271,9 @@ def formula(
 
     def add(function: Function) -> Function:
         sources = dtype_from if isinstance(dtype_from, tuple) else (dtype_from,)
-        entry = Formula(function, _family_of(function), by_value, mixed, by_device, sources)
+        entry = Formula(
+            function, _family_of(function), by_value, mixed, by_device, sources, by_number
+        )
         for operator in operators:
             REGISTRY.add(operator, entry)
         return function

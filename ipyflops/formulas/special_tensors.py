@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -43,29 +46,46 @@ def last_size(tensor: Tensor) -> int:
 
 
 @dataclass(slots=True)
-class _Misses:
-    """How often a formula asked for the values of a tensor that has none, in this process.
+class MissedValues:
+    """Whether a formula asked for the values of a tensor that has none."""
 
-    Nobody sets the count back: whoever wants to know compares it before and after a formula ran.
+    missed: bool = False
+
+    def __bool__(self) -> bool:
+        return self.missed
+
+
+#: Those who want to know it of the formula that runs in this context: each thread has its own.
+_ASKING: ContextVar[tuple[MissedValues, ...]] = ContextVar("ipyflops_missed_values", default=())
+
+
+@contextmanager
+def noting_missed_values() -> Iterator[MissedValues]:
+    """Note whether a formula that runs in the block asks for values that are not there.
+
+    Examples
+    --------
+    >>> with noting_missed_values() as missed:
+    ...     has_values(torch.zeros(2, device="meta"))
+    False
+    >>> bool(missed)
+    True
     """
-
-    count: int = 0
-
-
-_MISSES = _Misses()
+    noted = MissedValues()
+    token = _ASKING.set((*_ASKING.get(), noted))
+    try:
+        yield noted
+    finally:
+        _ASKING.reset(token)
 
 
 def has_values(tensor: Tensor) -> bool:
     """Whether the elements can be read: not those of a meta, fake or functional tensor."""
     if tensor.is_meta or isinstance(tensor, (FakeTensor, FunctionalTensor)):
-        _MISSES.count += 1
+        for noted in _ASKING.get():
+            noted.missed = True
         return False
     return True
-
-
-def values_missed() -> int:
-    """How often formulas have asked for values that are not there, in this process so far."""
-    return _MISSES.count
 
 
 def is_sparse(*tensors: Tensor) -> bool:

@@ -91,40 +91,55 @@ def explain(
     -------
     tuple of Explanation
     """
-    groups: dict[tuple[int, Phase], list[int]] = defaultdict(lambda: [0, 0])
+    groups: dict[tuple[int, Phase], _Group] = defaultdict(_Group)
     for row in rows:
         group = groups[row.signature, row.phase]
-        group[0] += row.calls
-        group[1] += row.nanoseconds
+        group.rows += 1
+        group.calls += row.calls
+        group.nanoseconds += row.nanoseconds
     explanations = [
-        _explanation(signatures[signature], convention, phase, calls, nanoseconds)
-        for (signature, phase), (calls, nanoseconds) in groups.items()
+        _explanation(signatures[signature], convention, phase, group)
+        for (signature, phase), group in groups.items()
     ]
     return tuple(sorted(explanations, key=lambda one: (-one.flops, -one.int_ops, -one.bytes)))
 
 
+@dataclass(slots=True)
+class _Group:
+    """The rows that are explained together."""
+
+    rows: int = 0
+    calls: int = 0
+    nanoseconds: int = 0
+
+
 def _explanation(
-    signature: Signature, convention: Convention, phase: Phase, calls: int, nanoseconds: int
+    signature: Signature, convention: Convention, phase: Phase, group: _Group
 ) -> Explanation:
     cost = signature.cost
     expression = conventions.expression(cost, convention)
+    symbols = cost.symbols
     flops = conventions.flops(cost, convention)
-    times = 1 if signature.summed else calls
+    # A cost that is a sum stands for all calls of one row, and several rows may have equal sums.
+    times = group.rows if signature.summed else group.calls
+    if signature.summed:
+        flops *= times
+        expression, symbols = str(flops), ()
     return Explanation(
         operator=signature.operator,
         phase=phase,
         dtype=signature.dtype,
         shapes=signature.shapes,
         expression=expression,
-        symbols=cost.symbols,
-        substituted=substitute(expression, dict(cost.symbols)),
-        calls=calls,
+        symbols=symbols,
+        substituted=substitute(expression, dict(symbols)),
+        calls=group.calls,
         flops_per_call=flops,
-        flops=flops * times,
+        flops=flops if signature.summed else flops * times,
         macs=cost.macs * times,
         int_ops=cost.integer.value * times,
         bytes=signature.bytes * times,
-        seconds=nanoseconds / 1e9,
+        seconds=group.nanoseconds / 1e9,
         verdict=signature.verdict,
         summed=signature.summed,
         note=cost.note,

@@ -119,7 +119,7 @@ def softplus_backward(call: Call) -> Cost:
     return per_element(call, 5 + (call["beta"] != 1))
 
 
-@formula("aten::elu", "aten::celu")
+@formula("aten::elu", "aten::celu", by_number=True)
 def elu(call: Call) -> Cost:
     """Two branches: scale·x, or alpha·scale·(exp(input_scale·x) − 1): a comparison, an expm1.
 
@@ -131,7 +131,7 @@ def elu(call: Call) -> Cost:
     return per_element(call, 2 + (scale != 1) + (alpha * scale != 1) + (input_scale != 1))
 
 
-@formula("aten::elu_backward")
+@formula("aten::elu_backward", by_number=True)
 def elu_backward(call: Call) -> Cost:
     """The derivative of elu, from its input or from its result y.
 
@@ -147,7 +147,7 @@ def elu_backward(call: Call) -> Cost:
     return per_element(call, count)
 
 
-@formula("aten::rrelu_with_noise_backward")
+@formula("aten::rrelu_with_noise_backward", by_number=True)
 def rrelu_with_noise_backward(call: Call) -> Cost:
     """In training g·noise, one product; else as leaky_relu, a comparison and a product."""
     # The kernel's own test for slopes that are random at all.

@@ -98,6 +98,7 @@ def _antialiased(call: Call, small: Sequence[int], large: Sequence[int]) -> tupl
     "aten::_upsample_bilinear2d_aa",
     "aten::_upsample_bicubic2d_aa",
     "aten::_upsample_lanczos2d_aa",
+    by_number=True,
 )
 def antialiased(call: Call) -> Cost:
     """Along the rows first, of every row of the input; then along the columns.
@@ -126,6 +127,7 @@ def antialiased(call: Call) -> Cost:
     "aten::_upsample_bilinear2d_aa_backward",
     "aten::_upsample_bicubic2d_aa_backward",
     "aten::_upsample_lanczos2d_aa_backward",
+    by_number=True,
 )
 def antialiased_backward(call: Call) -> Cost:
     """Every element that went into an output is given g times two weights, and added up: 3."""
