@@ -25,6 +25,7 @@ from ipyflops.magics import progress_line
 from ipyflops.magics.cell_dry_run import CellDryRun
 from ipyflops.magics.delivery import ViewOptions, deliver, publish
 from ipyflops.magics.help import HELP
+from ipyflops.magics.leftovers import Figures
 from ipyflops.magics.options import BY_FLAG, OPTIONS, Options
 from ipyflops.magics.parsing import parse
 from ipyflops.magics.request import Request, checked_request, parse_line
@@ -100,6 +101,7 @@ class FlopsMagics(Magics):
         counter = self._counter(code, request)
         errors = counter.keep_errors()
         dry_run = self._dry_run(code, local_ns) if options.fake else None
+        figures = Figures()
         value: object = None
         # The code is run from here, not from a further method, because the tracebacks of its errors
         # would show that method's frame.
@@ -113,7 +115,9 @@ class FlopsMagics(Magics):
             tracebacks.trim(error, code.parts)
             self._deliver_after_failure(counter, dry_run, request)
             raise
-        report = self._measure_and_deliver(_report(counter, dry_run), code, request, local_ns)
+        report = self._measure_and_deliver(
+            _report(counter, dry_run), code, request, local_ns, figures
+        )
         for counting_error in errors:
             # Shown as an error, but not raised: the cell has run, and has its result.
             self.shell.showtraceback(
@@ -237,13 +241,14 @@ class FlopsMagics(Magics):
         code: running.CompiledCell,
         request: Request,
         local_ns: MutableMapping[str, Any] | None,
+        figures: Figures,
     ) -> Report:
         """Time the code again and measure the peak, if asked for, then deliver the report."""
         options = request.options
         LAST_REPORT.remember(report)
         try:
             if options.time:
-                report = with_timing(report, self.shell, code, options, local_ns)
+                report = with_timing(report, self.shell, code, options, local_ns, figures)
             if options.peak:
                 report = with_peak(report, quiet=options.quiet)
         finally:

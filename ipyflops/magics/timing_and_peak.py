@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections import ChainMap
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import torch
-from IPython.utils.capture import capture_output
 
 from ipyflops.cells import Shell, running
+from ipyflops.magics.leftovers import Figures, Widgets
+from ipyflops.magics.muting import Muted
 from ipyflops.magics.options import Options
 from ipyflops.measuring import peak, variables_of
 from ipyflops.report import Peak, Report
@@ -23,25 +25,44 @@ def with_timing(
     code: running.CompiledCell,
     options: Options,
     local: MutableMapping[str, Any] | None,
+    figures: Figures,
 ) -> Report:
-    """Time the code again with nothing intercepted; what it prints and shows then is dropped."""
+    """Time the code again with nothing intercepted; what it prints and shows then is dropped.
+
+    Parameters
+    ----------
+    report : Report
+        Of the counted run.
+    shell : IPython.core.interactiveshell.InteractiveShell
+    code : CompiledCell
+    options : Options
+    local : mapping or None
+        The variables of the function that a line magic stands in.
+    figures : Figures
+        Those of pyplot that were open before the counted run.
+    """
     # Only here: torch's benchmark takes long to import.
     from ipyflops.measuring.clean_repeats import time_again
 
-    def run(block: AbstractContextManager[object]) -> object:
-        return running.run(shell, code, block, local)
-
     namespace = shell.user_ns if local is None else local
-    with capture_output():
+    widgets = Widgets()
+    with Muted(shell) as muted, figures.repeated() as close_figures:
+
+        def run(block: AbstractContextManager[object]) -> object:
+            muted.renew()
+            close_figures()
+            return running.run(shell, code, block, local)
+
         timing = time_again(
             run,
             report,
             loops=options.loops,
             repeats=options.repeats,
-            variables=variables_of(code.parts, {**shell.user_ns, **namespace}),
+            variables=variables_of(code.parts, ChainMap(namespace, shell.user_ns)),
             restore=options.restore,
             namespace=namespace,
         )
+    widgets.close_new(muted.widgets, namespace, shell.user_ns)
     return replace(report, timing=timing)
 
 

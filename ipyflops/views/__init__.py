@@ -21,6 +21,7 @@ from ipyflops.views.rows.visible import shortened, visible
 __all__ = [
     "BY",
     "VIEWS",
+    "WIDGET_VIEW",
     "displays",
     "document",
     "in_colour",
