@@ -14,15 +14,17 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
-from collections.abc import Iterable, MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from ipyflops.cells.code_files import readable_name
+from ipyflops.cells.enclosing import Enclosed, enclose
 from ipyflops.cells.origin import Origin, Shell
 
 NO_AWAIT = (
@@ -45,12 +47,15 @@ class CompiledCell:
         To be run in this order. The value of the last one is the result.
     silenced : bool
         Whether a semicolon at the end hides the result.
+    enclosed : Enclosed or None
+        The only part, where it is run among the variables of a function; else None.
     """
 
     filename: str
     name: str
     parts: tuple[CodeType, ...]
     silenced: bool
+    enclosed: Enclosed | None = None
 
     @property
     def awaits(self) -> bool:
@@ -58,8 +63,18 @@ class CompiledCell:
         return any(map(_is_coroutine, self.parts))
 
 
-def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
+def compile_cell(
+    shell: Shell, text: str, origin: Origin, local: Mapping[str, Any] | None = None
+) -> CompiledCell:
     """Compile code as IPython would, magics and all, under its own line numbers.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    text : str
+    origin : Origin
+    local : mapping, optional
+        The variables of the function that a line magic stands in.
 
     Raises
     ------
@@ -89,10 +104,16 @@ def compile_cell(shell: Shell, text: str, origin: Origin) -> CompiledCell:
             shell.compile(part, filename, "exec" if isinstance(part, ast.Module) else "eval")
             for part in _parts(module)
         )
+        enclosed = None
+        if local is not None and local is not shell.user_ns:
+            enclosed = enclose(
+                module, parts, set(local), lambda module: shell.compile(module, filename, "exec")
+            )
     cell = CompiledCell(
         filename=filename,
         name=readable_name(filename, shell),
-        parts=parts,
+        parts=parts if enclosed is None else (enclosed.code,),
+        enclosed=enclosed,
         # IPython's decorator output_can_be_silenced reads the raw text, and fails on `!echo it's`.
         silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),
     )
@@ -129,27 +150,25 @@ def run(
         Whatever the code raises.
     """
     __tracebackhide__ = True
-    globals_, locals_ = _namespaces(shell, local)
-    if cell.awaits:
-        coroutine = _run_async(cell.parts, globals_, locals_)
-        # The block is around the event loop, not inside of the coroutine. An interrupt may leave
-        # the coroutine suspended, and the block must end even then.
+    with _steps(shell, cell, local) as steps:
+        if cell.awaits:
+            coroutine = _run_async(zip(steps, cell.parts, strict=True))
+            # The block is around the event loop, not inside of the coroutine. An interrupt may
+            # leave the coroutine suspended, and the block must end even then.
+            with block:
+                return shell.loop_runner(coroutine)
+        value = None
         with block:
-            return shell.loop_runner(coroutine)
-    value = None
-    with block:
-        for code in cell.parts:
-            value = eval(code, globals_, locals_)
-    return value
+            for step in steps:
+                value = step()
+        return value
 
 
-async def _run_async(
-    parts: Iterable[CodeType], globals_: dict[str, Any], locals_: MutableMapping[str, Any]
-) -> object:
+async def _run_async(steps: Iterable[tuple[Callable[[], Any], CodeType]]) -> object:
     __tracebackhide__ = True
     value = None
-    for code in parts:
-        value = eval(code, globals_, locals_)
+    for step, code in steps:
+        value = step()
         if _is_coroutine(code):
             value = await value
     return value
@@ -174,15 +193,18 @@ def _parts(module: ast.Module) -> Iterable[ast.Module | ast.Expression]:
         yield ast.Expression(final.value)
 
 
-def _namespaces(
-    shell: Shell, local: MutableMapping[str, Any] | None
-) -> tuple[dict[str, Any], MutableMapping[str, Any]]:
-    """The globals and locals to run in."""
-    if local is None or local is shell.user_ns:
-        return shell.user_global_ns, shell.user_ns
-    # In a function, the magic sees the function's variables. They are put among the globals too,
-    # because a generator or a lambda in the code looks only there.
-    return {**shell.user_global_ns, **local}, local
+@contextmanager
+def _steps(
+    shell: Shell, cell: CompiledCell, local: MutableMapping[str, Any] | None
+) -> Iterator[Sequence[Callable[[], Any]]]:
+    """Give what is to be called, one after the other, to run a cell."""
+    if local is None:
+        local = shell.user_ns
+    if cell.enclosed is None:
+        yield [partial(eval, code, shell.user_global_ns, local) for code in cell.parts]
+    else:
+        with cell.enclosed.among(local, shell.user_global_ns) as function:
+            yield [function]
 
 
 def _is_coroutine(code: CodeType) -> bool:

@@ -91,7 +91,7 @@ class FlopsMagics(Magics):
                 return self._run_on_engines(None, request, line, cell)
             return self._show_last_report(request)
         try:
-            code = self._compile(request, line, cell)
+            code = self._compile(request, line, cell, local_ns)
         except SyntaxError as error:
             # The error itself says where it is. The frames that lead to the compiler say nothing.
             error.__traceback__ = None
@@ -144,12 +144,18 @@ class FlopsMagics(Magics):
             return origin.of_line(self.shell, line)
         return origin.of_cell(self.shell, line, cell)
 
-    def _compile(self, request: Request, line: str, cell: str | None) -> running.CompiledCell:
+    def _compile(
+        self,
+        request: Request,
+        line: str,
+        cell: str | None,
+        local_ns: Mapping[str, Any] | None,
+    ) -> running.CompiledCell:
         place = self._origin(line, cell)
         if request.collection is not None:
             place = request.collection.in_notebook(place)
         return running.compile_cell(
-            self.shell, request.options.code if cell is None else cell, place
+            self.shell, request.options.code if cell is None else cell, place, local_ns
         )
 
     def _counter(self, code: running.CompiledCell, request: Request) -> FlopCounter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,9 +18,11 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     found: list[Origin] = []
     compile_cell = running.compile_cell
 
-    def watch(shell: InteractiveShell, text: str, origin: Origin) -> running.CompiledCell:
+    def watch(
+        shell: InteractiveShell, text: str, origin: Origin, *others: Any
+    ) -> running.CompiledCell:
         found.append(origin)
-        return compile_cell(shell, text, origin)
+        return compile_cell(shell, text, origin, *others)
 
     monkeypatch.setattr(running, "compile_cell", watch)
     with fresh_shell("ipyflops") as shell:
