@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 
 from ipyflops import views
 from ipyflops.cells import Shell
+from ipyflops.magics.progress_line import ProgressLine
 from ipyflops.magics.request import Request
 from ipyflops.processes.ipyparallel_collection import CollectedReport
 from ipyflops.report import Report
@@ -34,10 +35,25 @@ class ViewOptions:
     per: tuple[int, str] | None
 
 
-def deliver(shell: Shell, report: Report, request: Request, view_options: ViewOptions) -> None:
+def deliver(
+    shell: Shell,
+    report: Report,
+    request: Request,
+    view_options: ViewOptions,
+    line: ProgressLine | None = None,
+) -> None:
     """Store, save and show a report.
 
     On an engine whose reports a notebook collects, the report is kept for the notebook instead.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    report : Report
+    request : Request
+    view_options : ViewOptions
+    line : ProgressLine, optional
+        Whose place the report takes.
 
     Raises
     ------
@@ -62,28 +78,46 @@ def deliver(shell: Shell, report: Report, request: Request, view_options: ViewOp
                 "ipyflops.last().save(path) writes it elsewhere"
             )
     if not options.quiet:
-        _show(shell, report, view_options)
+        _show(shell, report, view_options, line)
         if request.baseline is not None:
             _show_difference(shell, report, request.baseline, view_options)
     if problem is not None:
         raise problem
 
 
-def publish(shell: Shell, bundle: Mapping[str, Any]) -> None:
-    """Show a bundle by MIME type in a shell."""
+def publish(shell: Shell, bundle: Mapping[str, Any], place: str | None = None) -> None:
+    """Show a bundle by MIME type in a shell.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    bundle : mapping
+    place : str, optional
+        The name of a display whose place it takes.
+    """
     # IPython.display.display would show it in the process's first shell, which may be another one.
-    shell.display_pub.publish(data=dict(bundle), metadata={})
+    options: dict[str, Any] = {}
+    if place is not None:
+        options = {"transient": {"display_id": place}, "update": True}
+    shell.display_pub.publish(data=dict(bundle), metadata={}, **options)
 
 
-def _show(shell: Shell, report: Report, view_options: ViewOptions) -> None:
-    for bundle in views.displays(
-        report,
-        view=view_options.view,
-        by=view_options.by,
-        depth=view_options.depth,
-        per=view_options.per,
-    ):
-        publish(shell, bundle)
+def _show(
+    shell: Shell, report: Report, view_options: ViewOptions, line: ProgressLine | None
+) -> None:
+    places = [] if line is None else line.take()
+    try:
+        for bundle in views.displays(
+            report,
+            view=view_options.view,
+            by=view_options.by,
+            depth=view_options.depth,
+            per=view_options.per,
+        ):
+            publish(shell, bundle, places.pop(0) if places else None)
+    finally:
+        if line is not None:
+            line.empty(places)
 
 
 def _show_difference(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -21,19 +22,42 @@ from ipyflops.cells import Origin, Shell, origin, running, tracebacks
 from ipyflops.costs import conventions
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRunError
-from ipyflops.magics import progress_line
 from ipyflops.magics.cell_dry_run import CellDryRun
 from ipyflops.magics.delivery import ViewOptions, deliver, publish
 from ipyflops.magics.help import HELP
 from ipyflops.magics.leftovers import Figures
 from ipyflops.magics.options import BY_FLAG, OPTIONS, Options
 from ipyflops.magics.parsing import parse
+from ipyflops.magics.progress_line import ProgressLine, can_be_shown
 from ipyflops.magics.request import Request, checked_request, parse_line
 from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
 from ipyflops.processes.ipyparallel_cells import ParallelCells
 from ipyflops.processes.ipyparallel_collection import current_collection
 from ipyflops.report import LAST_REPORT, Rank, Report, Source, merge_ranks
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was run, and what its report needs.
+
+    Attributes
+    ----------
+    request : Request
+    code : CompiledCell
+    local : mapping or None
+        The variables of the function that a line magic stands in.
+    figures : Figures
+        Those that were open before.
+    progress : ProgressLine or None
+        Whose place the report takes.
+    """
+
+    request: Request
+    code: running.CompiledCell
+    local: MutableMapping[str, Any] | None
+    figures: Figures
+    progress: ProgressLine | None
 
 
 @magics_class
@@ -101,23 +125,22 @@ class FlopsMagics(Magics):
         counter = self._counter(code, request)
         errors = counter.keep_errors()
         dry_run = self._dry_run(code, local_ns) if options.fake else None
-        figures = Figures()
+        figures, progress = Figures(), self._progress_line(request)
         value: object = None
         # The code is run from here, not from a further method, because the tracebacks of its errors
         # would show that method's frame.
         try:
-            with self._progress_line(counter, request):
+            with progress.shown(counter) if progress is not None else nullcontext():
                 if dry_run is not None:
                     dry_run.run(counter)
                 else:
                     value = running.run(self.shell, code, counter, local_ns)
         except BaseException as error:
             tracebacks.trim(error, code.parts)
-            self._deliver_after_failure(counter, dry_run, request)
+            self._deliver_after_failure(counter, dry_run, request, progress)
             raise
-        report = self._measure_and_deliver(
-            _report(counter, dry_run), code, request, local_ns, figures
-        )
+        run = Run(request, code, local_ns, figures, progress)
+        report = self._measure_and_deliver(_report(counter, dry_run), run)
         for counting_error in errors:
             # Shown as an error, but not raised: the cell has run, and has its result.
             self.shell.showtraceback(
@@ -181,13 +204,13 @@ class FlopsMagics(Magics):
         except DryRunError as error:
             raise UsageError(f"--fake: {error}") from None
 
-    def _progress_line(
-        self, counter: FlopCounter, request: Request
-    ) -> AbstractContextManager[object]:
+    def _progress_line(self, request: Request) -> ProgressLine | None:
         quiet = request.options.quiet or request.collection is not None
-        if self.progress and not quiet and progress_line.can_be_shown(self.shell):
-            return progress_line.shown(counter, self.shell)
-        return nullcontext()
+        if not self.progress or quiet or not can_be_shown(self.shell):
+            return None
+        # The widget, and the HTML that stands in for it.
+        view = self._view_options(request.options).view
+        return ProgressLine(self.shell, 2 if view in {"auto", "widget"} else 1)
 
     # --- on other processes --------------------------------------------------------------------
 
@@ -241,26 +264,19 @@ class FlopsMagics(Magics):
 
     # --- after the run -------------------------------------------------------------------------
 
-    def _measure_and_deliver(
-        self,
-        report: Report,
-        code: running.CompiledCell,
-        request: Request,
-        local_ns: MutableMapping[str, Any] | None,
-        figures: Figures,
-    ) -> Report:
+    def _measure_and_deliver(self, report: Report, run: Run) -> Report:
         """Time the code again and measure the peak, if asked for, then deliver the report."""
-        options = request.options
+        options = run.request.options
         LAST_REPORT.remember(report)
         try:
             if options.time:
-                report = with_timing(report, self.shell, code, options, local_ns, figures)
+                report = with_timing(report, self.shell, run.code, options, run.local, run.figures)
             if options.peak:
                 report = with_peak(report, quiet=options.quiet)
         finally:
             # If the repeats are interrupted, the report of the counted run remains.
             LAST_REPORT.remember(report)
-            self._deliver(report, request)
+            self._deliver(report, run.request, run.progress)
         return report
 
     def _show_last_report(self, request: Request) -> Report | None:
@@ -279,17 +295,23 @@ class FlopsMagics(Magics):
         self._deliver(report, request)
         return report if options.output else None
 
-    def _deliver(self, report: Report, request: Request) -> None:
-        deliver(self.shell, report, request, self._view_options(request.options))
+    def _deliver(
+        self, report: Report, request: Request, progress: ProgressLine | None = None
+    ) -> None:
+        deliver(self.shell, report, request, self._view_options(request.options), progress)
 
     def _deliver_after_failure(
-        self, counter: FlopCounter, dry_run: CellDryRun | None, request: Request
+        self,
+        counter: FlopCounter,
+        dry_run: CellDryRun | None,
+        request: Request,
+        progress: ProgressLine | None,
     ) -> None:
         """Deliver the report of a failed cell; the error to be raised is the cell's own."""
         try:
             report = _report(counter, dry_run)
             LAST_REPORT.remember(report)
-            self._deliver(report, request)
+            self._deliver(report, request, progress)
         except Exception as error:
             print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)
 

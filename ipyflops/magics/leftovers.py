@@ -52,7 +52,7 @@ class Widgets:
     """The widgets that there are now, just before the repeats."""
 
     def __init__(self) -> None:
-        self._before = set(_living_widgets())
+        self._before = set(living_widgets())
 
     def close_new(self, shown: Iterable[str], *variables: Mapping[str, Any]) -> None:
         """Close the widgets that were made since and were to be shown, with what they consist of.
@@ -64,7 +64,7 @@ class Widgets:
         *variables : mapping of str to object
             Widgets that a variable holds stay.
         """
-        living = _living_widgets()
+        living = living_widgets()
         roots = [living[name] for name in shown if name in living and name not in self._before]
         if not roots:
             return
@@ -74,7 +74,7 @@ class Widgets:
                 widget.close()
 
 
-def _living_widgets() -> Mapping[str, Any]:
+def living_widgets() -> Mapping[str, Any]:
     """All widgets by the names of their models; empty where nobody has imported ipywidgets."""
     module = sys.modules.get("ipywidgets.widgets.widget")
     return getattr(module, "_instances", {})

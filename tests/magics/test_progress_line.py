@@ -10,16 +10,21 @@ import torch
 from ipyflops import FlopCounter
 from ipyflops.counting import Progress
 from ipyflops.magics import progress_line
+from ipyflops.magics.progress_line import ProgressLine
 
 
 class Display:
     """A notebook's display publisher that keeps what it gets."""
 
     def __init__(self) -> None:
-        self.published: list[tuple[str, bool]] = []
+        self.published: list[tuple[str, str, bool]] = []
 
-    def publish(self, data: Any, update: bool = False, **_: object) -> None:
-        self.published.append((data["text/plain"], update))
+    def publish(self, data: Any, transient: Any, update: bool = False, **_: object) -> None:
+        (text,) = data.values()
+        self.published.append((text, transient["display_id"], update))
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.published.append(("cleared", "", wait))
 
 
 @pytest.fixture
@@ -45,29 +50,61 @@ def test_a_counter_says_how_far_it_has_come() -> None:
     )
 
 
-def test_a_long_block_is_told_of_in_one_display_that_is_empty_afterwards(shell: Any) -> None:
-    counter = SimpleNamespace(progress=lambda: Progress(1, 2, "m"))
-    with progress_line.shown(counter, shell):
+def counter() -> Any:
+    return SimpleNamespace(progress=lambda: Progress(1, 2, "m"))
+
+
+def test_a_long_block_is_told_of_in_displays_that_the_report_takes(shell: Any) -> None:
+    line = ProgressLine(shell, outputs=2)
+    with line.shown(counter()):
         time.sleep(0.5)
-    published = shell.display_pub.published
-    assert published[0] == ("counting: 1 operators, 2 FLOPs, in m", False)
-    assert all(update for _, update in published[1:])
-    assert published[-1] == ("", True)
+    (first, one, update), (second, other, _), *others = shell.display_pub.published
+    assert (first, update) == ("<span></span>", False)
+    assert second == "counting: 1 operators, 2 FLOPs, in m"
+    assert set(others) == {(second, other, True)}
+    assert line.take() == [one, other]
+    assert line.take() == []
+    line.empty([other])
+    assert shell.display_pub.published[-1] == ("", other, True)
 
 
 def test_a_short_block_is_not_told_of(shell: Any) -> None:
-    with progress_line.shown(SimpleNamespace(progress=lambda: Progress(0, 0, "")), shell):
+    line = ProgressLine(shell)
+    with line.shown(counter()):
         pass
-    assert shell.display_pub.published == []
+    assert shell.display_pub.published == line.take() == []
 
 
 def test_a_failure_to_read_costs_the_line_alone(shell: Any) -> None:
     def fail() -> Progress:
         raise RuntimeError
 
-    with progress_line.shown(SimpleNamespace(progress=fail), shell):
+    line = ProgressLine(shell)
+    with line.shown(SimpleNamespace(progress=fail)):
         time.sleep(0.2)
+    assert shell.display_pub.published == line.take() == []
+
+
+def test_what_the_code_clears_has_no_place_any_more(shell: Any) -> None:
+    line = ProgressLine(shell)
+    with line.shown(counter()):
+        time.sleep(0.2)
+        shell.display_pub.clear_output(wait=True)
+        published = len(shell.display_pub.published)
+        time.sleep(0.2)
+    assert len(shell.display_pub.published) <= published + 1  # one may have been on its way
+    assert line.take() == []
+    assert "clear_output" not in vars(shell.display_pub)
+
+
+def test_what_the_code_captures_is_not_the_line(shell: Any) -> None:
+    own = shell.display_pub
+    line = ProgressLine(shell)
+    with line.shown(counter()):
+        shell.display_pub = Display()
+        time.sleep(0.3)
     assert shell.display_pub.published == []
+    assert own.published
 
 
 def test_nobody_sees_a_line_that_is_piped(capsys: pytest.CaptureFixture[str]) -> None:
