@@ -14,6 +14,7 @@ from ipyflops.cells.code_files import (
     readable_name,
 )
 from ipyflops.cells.origin import Origin, Shell
+from ipyflops.cells.variables import variables_used
 
 __all__ = [
     "PYTORCH_FOLDER",
@@ -23,4 +24,5 @@ __all__ = [
     "is_the_users",
     "package_of",
     "readable_name",
+    "variables_used",
 ]

@@ -12,11 +12,13 @@ import ast
 import builtins
 import dis
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
+
+from ipyflops.cells.variables import functions_in, variables_named_within
 
 _TEMPLATE = """\
 def outer():
@@ -26,27 +28,6 @@ def outer():
         pass
 """
 _PREFIX = "outer.<locals>.inner"
-
-
-def variables_named(code: CodeType) -> Iterator[str]:
-    """The variables that code names outside of functions, attributes not among them."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname.endswith(("_NAME", "_GLOBAL", "_GLOBALS")) and (
-            instruction.opname != "IMPORT_NAME"
-        ):
-            yield str(instruction.argval)
-
-
-def variables_named_within(codes: Iterable[CodeType]) -> Iterator[str]:
-    """The variables that code names, with the functions and classes in it, that are not theirs."""
-    for code in codes:
-        yield from variables_named(code)
-        yield from variables_named_within(functions_in(code))
-
-
-def functions_in(code: CodeType) -> list[CodeType]:
-    """The functions, classes and generators that stand in code."""
-    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import ChainMap
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ from ipyflops.magics.delivery import ViewOptions, deliver, publish
 from ipyflops.magics.help import HELP
 from ipyflops.magics.leftovers import Figures
 from ipyflops.magics.options import BY_FLAG, OPTIONS, Options
-from ipyflops.magics.parsing import parse
+from ipyflops.magics.parsing import expanded_line, parse
 from ipyflops.magics.progress_line import ProgressLine, can_be_shown
-from ipyflops.magics.request import Request, checked_request, parse_line
+from ipyflops.magics.request import Request, check_variable, checked_request, parse_line
 from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
 from ipyflops.processes.ipyparallel_cells import ParallelCells
@@ -120,6 +121,7 @@ class FlopsMagics(Magics):
             # The error itself says where it is. The frames that lead to the compiler say nothing.
             error.__traceback__ = None
             raise
+        check_variable(options, code.parts, self.shell.user_ns)
         if options.ranks:
             return self._run_on_engines(code, request, line, cell)
         counter = self._counter(code, request)
@@ -154,13 +156,17 @@ class FlopsMagics(Magics):
 
     # --- before the run ------------------------------------------------------------------------
 
-    def _request(self, line: str, cell: str | None, local_ns: Mapping[str, Any] | None) -> Request:
-        options = parse_line(line, cell)
+    def _request(
+        self, line: str, cell: str | None, local_ns: MutableMapping[str, Any] | None
+    ) -> Request:
+        variables = ChainMap(local_ns or {}, self.shell.user_ns)
+        options = parse_line(line, cell, variables)
         collection = current_collection(self.shell)
         if collection is not None:
-            # The notebook saves and compares the merged report.
+            # The notebook saves and compares the merged report. The variables are those of here.
+            line = expanded_line(line, variables)
             return Request(options, line=line, collection=collection)
-        return checked_request(options, {**self.shell.user_ns, **(local_ns or {})})
+        return checked_request(options, variables)
 
     def _origin(self, line: str, cell: str | None) -> Origin:
         if cell is None:

@@ -6,13 +6,24 @@ import keyword
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from IPython.utils.text import DollarFormatter
 
 from ipyflops.magics.options import RULES, MissingValueError, OptionError, Options, ValueKind
 from ipyflops.magics.scanning import WrittenOption, scan
 
 
-def parse(line: str) -> Options:
+def parse(line: str, variables: Mapping[str, Any] | None = None) -> Options:
     """Read a line.
+
+    Parameters
+    ----------
+    line : str
+    variables : mapping of str to object, optional
+        Those that values name, as in ``--save $path`` and ``--per {batch * length}:token``. The
+        code is not touched.
 
     Raises
     ------
@@ -20,6 +31,7 @@ def parse(line: str) -> Options:
         If an option or a value is not valid, or if two options exclude each other.
     """
     written, start = scan(line)
+    written = [replace(one, value=_expanded(one, variables or {})) for one in written]
     values = {one.option.name: _READERS[one.option.kind](one) for one in written}
     for rule in RULES:
         for one in written:
@@ -29,6 +41,30 @@ def parse(line: str) -> Options:
     if code.startswith("#"):
         code = ""  # a comment on the options is nothing to run
     return Options(code=code, **values)  # type: ignore[arg-type]
+
+
+def expanded_line(line: str, variables: Mapping[str, Any]) -> str:
+    """Give a line in which values stand for the variables that they name, for another process."""
+    for one in reversed(scan(line)[0]):
+        value = _expanded(one, variables)
+        quote = next((quote for quote in "\"'" if quote not in value), None)
+        if value != one.value and quote is not None:
+            end = one.start + len(one.raw)
+            line = f"{line[: one.start]}{quote}{value}{quote}{line[end:]}"
+    return line
+
+
+def _expanded(written: WrittenOption, variables: Mapping[str, Any]) -> str:
+    """A value as IPython expands the lines of its own magics; what fails is left as it is."""
+    if not variables or not re.search(r"[${]", written.value):
+        return written.value
+    try:
+        # With its quotes: between single ones IPython leaves the dollar alone.
+        expanded = DollarFormatter().vformat(written.raw, args=(), kwargs=dict(variables))
+    except Exception:
+        return written.value
+    quotes = written.raw != written.value
+    return str(expanded[1:-1] if quotes else expanded)
 
 
 def _read_switch(_: WrittenOption) -> bool:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from IPython.core.error import UsageError
 
+from ipyflops.cells import variables_used
 from ipyflops.magics.options import OptionError, Options
 from ipyflops.magics.parsing import parse
 from ipyflops.processes.ipyparallel_collection import Collection
@@ -45,8 +47,16 @@ class Request:
     collection: Collection | None = None
 
 
-def parse_line(line: str, cell: str | None) -> Options:
+def parse_line(line: str, cell: str | None, variables: Mapping[str, Any]) -> Options:
     """Read the line of a magic.
+
+    Parameters
+    ----------
+    line : str
+    cell : str or None
+        The lines below it.
+    variables : mapping of str to object
+        The user's, which values of options may name.
 
     Raises
     ------
@@ -54,7 +64,7 @@ def parse_line(line: str, cell: str | None) -> Options:
         If the options are not valid, or if code follows ``%%flops`` on its own line.
     """
     try:
-        options = parse(line)
+        options = parse(line, variables)
     except OptionError as error:
         raise UsageError(str(error)) from None
     if cell is not None and options.code:
@@ -84,6 +94,24 @@ def checked_request(options: Options, variables: Mapping[str, Any]) -> Request:
         save_path = os.path.abspath(options.save)
         _check_writable(save_path)
     return Request(options, baseline, save_path)
+
+
+def check_variable(
+    options: Options, parts: Iterable[CodeType], variables: Mapping[str, Any]
+) -> None:
+    """Refuse to store the report in a variable that the code uses.
+
+    Raises
+    ------
+    UsageError
+        If the code, or a function of the user's that it calls, names the variable.
+    """
+    name = options.variable
+    if name is not None and name in variables_used(parts, variables):
+        raise UsageError(
+            f"-v {name} would put the Report where the code has a variable of its own; "
+            "take a name that the code does not use"
+        )
 
 
 def _baseline(name: str, variables: Mapping[str, Any]) -> Report:

@@ -25,11 +25,25 @@ from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option,
 
 @dataclass(frozen=True)
 class WrittenOption:
-    """An option as it stands on a line; the value of a switch is empty."""
+    """An option as it stands on a line.
+
+    Attributes
+    ----------
+    flag : str
+    option : Option
+    value : str
+        Empty for a switch.
+    raw : str
+        The value as it stands there, in its quotes.
+    start : int
+        Where on the line that begins.
+    """
 
     flag: str
     option: Option
     value: str
+    raw: str = ""
+    start: int = 0
 
 
 def scan(line: str) -> tuple[list[WrittenOption], int]:
@@ -69,8 +83,8 @@ def _scan_long(line: str, position: int, options: list[WrittenOption]) -> int:
             raise OptionError(f"{word} takes no value")
         options.append(WrittenOption(word, option, ""))
         return end
-    value, end = _scan_value(line, position + len(word) + 1 if equals else end, word, option)
-    options.append(WrittenOption(word, option, value))
+    written, end = _scan_value(line, position + len(word) + 1 if equals else end, word, option)
+    options.append(written)
     return end
 
 
@@ -83,29 +97,41 @@ def _scan_short(line: str, position: int, options: list[WrittenOption]) -> int:
         flag = f"-{line[index]}"
         option = _option(flag, line[position:end])
         if option.takes_value:
-            value, end = _scan_value(line, index + 1, flag, option)
-            options.append(WrittenOption(flag, option, value))
+            written, end = _scan_value(line, index + 1, flag, option)
+            options.append(written)
             break
         options.append(WrittenOption(flag, option, ""))
     return end
 
 
-def _scan_value(line: str, position: int, flag: str, option: Option) -> tuple[str, int]:
-    """Read a value, in quotes if it has spaces; gives it and the position behind it."""
+def _scan_value(line: str, position: int, flag: str, option: Option) -> tuple[WrittenOption, int]:
+    """Read a value, in quotes if it has spaces; gives the option and the position behind it."""
     position = _skip_space(line, position)
     if position == len(line):
         raise MissingValueError(flag, option)
     quote = line[position]
     if quote not in "\"'":
-        end = _end_of_word(line, position)
-        return line[position:end], end
+        end = _end_of_value(line, position)
+        value = line[position:end]
+        return WrittenOption(flag, option, value, value, position), end
     closing = line.find(quote, position + 1)
     if closing < 0:
         raise OptionError(f"the value of {flag} lacks its closing {quote}")
     end = closing + 1
     if _end_of_word(line, end) != end:
         raise OptionError(f"there is no space behind the value of {flag}")
-    return line[position + 1 : closing], end
+    value = line[position + 1 : closing]
+    return WrittenOption(flag, option, value, line[position:end], position), end
+
+
+def _end_of_value(line: str, position: int) -> int:
+    """The end of a word in which an expression in braces may have spaces."""
+    open_braces = 0
+    for end in range(position, len(line)):
+        if line[end].isspace() and not open_braces:
+            return end
+        open_braces += (line[end] == "{") - (line[end] == "}" and open_braces > 0)
+    return _end_of_word(line, position) if open_braces else len(line)
 
 
 def _option(flag: str, word: str = "") -> Option:

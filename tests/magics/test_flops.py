@@ -349,3 +349,46 @@ def test_the_last_report_can_be_had_stored_saved_and_compared(
 def test_there_may_be_no_last_report(shell: InteractiveShell) -> None:
     assert usage_error(run(shell, "%flops")).startswith("there is no report yet")
     assert usage_error(run(shell, "%flops --by lines")).startswith("there is no report yet")
+
+
+# --- variables in options ------------------------------------------------------------------------
+
+
+def test_values_of_options_name_variables(shell: InteractiveShell, tmp_path: Path) -> None:
+    shell.user_ns["folder"] = tmp_path
+    run(shell, "def f(name):\n    %flops -q --save {folder}/$name model(x)\nf('one.json')")
+    run(shell, "name = 'two'\n%flops -q --save={folder / (name + '.json')} model(x)")
+    run(shell, "%%flops -q --save $folder/three.json\ny = '$name {name}'\nmodel(x)")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "one.json",
+        "three.json",
+        "two.json",
+    ]
+    assert shell.user_ns["y"] == "$name {name}"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%flops -v model model(x)",
+        "%%flops -v model\nmodel(x)",
+        "%%flops -v y\ny = model(x)",
+        "%flops -v model step()",
+        "%flops -v x (lambda: model(x))()",
+        "def f(z):\n    %flops -v z (lambda: model(z))()\nf(x)",
+    ],
+)
+def test_a_variable_of_the_code_is_not_replaced(shell: InteractiveShell, cell: str) -> None:
+    run(shell, "def step(): return model(x)")
+    before = variables(shell)
+    done = run(shell, cell)
+    assert type(done.error) is UsageError
+    assert "take a name that the code does not use" in str(done.error)
+    assert {name: variables(shell)[name] for name in before} == before
+
+
+def test_names_that_are_no_variables_of_the_code_are_free(shell: InteractiveShell) -> None:
+    done = run(shell, "%%flops -q -v weight\n(lambda shape: model[0].weight)(1)")
+    assert done.error is None
+    assert isinstance(shell.user_ns["weight"], Report)
+    assert run(shell, "%flops -q -v weight model(x)").error is None

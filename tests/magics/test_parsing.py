@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipyflops.magics.options import BY_FLAG, OptionError, Options
-from ipyflops.magics.parsing import parse
+from ipyflops.magics.parsing import expanded_line, parse
+from tests.shells import fresh_shell
 
 
 def read(line: str) -> dict[str, Any]:
@@ -229,3 +230,52 @@ def test_any_line_is_read_or_refused(line: str) -> None:
     # Anything but an OptionError is a failure here.
     with contextlib.suppress(OptionError):
         assert line.rstrip("\n").endswith(parse(line).code)
+
+
+# --- variables in values -------------------------------------------------------------------------
+
+VARIABLES = {"p": "out.json", "n": 4, "d": {"a b": "x"}, "q": "my run", "w": "article"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--save $p model", {"save": "out.json", "code": "model"}),
+        ("--save {p} model", {"save": "out.json", "code": "model"}),
+        ("--save={p} model", {"save": "out.json", "code": "model"}),
+        ("--save '{p}' model", {"save": "out.json", "code": "model"}),
+        ('--save "$p" model', {"save": "out.json", "code": "model"}),
+        ("--save '$p' model", {"save": "$p", "code": "model"}),
+        ("--save {q}.json model", {"save": "my run.json", "code": "model"}),
+        ("--save {q + '.json'} model", {"save": "my run.json", "code": "model"}),
+        ("--save {d['a b']} model", {"save": "x", "code": "model"}),
+        ("--save a/{n}/$p model", {"save": "a/4/out.json", "code": "model"}),
+        ("--save {missing} model", {"save": "{missing}", "code": "model"}),
+        ("--save $missing model", {"save": "$missing", "code": "model"}),
+        ("--save {open model", {"save": "{open", "code": "model"}),
+        ("--save {{p}} model", {"save": "{p}", "code": "model"}),
+        ("-c $w -d {n} --per {n * 2}:token m", {
+            "convention": "article", "depth": 4, "per": (8, "token"), "code": "m",
+        }),
+        ("-d $n {n}", {"depth": 4, "code": "{n}"}),
+        ("-q f'{p}' + '$p'", {"quiet": True, "code": "f'{p}' + '$p'"}),
+    ],
+)  # fmt: skip
+def test_values_are_expanded_and_the_code_is_not(line: str, expected: dict[str, Any]) -> None:
+    found = asdict(parse(line, VARIABLES))
+    unsaid = asdict(Options(code=""))
+    assert {name: value for name, value in found.items() if value != unsaid[name]} == expected
+    # What another process gets says the same, without the variables.
+    sent = expanded_line(line, VARIABLES)
+    assert parse(sent) == parse(line, VARIABLES)
+
+
+@pytest.mark.parametrize("value", ["$p", "{p}", '"$p"', "'$p'", "{q}", "a$p", "{p!r}", "{n:03d}"])
+def test_a_value_is_expanded_as_ipython_expands_a_line(value: str) -> None:
+    with fresh_shell() as shell:
+        shell.user_ns.update(VARIABLES)
+        seen: list[str] = []
+        shell.register_magic_function(seen.append, "line", "seen")
+        shell.run_line_magic("seen", value)
+    expanded = seen[0][1:-1] if value[0] in "\"'" else seen[0]
+    assert parse(f"--save {value} m", VARIABLES).save == expanded
