@@ -31,6 +31,7 @@ from ipyflops.magics.options import BY_FLAG, OPTIONS, Options
 from ipyflops.magics.parsing import expanded_line, parse
 from ipyflops.magics.progress_line import ProgressLine, can_be_shown
 from ipyflops.magics.request import Request, check_variable, checked_request, parse_line
+from ipyflops.magics.shown_results import ShownResults
 from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
 from ipyflops.processes.ipyparallel_cells import ParallelCells
@@ -94,8 +95,9 @@ class FlopsMagics(Magics):
 
     shell: Shell
 
-    def __init__(self, shell: Shell) -> None:
-        super().__init__(shell=shell)
+    def __init__(self, shell: Shell, **options: Any) -> None:
+        super().__init__(shell=shell, **options)
+        self._shown_results = ShownResults(shell)
         self.parallel_cells = ParallelCells(shell, self._show_engine_reports)
 
     @no_var_expand
@@ -150,9 +152,14 @@ class FlopsMagics(Magics):
             )
         if code.silenced:
             return None
-        return report if options.output else value
+        return self._result(report, request) if options.output else value
 
     flops.__doc__ = HELP
+
+    def display(self, report: Report) -> None:
+        """Show a report in the place of its own method, which would show a result twice."""
+        if not self._shown_results.is_repetition(report):
+            report._ipython_display_()
 
     # --- before the run ------------------------------------------------------------------------
 
@@ -250,7 +257,7 @@ class FlopsMagics(Magics):
                 self._deliver(report, request)
         finally:
             outcome.raise_errors()
-        return report if options.output else None
+        return self._result(report, request) if options.output and report is not None else None
 
     def _show_engine_reports(self, ranks: Sequence[Rank[Report]], line: str) -> None:
         """Merge what engines have counted in a %%px cell, and deliver it as the inner line says."""
@@ -299,7 +306,13 @@ class FlopsMagics(Magics):
         if options.convention is not None:
             report = report.under(options.convention)
         self._deliver(report, request)
-        return report if options.output else None
+        return self._result(report, request) if options.output else None
+
+    def _result(self, report: Report, request: Request) -> Report:
+        """Give the report as the result of a line or cell that has shown it, or has not."""
+        if not request.options.quiet and request.collection is None:
+            self._shown_results.remember(report)
+        return report
 
     def _deliver(
         self, report: Report, request: Request, progress: ProgressLine | None = None

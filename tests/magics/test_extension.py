@@ -29,6 +29,7 @@ def traces(shell: InteractiveShell) -> dict[str, object]:
         "configurables": sorted(type(one).__name__ for one in shell.configurables),
         "matchers": list(shell.Completer.custom_matchers),
         "transformers": list(shell.ast_transformers),
+        "printers": set(shell.display_formatter.ipython_display_formatter.type_printers),
         "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
     }
 
@@ -101,3 +102,63 @@ def test_importing_the_package_brings_nothing_heavy_but_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout == "[]\n", done.stderr
+
+
+# --- settings that are wrong ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", ["%reload_ext ipyflops", "%load_ext ipyflops", "load(shell)"])
+def test_a_wrong_setting_takes_no_magic_away(shell: InteractiveShell, again: str) -> None:
+    run(shell, "%load_ext ipyflops\nimport torch\nfrom ipyflops.magics import load")
+    shell.user_ns["shell"] = shell
+    run(shell, "%config FlopsMagics.depth = 3")
+    run(shell, "%config FlopsMagics.by = 'linez'")  # IPython logs that this is wrong
+    done = run(shell, again)
+    assert done.error is None
+    if again != "%load_ext ipyflops":  # which does nothing where it is loaded
+        assert "linez" in done.err
+        assert "['modules', 'operators', 'lines']" in done.err
+    assert run(shell, "%flops -q -o torch.ones(2) + 1").result.flops == 2
+    assert len(of_ours(shell)) == 1
+    assert run(shell, "%config FlopsMagics.by").result == "modules"
+    assert run(shell, "%config FlopsMagics.depth").result == 3
+    run(shell, "%config FlopsMagics.by = 'lines'")
+    done = run(shell, again)
+    assert done.err == ""
+    assert run(shell, "%config FlopsMagics.by").result == "lines"
+
+
+def test_magics_that_cannot_be_made_take_none_away(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ipyflops.load_ipython_extension(shell)
+    before = traces(shell)
+
+    def fail(shell: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("ipyflops.magics.extension.option_matcher", fail)
+    with pytest.raises(RuntimeError):
+        ipyflops.load_ipython_extension(shell)
+    assert traces(shell) == before
+    assert run(shell, "%flops -q 1").error is None
+
+
+# --- aliases -------------------------------------------------------------------------------------
+
+
+def test_aliases_go_with_the_magic_and_come_back_with_it(shell: InteractiveShell) -> None:
+    run(shell, "import torch\n%unload_ext ipyflops\n%alias_magic t time")
+    before = traces(shell)
+    run(shell, "%load_ext ipyflops\n%alias_magic count flops -p '-q -o'\n%alias_magic c count")
+    assert run(shell, "%c torch.ones(2) + 1").result.flops == 2
+    run(shell, "%unload_ext ipyflops")
+    assert traces(shell) == before
+    for name in ("count", "c"):
+        assert "not found" in str(run(shell, f"%{name} 1").error)
+    shell.register_magic_function(lambda line: "another", "line", "count")
+    run(shell, "%load_ext ipyflops")
+    assert run(shell, "%count 1").result == "another"
+    assert run(shell, "%%c\ntorch.ones(2) + 1").result.flops == 2
+    run(shell, "%reload_ext ipyflops")
+    assert run(shell, "%%c\ntorch.ones(2) + 1").result.flops == 2
