@@ -16,7 +16,6 @@ MAX_EQUAL = 5
 #: Files under 40 lines, and why each is one.
 SMALL = {
     "formulas/families/dropout.py": "a family of its own, which the article names",
-    "magics/extension.py": "the entry point that IPython calls",
     "report/last_report.py": "the one thing that outlives a magic",
     "views/text/ranks.py": "each section of the text is a file",
 }
