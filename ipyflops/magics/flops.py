@@ -19,6 +19,7 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, Int
 
+from ipyflops import views
 from ipyflops.cells import Origin, Shell, origin, running, tracebacks
 from ipyflops.costs import conventions
 from ipyflops.counting import FlopCounter
@@ -158,8 +159,8 @@ class FlopsMagics(Magics):
 
     def display(self, report: Report) -> None:
         """Show a report in the place of its own method, which would show a result twice."""
-        if not self._shown_results.is_repetition(report):
-            report._ipython_display_()
+        if not self._shown_results.is_repetition(report) and not views.show(report):
+            raise NotImplementedError  # one bundle is enough: IPython asks for it
 
     # --- before the run ------------------------------------------------------------------------
 
