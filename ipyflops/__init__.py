@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipyflops.costs import Cost
-from ipyflops.counting import FlopCounter
+from ipyflops.counting import FlopCounter, reset
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.measuring import peak
@@ -39,6 +39,7 @@ __all__ = [
     "load_ipython_extension",
     "peak",
     "register_formula",
+    "reset",
     "sweep",
     "temporary_formula",
     "unload_ipython_extension",

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "load_ipython_extension",
     "peak",
     "register_formula",
+    "reset",
     "sweep",
     "temporary_formula",
     "unload_ipython_extension",

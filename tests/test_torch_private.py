@@ -23,7 +23,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from ipyflops import torch_private as private
 
-PACKAGE = Path(private.__file__).parent
+FOLDER = Path(private.__file__).parent
+PACKAGE = FOLDER.parent
 aten = torch.ops.aten
 
 CHECKS: dict[str, Callable[[], None]] = {}
@@ -195,6 +196,48 @@ def the_stack_holds_the_modes_from_below() -> None:
     assert private.mode_stack() == []
     with Seen(str) as lower, Seen(str) as upper:
         assert private.mode_stack() == [lower, upper]
+
+
+@relied_on("push_mode", "pop_mode")
+def a_mode_is_put_on_the_stack_and_taken_off() -> None:
+    seen = Seen(str)
+    with Seen(str) as lower, private.FakeTensorMode() as of_pytorch:
+        private.push_mode(seen)
+        torch.ones(2)
+        assert private.pop_mode() is seen
+        assert private.mode_stack() == [of_pytorch, lower]
+    assert seen.noted == ["aten.ones.default"]
+
+
+@relied_on("settle_mode_flags")
+def flags_say_which_modes_there_are() -> None:
+    def flags() -> list[bool]:
+        found = torch.utils._python_dispatch.is_in_torch_dispatch_mode
+        return [found(include_infra_modes=infra) for infra in (True, False)]
+
+    before = flags()
+    assert before == [False, False]
+    seen = Seen(str)
+    private.push_mode(seen)
+    private.settle_mode_flags(False)
+    assert flags() == [True, True]
+    with Seen(str):
+        # The one below leaves first, and the other one must not bring the flags back.
+        private.pop_mode()
+        upper = private.pop_mode()
+        private.push_mode(upper)
+        private.push_mode(seen)
+        private.pop_mode()
+        private.settle_mode_flags(False)
+        assert flags() == [True, True]
+    private.settle_mode_flags(False)
+    assert flags() == before
+    private.settle_mode_flags(True)
+    assert flags() == [True, True]
+    private.settle_mode_flags(False)
+    with private.FakeTensorMode():
+        private.settle_mode_flags(False)
+        assert flags() == [True, False]
 
 
 @relied_on("without_dispatch")
@@ -406,7 +449,7 @@ def writing_changes_the_version() -> None:
 # --- the compiler --------------------------------------------------------------------------------
 
 
-@relied_on("force_eager", "COMPILED_CALLS_FILE", "COMPILED_CALLS_MODULE", "COMPILER_MODULE")
+@relied_on("EagerStance", "COMPILED_CALLS_FILE", "COMPILED_CALLS_MODULE", "COMPILER_MODULE")
 def compiled_functions_run_eagerly_and_stay_compiled() -> None:
     graphs, runs, files = [], [], []
 
@@ -426,10 +469,13 @@ def compiled_functions_run_eagerly_and_stay_compiled() -> None:
     value = torch.ones(2)
     program(value)
     assert (len(graphs), len(runs)) == (1, 1)
-    step_back = private.force_eager()
+    stance = private.EagerStance()
+    stance.set()
+    assert stance.is_set()
     with Seen(lambda _: files.extend(frame.f_code.co_filename for frame in frames())) as seen:
         program(value)
-    step_back()
+    stance.set_back()
+    assert not stance.is_set()
     assert (len(graphs), len(runs)) == (1, 1)
     assert len(seen.noted) == 2
     assert private.COMPILED_CALLS_FILE in files
@@ -528,8 +574,8 @@ def test_it_is_there_and_does_what_is_relied_on(name: str) -> None:
 
 
 def test_each_name_has_a_check() -> None:
-    public = {name for name in defined_by(tree_of(Path(private.__file__))) if name[0] != "_"}
-    assert public == set(CHECKS)
+    defined = set().union(*(defined_by(tree_of(path)) for path in FOLDER.glob("*.py")))
+    assert {name for name in defined if name[0] != "_"} == set(CHECKS)
 
 
 # --- releases that lack something ----------------------------------------------------------------
@@ -666,10 +712,32 @@ def test_the_public_stance_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
     stance = eval_frame._stance.stance
     with monkeypatch.context() as patch:
         patch.delattr(eval_frame, "DynamoStance")
-        step_back = private.force_eager()
+        eager = private.EagerStance()
+        eager.set()
+        assert eager.is_set()
         assert eval_frame._stance.stance == "force_eager"
-        step_back()
+        eager.set_back()
+        assert not eager.is_set()
     assert eval_frame._stance.stance == stance
+
+
+def test_a_stance_that_the_user_has_set_since_stays() -> None:
+    from torch._dynamo import eval_frame
+
+    before = eval_frame._stance
+    eager = private.EagerStance()
+    eager.set()
+    eager.set()
+    assert eager.is_eager()
+    chosen = torch.compiler.set_stance("eager_on_recompile")
+    assert not eager.is_set()
+    assert not eager.is_eager()
+    eager.set_back()
+    assert eval_frame._stance.stance == "eager_on_recompile"
+    chosen.__exit__(None, None, None)
+    eager.set_back()
+    eager.set_back()
+    assert eval_frame._stance is before
 
 
 # --- no other file does --------------------------------------------------------------------------
@@ -709,12 +777,16 @@ def defined_by(tree: ast.Module) -> set[str]:
 
 
 def names_of_torch() -> set[str]:
-    """The private names that torch_private.py takes from PyTorch."""
+    """The private names that the files of torch_private take from PyTorch."""
+    trees = [tree_of(path) for path in FOLDER.glob("*.py")]
+    return set().union(*map(_names_of_torch, trees))
+
+
+def _names_of_torch(tree: ast.Module) -> set[str]:
     found: set[str] = set()
-    tree = tree_of(Path(private.__file__))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            found.add(node.attr)
+            found.update(() if ast.unparse(node.value) == "self" else {node.attr})
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.update({node.value} if node.value.isidentifier() else ())
         elif isinstance(node, ast.ImportFrom):
@@ -767,7 +839,7 @@ def uses_of_torch(tree: ast.Module) -> Iterator[str]:
             yield f"line {line}: {ast.unparse(node).splitlines()[0]}"
 
 
-FILES = sorted(set(PACKAGE.rglob("*.py")) - {Path(private.__file__)})
+FILES = sorted(set(PACKAGE.rglob("*.py")) - set(FOLDER.glob("*.py")))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -22,6 +22,7 @@ unwrap
 from __future__ import annotations
 
 from ipyflops.counting.counter import FlopCounter
+from ipyflops.counting.process import reset
 from ipyflops.counting.progress import Progress
 
-__all__ = ["FlopCounter", "Progress"]
+__all__ = ["FlopCounter", "Progress", "reset"]

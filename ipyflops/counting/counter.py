@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +12,8 @@ import torch
 from ipyflops.attribution import Location, Locator
 from ipyflops.cells import readable_name
 from ipyflops.costs import Convention, conventions
-from ipyflops.counting import clock, compiled, stack, threads
+from ipyflops.counting import clock, stack
+from ipyflops.counting.blocks import COUNTING, CountedBlocks
 from ipyflops.counting.building import build_report
 from ipyflops.counting.call_keys import KeyFunction, key_function
 from ipyflops.counting.decomposition import ArithmeticDetector, decomposed, python_kernel
@@ -27,14 +26,12 @@ from ipyflops.torch_private import (
     TRACING,
     FakeTensor,
     FunctionalTensor,
-    TorchDispatchMode,
-    UnwrappedMode,
     direct_call,
     mode_of,
+    pop_mode,
+    push_mode,
 )
 
-#: The counters that count in this context: another asyncio task on the same loop has others.
-_counting: ContextVar[tuple[int, ...]] = ContextVar("ipyflops_counting", default=())
 #: What a tensor class has in the place of a handler of its own.
 _NO_DISPATCH = torch.Tensor.__torch_dispatch__
 #: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
@@ -65,7 +62,7 @@ class KnownOperator(NamedTuple):
     operator: Any
 
 
-class FlopCounter(UnwrappedMode, TorchDispatchMode):
+class FlopCounter(CountedBlocks):
     """Counts the floating point operations of everything that runs in its ``with`` block.
 
     Parameters
@@ -95,11 +92,15 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
 
     What is counted where a program does several things at once:
 
-    - another asyncio task on the same loop is not counted, and may have a counter of its own;
+    - another task of asyncio or trio, or another greenlet, is not counted, and may have a counter
+      of its own; the report says how many operators were left out. Tasks that the block starts are
+      counted, unless they are given a context that was made elsewhere;
     - a thread that starts within the block is counted, so those of a thread pool made there and of
       `torch.nn.DataParallel`, until the thread or the block ends;
-    - a thread that was there before the block is not; if it belongs to a pool and had work to do,
-      the report says so (on Linux, where this can be seen);
+    - a thread that was there before the block is not; if it belongs to a pool, or runs code of
+      yours, and had work to do, the report says so (on Linux, where this can be seen);
+    - a thread that `threading` does not start is not; if it runs code of yours where the block
+      ends, the report says so;
     - another process is not, as a worker of a `torch.utils.data.DataLoader`: the report says so
       where it was forked.
 
@@ -120,21 +121,17 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         source: Source | None = None,
         follow_methods: bool = False,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._convention = conventions.check(convention)
         self._source = source
         self._follow_methods = follow_methods
         self._clock = clock.now if device_time else clock.stopped
         self._cuda = clock.cuda_clock() if device_time else None
         self._recorder = Recorder()
-        self._id = id(self)
         self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
         self._entered = False
         self._reader: Reader | None = None
-        #: How often the block is open, by thread.
-        self._depths: dict[int, int] = {}
-        self._error = ""
         self._raises = True
 
     # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
@@ -145,69 +142,34 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         """Whether torch's compiler may work in the block: see `ipyflops.counting.compiled`."""
         return True
 
-    # --- the block -----------------------------------------------------------------------------
+    # --- the block: see `CountedBlocks` --------------------------------------------------------
 
-    def __enter__(self) -> FlopCounter:
+    def _begin_count(self, frame: FrameType) -> None:
         if not self._entered:
-            source = self._source or _source_of(sys._getframe(1))
+            source = self._source or _source_of(frame)
             self._locator = Locator(
                 source.filename, source.name, follow_methods=self._follow_methods
             )
             self._recorder.file_label = source.name
             self._entered = True
-        if not self._depths:
-            self.not_counted = threads.NotCounted()
-            threads.HOOKS.follow(self)
-        compiled.STANCE.step_aside()
-        thread = threading.get_ident()
-        self._depths[thread] = self._depths.get(thread, 0) + 1
-        self.step_into_thread()
-        return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        thread = threading.get_ident()
-        depth = self._depths.pop(thread, 1) - 1
-        if depth:
-            self._depths[thread] = depth
-        else:
-            self.step_out_of_thread()
-        active = list(_counting.get())
-        if self._id in active:
-            active.remove(self._id)
-        _counting.set(tuple(active))
-        compiled.STANCE.step_back()
-        if exc_type is not None:
-            self._error = _described(exc_type, exc_val)
-        if not self._depths:
-            threads.HOOKS.unfollow(self)
-            self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
-            self._locator.release(sys._getframe(1))
-            self._operators.clear()
-            errors = self._recorder.errors
-            if errors and self._raises:
-                failed = errors[0]
-                errors.clear()  # they hold the frames of the calls, and these the tensors
-                if exc_type is None:
-                    raise failed
+    def _begin_thread(self) -> None:
+        self._locator.begin_thread()
 
-    def step_into_thread(self) -> None:
-        """Count what this thread runs; nothing changes where that is so already."""
-        _counting.set((*_counting.get(), self._id))
-        if not stack.contains(self):
-            self._locator.begin_thread()
-            stack.enter(self)
+    def _end_count(self, frame: FrameType) -> None:
+        if not self._entered:
+            return
+        self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
+        self._locator.release(frame)
+        self._operators.clear()
 
-    def step_out_of_thread(self) -> bool:
-        """Stop counting what this thread runs; False if an operator runs now, which has to end."""
-        if not stack.contains(self):
-            return False
-        stack.leave(self)
-        return True
+    def _take_problem(self) -> FormulaError | None:
+        errors = self._recorder.errors
+        if not (errors and self._raises):
+            return None
+        failed = errors[0]
+        errors.clear()  # they hold the frames of the calls, and these the tensors
+        return failed
 
     @property
     def report(self) -> Report:
@@ -218,7 +180,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
             self._locator if self._entered else None,
             self._recorder,
             convention=self._convention,
-            complete=not self._depths and not self._error,
+            complete=not self.blocks and not self._error,
             error=self._error,
             device=(self._cuda and self._cuda.device) or "cpu",
         )
@@ -252,8 +214,7 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         if func is _DEVICE:
             return func(*args)
         locator = self._locator
-        if self._id not in _counting.get() and locator.in_own_thread():
-            # Another asyncio task, which the loop runs while this one waits inside its block.
+        if self.count not in COUNTING.get() and not self.counts_unknown_context():
             return func(*args, **kwargs)
         known = self._operators.get(id(func))
         if known is None:
@@ -307,13 +268,12 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         """
         if FunctionalTensor in types or all(map(_is_plain, types)):
             return func(*args, **kwargs)
-        user_modes = stack.user_modes(FlopCounter)
+        user_modes = stack.user_modes()
         if not user_modes:
             return NotImplemented
         # PyTorch would now ask the tensor before the user's modes that lie below this one. Without
         # a count it asks the modes first, so they come first here, too.
-        with stack.beneath(self, user_modes):
-            return func(*args, **kwargs)
+        return stack.run_beneath(self, user_modes, lambda: func(*args, **kwargs))
 
     def _run_custom(
         self,
@@ -343,11 +303,13 @@ class FlopCounter(UnwrappedMode, TorchDispatchMode):
         """Wrap a function so that it counts, although an operator calls it."""
 
         def counted(*args: Any, **kwargs: Any) -> Any:
-            stack.enter(self)
+            # No step of Python code lies between `try` and the push, nor before the pop: an
+            # interrupt comes before both, or between them.
             try:
+                push_mode(self)
                 return function(*args, **kwargs)
             finally:
-                stack.leave(self)
+                pop_mode()
 
         return counted
 
@@ -366,15 +328,6 @@ def _look_up(func: Any) -> KnownOperator:
 def _is_plain(kind: type) -> bool:
     """Whether tensors of a type are counted as they are, and do not wrap others."""
     return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
-
-
-def _described(kind: type[BaseException], error: BaseException | None) -> str:
-    """An error in one line; only its type where it fails to say what it is."""
-    try:
-        text = str(error).strip()
-    except Exception:
-        text = ""
-    return f"{kind.__name__}: {text}" if text else kind.__name__
 
 
 def _source_of(frame: FrameType) -> Source:

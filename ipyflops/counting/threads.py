@@ -1,209 +1,207 @@
 """Other threads: those that a block starts are counted, those that were there before are not.
 
 A dispatch mode belongs to one thread. Python calls a profile function at the first step of every
-thread that it starts (`threading.setprofile`); that is where a counter steps into the thread. The
-function stays until the thread or the block ends, so that a thread that outlives its block, as
-those of a pool do, gets rid of the counter with the next function that it calls.
+thread that it starts (`threading.setprofile`). That is where a counter steps into the thread; the
+function is then taken away, so that the thread runs as fast as without it.
 
-What nobody can count is named: threads of a pool that was there before, if they had work to do,
-and processes that were forked. A forked process is rid of the counter at once.
+A thread that outlives its block still has the counter on its stack. The first operator that it
+runs then goes past the counter uncounted, and sets a profile function that takes the counter off
+with the next step, and itself with it. A thread that ends takes the counter off itself.
+
+What nobody can count is named: threads that were there before, if they had work to do, threads that
+were not started by `threading`, and processes that were forked.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
+
+from ipyflops.cells import is_installed, is_the_users
 
 #: Code that the threads of a pool run.
 _WORKERS = (("concurrent.futures.thread", "_worker"), ("multiprocessing.pool", "worker"))
-_MULTIPROCESSING = os.path.join("multiprocessing", "popen_fork.py")
+#: Nanoseconds of a processor that a thread may use and still pass for one that only waits.
+_IDLE = 50_000
 
-Profile = Callable[[FrameType, str, Any], object]
 
+class ThreadHooks:
+    """Has a function called in each thread that Python starts, before its own code.
 
-class Follower(Protocol):
-    """A block that can begin and stop to count in a thread; both are called in that thread.
-
-    Attributes
-    ----------
-    not_counted : NotCounted
-        What runs beside it.
+    Each method can be called at any time, and again where an interrupt cut it short.
     """
 
-    not_counted: NotCounted
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+        self._profile: Any = self._first_event
+        self._is_set = False
+        #: The profile function of new threads that somebody else has set.
+        self._before: Any = None
 
-    def step_into_thread(self) -> None:
-        """Begin to count in this thread."""
+    def set(self) -> bool:
+        """Call the function in threads that start from now on; whether others had replaced it."""
+        replaced = self.was_replaced()
+        if threading.getprofile() is not self._profile:
+            self._before = threading.getprofile()
+            threading.setprofile(self._profile)
+        self._is_set = True
+        return replaced
 
-    def step_out_of_thread(self) -> bool:
-        """Stop counting in this thread; False where that has to wait for an operator to end."""
+    def was_replaced(self) -> bool:
+        """Whether somebody has set another profile function since."""
+        return self._is_set and threading.getprofile() is not self._profile
+
+    def set_back(self) -> None:
+        """Set the profile function of before, unless somebody has set another one since."""
+        self._is_set = False
+        if threading.getprofile() is self._profile:
+            threading.setprofile(self._before)
+        self._before = None
+
+    def _first_event(self, frame: FrameType, event: str, argument: Any) -> None:
+        """Call the function when the first Python function of a thread begins: the thread's own."""
+        before = self._before
+        if event == "call":
+            sys.setprofile(before)
+            self._begin()
+        if before is not None:
+            before(frame, event, argument)
+
+
+def call_with_next_step(settle: Callable[[], bool]) -> None:
+    """Call a function with each step of this thread until it says that it has done its work.
+
+    Nothing happens where a profiler is at work.
+    """
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:
+        if settle():
+            sys.setprofile(None)
+
+    if sys.getprofile() is None:
+        sys.setprofile(profile)
+
+
+class CalledAtEnd:
+    """Calls a function in the thread that ends: to be held by a thread-local variable alone."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def __del__(self) -> None:
+        if not sys.is_finalizing():
+            self._function()
 
 
 class NotCounted:
-    """What runs beside a block and is not counted; begins with the block.
+    """What runs beside a block and is not counted.
 
     Attributes
     ----------
     processes : int
         How many were forked.
+    calls : int
+        How many operators were left out that passed by, as those of other tasks.
+    hook_replaced : bool
+        Whether somebody has set another function that new threads call first.
+    stance_replaced : bool
+        Whether somebody has set another stance of PyTorch's compiler.
     """
 
     def __init__(self) -> None:
         self.processes = 0
-        self._before = {thread: _times_woken(thread) for thread in _pool_threads()}
+        self.calls = 0
+        self.hook_replaced = False
+        self.stance_replaced = False
+        self._before: dict[threading.Thread, tuple[int, int]] = {}
+
+    def begin(self) -> None:
+        """See what runs when the block begins."""
+        frames = sys._current_frames()
+        own = threading.get_ident()
+        self._before = {
+            thread: _activity(thread)
+            for thread in threading.enumerate()
+            if thread.ident != own and _may_compute(thread, frames)
+        }
+
+    def forget(self) -> None:
+        """Forget what ran when the block began."""
+        self._before.clear()
 
     def notes(self) -> list[str]:
         """What a reader has to know of it."""
         notes: list[str] = []
-        busy = [one.name for one, wakes in self._before.items() if _times_woken(one) > wakes]
+        if self.calls:
+            operators = "1 operator" if self.calls == 1 else f"{self.calls:,} operators"
+            notes.append(f"not counted: {operators} of other tasks")
+        busy = [thread for thread, before in self._before.items() if _was_busy(thread, before)]
         if busy:
             more = f" and {len(busy) - 1} more" if len(busy) > 1 else ""
-            notes.append(f"not counted: a pool from before the block ({busy[0]}{more}) was at work")
+            what = "pool" if _is_worker(busy[0]) else "thread"
+            name = busy[0].name
+            notes.append(f"not counted: a {what} from before the block ({name}{more}) was at work")
+        if _unknown_threads():
+            notes.append("not counted: a thread that was not started by Python's threading module")
+        if self.hook_replaced:
+            notes.append("not counted: threads that began after threading.setprofile was called")
+        if self.stance_replaced:
+            notes.append("not counted: compiled code after torch.compiler.set_stance was called")
         if self.processes:
             number = f"{self.processes} processes" if self.processes > 1 else "a process"
             notes.append(f"not counted: what {number} computed that the block started")
         return notes
 
 
-def _pool_threads() -> list[threading.Thread]:
-    """The threads of this process that work for a pool."""
-    workers: list[threading.Thread] = []
-    for thread in threading.enumerate():
-        target = getattr(thread, "_target", None)
-        if (getattr(target, "__module__", ""), getattr(target, "__name__", "")) in _WORKERS:
-            workers.append(thread)
-    return workers
+def _is_worker(thread: threading.Thread) -> bool:
+    """Whether a thread works for a pool."""
+    target = getattr(thread, "_target", None)
+    return (getattr(target, "__module__", ""), getattr(target, "__name__", "")) in _WORKERS
 
 
-def _times_woken(thread: threading.Thread) -> int:
-    """How often a thread has waited for something, which it does after each piece of work.
+def _may_compute(thread: threading.Thread, frames: dict[int, FrameType]) -> bool:
+    """Whether a thread runs code of the user, or would for a pool."""
+    return _is_worker(thread) or _runs_user_code(frames.get(thread.ident or 0))
 
-    0 where the system does not tell.
+
+def _runs_user_code(frame: FrameType | None) -> bool:
+    """Whether there is code in a stack that was neither installed nor came with Python."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if is_the_users(name) and not is_installed(name) and not name.startswith("<frozen"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _unknown_threads() -> bool:
+    """Whether a thread runs code of the user that `threading` knows nothing of."""
+    known = {thread.ident for thread in threading.enumerate()} | {threading.get_ident()}
+    frames = sys._current_frames()
+    return any(_runs_user_code(frame) for ident, frame in frames.items() if ident not in known)
+
+
+def _activity(thread: threading.Thread) -> tuple[int, int]:
+    """How often a thread has waited for something, and for how long it has used a processor.
+
+    The first is a number of times, which grows with each piece of work; the second is in
+    nanoseconds. 0 where the system does not tell.
     """
+    folder = f"/proc/self/task/{thread.native_id}"
     try:
-        with open(f"/proc/self/task/{thread.native_id}/status") as file:
+        with open(f"{folder}/status") as file:
             lines = [line for line in file if line.startswith("voluntary_ctxt_switches")]
-        return int(lines[0].split()[1])
+        with open(f"{folder}/schedstat") as file:
+            used = file.read().split()[0]
+        return int(lines[0].split()[1]), int(used)
     except (OSError, ValueError, IndexError):
-        return 0
+        return 0, 0
 
 
-class ThreadProfile:
-    """The profile function of one thread; Python makes it at the first event in the thread."""
-
-    def __init__(self, frame: FrameType, event: str, argument: Any) -> None:
-        with HOOKS.lock:
-            self._inside = list(HOOKS.blocks)
-            self._profile: Profile | None = HOOKS.before
-            self._ended = HOOKS.ended
-        self._first: FrameType | None = None
-        sys.setprofile(self)
-        self(frame, event, argument)
-
-    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        """Step into the thread with its first call, and out of it when that or the block ends."""
-        if self._first is None:
-            # The first function called is what the thread runs, in the context that it runs in.
-            if event == "call":
-                self._first = frame
-                for block in self._inside:
-                    block.step_into_thread()
-        elif frame is self._first and event == "return":
-            self._leave(self._inside)
-        elif self._ended != HOOKS.ended:
-            ended = HOOKS.ended
-            if self._leave([block for block in self._inside if block not in HOOKS.blocks]):
-                self._ended = ended
-        if self._profile is not None:
-            self._profile(frame, event, argument)
-
-    def _leave(self, blocks: list[Follower]) -> bool:
-        """Step out of some blocks; False if one of them has to wait."""
-        left = [block for block in blocks if block.step_out_of_thread()]
-        done = len(left) == len(blocks)
-        self._inside = [block for block in self._inside if block not in left]
-        if not self._inside:
-            self._first = None
-            sys.setprofile(self._profile)
-        return done
-
-
-class ThreadHooks:
-    """Has blocks step into the threads that Python starts while they are open.
-
-    Attributes
-    ----------
-    blocks : list of Follower
-        Those that are open.
-    before : callable or None
-        The profile function of new threads that somebody else has set.
-    ended : int
-        How many blocks have ended; tells a thread at a glance whether one of its own may have.
-    lock : threading.RLock
-        Held while these change.
-    """
-
-    def __init__(self) -> None:
-        self.blocks: list[Follower] = []
-        self.before: Any = None
-        self.ended = 0
-        self.lock = threading.RLock()
-
-    def follow(self, block: Follower) -> None:
-        """From now on step into every thread that starts."""
-        with self.lock:
-            if not self.blocks:
-                self.before = threading.getprofile()
-                threading.setprofile(ThreadProfile)
-            self.blocks.append(block)
-
-    def unfollow(self, block: Follower) -> None:
-        """Step into no more threads, and out of those that still run."""
-        with self.lock:
-            self.blocks.remove(block)
-            self.ended += 1
-            if not self.blocks:
-                self._set_back()
-
-    def reset(self) -> None:
-        """End all blocks."""
-        with self.lock:
-            self.ended += len(self.blocks)
-            self.blocks.clear()
-            self._set_back()
-
-    def _set_back(self) -> None:
-        # Whoever has set another function meanwhile keeps it.
-        if threading.getprofile() is ThreadProfile:
-            threading.setprofile(self.before)
-
-    def forked_in_parent(self) -> None:
-        """Note that a process was forked, if its work is a computation of the user's."""
-        if not self.blocks:
-            return
-        # What the shell runs in another process is nobody's computation; what multiprocessing
-        # runs is.
-        frame: FrameType | None = sys._getframe()
-        while frame is not None and not frame.f_code.co_filename.endswith(_MULTIPROCESSING):
-            frame = frame.f_back
-        if frame is not None:
-            for block in self.blocks:
-                block.not_counted.processes += 1
-
-    def forked_in_child(self) -> None:
-        """Stop counting in a process that was just forked."""
-        self.lock = threading.RLock()  # another thread of the parent may hold the old one
-        for block in self.blocks:
-            block.step_out_of_thread()
-
-
-#: Those of the process.
-HOOKS = ThreadHooks()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        after_in_parent=HOOKS.forked_in_parent, after_in_child=HOOKS.forked_in_child
-    )
+def _was_busy(thread: threading.Thread, before: tuple[int, int]) -> bool:
+    """Whether a thread has worked since; one that only waits has slept all the time."""
+    waits, used = _activity(thread)
+    return waits > before[0] or used > before[1] + _IDLE

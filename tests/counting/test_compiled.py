@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ipyflops.counting import FlopCounter
-from ipyflops.counting.compiled import STANCE, CompilerStance
+from ipyflops.counting.compiled import CompilerStance
 from ipyflops.torch_private import COMPILER_MODULE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
@@ -129,17 +129,49 @@ def test_the_stance_of_the_user_comes_back() -> None:
     assert backend.compilations == 1
 
 
-def test_the_stance_can_be_set_back_while_blocks_are_open() -> None:
+def test_a_stance_that_the_user_sets_in_the_block_stays_and_the_report_says_what_it_means() -> None:
+    a = torch.randn(4, 4)
+    backend = Backend()
+    compiled = torch.compile(lambda x: x @ x, backend=backend)
+    try:
+        with FlopCounter() as counter:
+            torch.compiler.set_stance("fail_on_recompile")
+        with pytest.raises(RuntimeError, match="fail_on_recompile"):
+            compiled(a)
+    finally:
+        torch.compiler.set_stance("default")
+    assert ["set_stance" in note for note in counter.report.notes] == [True]
+    compiled(a)
+    assert backend.compilations == 1
+
+
+def test_a_stance_that_the_user_sets_for_a_part_of_the_block() -> None:
+    a = torch.randn(4, 4)
+    backend = Backend()
+    compiled = torch.compile(lambda x: x @ x, backend=backend)
+    with FlopCounter() as counter:
+        with torch.compiler.set_stance("force_eager"):
+            compiled(a)
+        compiled(a)
+    assert counter.report.flops == 2 * 128
+    assert backend.compilations == 0
+    compiled(a)
+    assert backend.compilations == 1
+
+
+def test_each_step_can_be_taken_again() -> None:
     backend = Backend()
     a = torch.randn(4, 4)
     compiled = torch.compile(lambda x: x @ x, backend=backend)
-    STANCE.step_aside()
-    STANCE.step_aside()
+    stance = CompilerStance()
+    stance.step_aside()
+    stance.step_aside()
     compiled(a)
-    assert (STANCE.blocks, backend.compilations) == (2, 0)
-    STANCE.reset()
+    assert backend.compilations == 0
+    stance.step_back()
+    stance.step_back()
     compiled(a)
-    assert (STANCE.blocks, backend.compilations) == (0, 1)
+    assert backend.compilations == 1
 
 
 def test_what_waits_for_the_compiler_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,12 +179,15 @@ def test_what_waits_for_the_compiler_is_taken_back(monkeypatch: pytest.MonkeyPat
     before = list(sys.meta_path)
     stance = CompilerStance()
     stance.step_aside()
+    stance.step_aside()
     assert sys.meta_path[1:] == before
-    stance.reset()
+    stance.step_back()
+    stance.step_back()
     assert sys.meta_path == before
 
 
 PROGRAM = """
+    import importlib.util
     import sys
     import torch
     from ipyflops import FlopCounter
@@ -163,6 +198,9 @@ PROGRAM = """
 
     watchers = list(sys.meta_path)
     with FlopCounter() as counter:
+        for _ in range(2):  # whoever asks where the compiler is, as many libraries do
+            spec = importlib.util.find_spec("torch._dynamo")
+            assert spec.loader.get_filename() == spec.origin
         assert "torch._dynamo" not in sys.modules, "the counter loads the compiler"
         function = torch.compile(lambda x: x @ x, backend=backend)
         function(torch.ones(4, 4))

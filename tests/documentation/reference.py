@@ -23,6 +23,8 @@ TARGET = Path(ipyflops.__file__).with_name("API.md")
 #: What a user gets without asking for it by name.
 OTHERS = (Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank)
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
+#: Bases of public classes that the package itself uses, not those who count.
+INTERNAL = {"ipyflops.counting.blocks", "ipyflops.counting.process", "ipyflops.counting.stack"}
 #: Sections whose entries are ``name : type`` with an indented text below.
 LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
 
@@ -68,7 +70,7 @@ def members(thing: type) -> dict[str, Any]:
     return {
         name: value
         for base in reversed(thing.mro())
-        if base.__module__.startswith("ipyflops.")
+        if base.__module__.startswith("ipyflops.") and base.__module__ not in INTERNAL
         for name, value in vars(base).items()
         if not name.startswith("_")
     }

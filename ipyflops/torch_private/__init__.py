@@ -1,8 +1,9 @@
-"""Everything of PyTorch that this package uses and that PyTorch keeps private.
+"""What do we use that PyTorch hides?
 
 Example: a count needs to know which autograd node runs now, and only ``torch._C`` tells. So it
 takes `current_node_number` from here, and this file says why that is needed and what happens in a
-release of PyTorch that does not have it. No other file may use a private name of PyTorch.
+release of PyTorch that does not have it. No file outside this folder may use a private name of
+PyTorch.
 
 To add a name, put it into the section that it is about, with two sentences before it: why it is
 needed, and, after "Without it", what happens where PyTorch does not have it. That is one of two:
@@ -18,13 +19,46 @@ every operator are bound here once, so that the caller pays no further Python ca
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from ipyflops.torch_private.compiler import (
+    COMPILED_CALLS_FILE,
+    COMPILED_CALLS_MODULE,
+    COMPILED_FROM,
+    COMPILER_MODULE,
+    HIGHER_ORDER_FOLDER,
+    SHARDING_FILE,
+    EagerStance,
+)
+from ipyflops.torch_private.operators import (
+    asks_for_target_twice,
+    custom_kernels,
+    higher_order_operators,
+    launched_triton_constants,
+    launched_triton_kernel,
+)
+
+__all__ = [
+    "COMPILED_CALLS_FILE",
+    "COMPILED_CALLS_MODULE",
+    "COMPILED_FROM",
+    "COMPILER_MODULE",
+    "HIGHER_ORDER_FOLDER",
+    "SHARDING_FILE",
+    "EagerStance",
+    "asks_for_target_twice",
+    "custom_kernels",
+    "higher_order_operators",
+    "launched_triton_constants",
+    "launched_triton_kernel",
+]
 
 _missing: list[str] = []
 
@@ -99,62 +133,9 @@ def composite_kernel(func: Any) -> Callable[..., Any] | None:
     return kernel
 
 
-def custom_kernels(func: Any) -> Mapping[str | None, Callable[..., Any]]:
-    """The Python functions of an operator of ``torch.library.custom_op``, by the kind of device.
-
-    Without it: none, so that the operator is named as unknown.
-    """
-    try:
-        from torch._library.custom_ops import OPDEFS
-    except ImportError:
-        return {}
-    definition = OPDEFS.get(getattr(schema_of(func), "name", ""))
-    kernels: Mapping[str | None, Callable[..., Any]] = getattr(definition, "_backend_fns", {})
-    return kernels
-
-
 #: The names of all operators, with their overloads, for formulas and the table of operators.
 #: Without it: none, so that operators on lists of tensors are named as unknown.
 all_operator_names: Callable[[], list[str]] = getattr(torch._C, "_dispatch_get_all_op_names", list)
-
-
-def higher_order_operators() -> Mapping[str, Any]:
-    """The higher-order operators by name, for the table of operators. Without it: none."""
-    operators: Mapping[str, Any] = getattr(torch._ops, "_higher_order_ops", {})
-    return operators
-
-
-def launched_triton_kernel(index: int) -> Any:
-    """The Triton kernel that PyTorch launches by this index: only its table knows the name.
-
-    Without it: None, so that the kernel is named by its index.
-    """
-    table = _triton_kernels()
-    return None if table is None else table.get_kernel(index)
-
-
-def launched_triton_constants(index: int) -> Mapping[str, Any]:
-    """The constants that PyTorch launches a Triton kernel with. Without them: none."""
-    table = _triton_kernels()
-    constants: Mapping[str, Any] = {} if table is None else table.get_constant_args(index)
-    return constants
-
-
-def _triton_kernels() -> Any:
-    try:
-        from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
-    except ImportError:
-        return None
-    return kernel_side_table
-
-
-def asks_for_target_twice() -> bool:
-    """Whether PyTorch's linear_cross_entropy asks again if its target is no class.
-
-    Without it: no, as in PyTorch 2.13. Asked late, because PyTorch imports the file late.
-    """
-    return hasattr(getattr(torch.nn.modules, "linear_cross_entropy", None), "_corrected_target")
-
 
 # --- dispatch modes ------------------------------------------------------------------------------
 
@@ -166,6 +147,12 @@ with _required():
     # The modes of this thread, from below: the counter leaves from between others, and lets the
     # user's look first. Without it: an error at import.
     mode_stack = _python_dispatch._get_current_dispatch_mode_stack
+    # Put a mode on this thread's stack, and take off the uppermost that is not PyTorch's own. Each
+    # is one step that no interrupt can divide, as it can a mode's `__enter__`.
+    # Without them: an error at import.
+    push_mode: Callable[[Any], None] = torch._C._push_on_torch_dispatch_stack
+    _pop_mode: Callable[[None], Any] = torch._C._pop_torch_dispatch_stack
+    pop_mode: Callable[[], Any] = partial(_pop_mode, None)
     # A block whose operators no mode sees, to read values. Without it: an error at import.
     without_dispatch: Callable[[], AbstractContextManager[Any]] = torch._C._DisableTorchDispatch
     # A block in which tensors' own `__torch_function__` is not asked, to read a size.
@@ -183,6 +170,38 @@ mode_of: Callable[[Any], Any] = (
     if TRACING is not None
     else lambda key: None
 )
+
+
+#: PyTorch's flags of which modes there are, where each mode keeps what a flag was before it was
+#: entered, and which modes raise the flag. Without them (other names): no flag is set.
+_MODE_FLAGS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("_is_in_torch_dispatch_mode", "old_dispatch_mode_flags", lambda mode: True),
+    (
+        "_is_in_non_infra_torch_dispatch_mode",
+        "old_non_infra_dispatch_mode_flags",
+        lambda mode: not mode.is_infra_mode(),
+    ),
+)
+
+
+def settle_mode_flags(elsewhere: bool) -> None:
+    """Have the flags of which modes there are follow from this thread's stack.
+
+    PyTorch keeps them for the whole process, counts up and down, and reads them where a compiled
+    graph starts. `elsewhere` says whether another thread has a mode on its stack.
+    """
+    stack = mode_stack()
+    for name, before, raises in _MODE_FLAGS:
+        if not hasattr(_python_dispatch, name):
+            continue
+        flag = elsewhere
+        for index, mode in enumerate(stack):
+            kept: Any = getattr(mode, before, ())
+            again = sum(one is mode for one in stack[index:])
+            if len(kept) >= again:
+                kept[-again] = flag
+            flag = flag or raises(mode)
+        setattr(_python_dispatch, name, flag)
 
 
 class UnwrappedMode:
@@ -288,60 +307,6 @@ def version_of(tensor: Tensor) -> object:
     Without it: one that is never the same, so that every tensor passes for written to.
     """
     return getattr(tensor, "_version", object())
-
-
-# --- the compiler --------------------------------------------------------------------------------
-
-#: The compiler, and the file of it that calls compiled code. It is never loaded from here on its
-#: own account: that takes a second. Without them (other names): compiled code is not counted.
-COMPILER_MODULE = "torch._dynamo"
-COMPILED_CALLS_MODULE = "torch._dynamo.eval_frame"
-COMPILED_CALLS_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
-#: Files that run operators only to learn their shapes. Without them: those are counted as well.
-HIGHER_ORDER_FOLDER = os.path.join(_TORCH, "_higher_order_ops") + os.sep
-SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")
-#: The child of a compiled module that is the module itself.
-#: Without it (another name): places are named after the wrapper.
-COMPILED_FROM = "_orig_mod"
-
-
-def force_eager() -> Callable[[], object]:
-    """Have compiled functions run as they were written; what is given ends that.
-
-    The public `torch.compiler.set_stance` takes words alone, and this stance depends on who asks.
-    Without the private one: the public one, so that ``cond`` with gradients fails in a block.
-    """
-    from torch._dynamo import eval_frame
-
-    if not (hasattr(eval_frame, "_set_stance") and hasattr(eval_frame, "DynamoStance")):
-        chosen = torch.compiler.set_stance("force_eager")
-        return lambda: chosen.__exit__(None, None, None)
-    prior = eval_frame._set_stance(_eager_stance())
-    return lambda: eval_frame._set_stance(prior)
-
-
-def _eager_stance() -> Any:
-    """Give the stance, which PyTorch asks for its name whenever compiled code is called."""
-    from torch._dynamo.eval_frame import DynamoStance
-
-    try:
-        from torch._higher_order_ops.utils import _in_hop_compile
-    except ImportError:  # then the compiler does without in higher-order operators
-        return DynamoStance("force_eager")
-
-    class Stance(DynamoStance):
-        """Lets higher-order operators compile where gradients are wanted, and nothing else."""
-
-        def __init__(self) -> None:
-            self.skip_guard_eval_unsafe = False
-            self.backend = None
-
-        @property
-        def stance(self) -> str:  # type: ignore[override]
-            needed = _in_hop_compile() and torch.is_grad_enabled()
-            return "default" if needed else "force_eager"
-
-    return Stance()
 
 
 # --- modules -------------------------------------------------------------------------------------
