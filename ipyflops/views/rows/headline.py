@@ -7,7 +7,13 @@ from ipyflops.report import Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.ranks import rank_items
-from ipyflops.views.rows.rates import clean_items, peak_items, timing_notes, timing_warnings
+from ipyflops.views.rows.rates import (
+    clean_items,
+    peak_items,
+    peak_warnings,
+    timing_notes,
+    timing_warnings,
+)
 from ipyflops.views.rows.roofline import bound_notes
 from ipyflops.views.rows.visible import listed_names, shortened, visible
 
@@ -45,7 +51,7 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
         items += [*peak_items(report), *rank_items(report)]
         if per is not None:
             items.append(_per_item(report, *per))
-        items += timing_warnings(report)
+        items += [*timing_warnings(report), *peak_warnings(report)]
         items += _unknown(report)
     else:
         items.append(

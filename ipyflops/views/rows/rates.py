@@ -78,6 +78,21 @@ def peak_items(report: Report) -> list[HeadlineItem]:
     return [HeadlineItem(f"{percent(share)} of {whole}", definition)]
 
 
+def peak_warnings(report: Report) -> list[HeadlineItem]:
+    """The dtypes whose operators ran faster than the peak of that dtype, which cannot be."""
+    return [
+        HeadlineItem(
+            f"suspicious: {percent(totals.utilization)} of the peak in {visible(dtype)}",
+            f"What counts as {visible(dtype)} took less kernel time than it can: the peak was "
+            "measured on a busy machine (ipyflops.peak(fresh=True) measures it again), the "
+            "products run in another precision, or the count is too high.",
+            "warning",
+        )
+        for dtype, totals in report.by_dtype.items()
+        if totals.utilization > 1
+    ]
+
+
 def timing_warnings(report: Report) -> list[HeadlineItem]:
     """What speaks against the clean time."""
     timing = report.timing

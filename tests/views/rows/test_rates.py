@@ -13,6 +13,7 @@ from ipyflops.views.html.report import to_html
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.roofline import bounds
 from ipyflops.views.text.report import to_text
+from ipyflops.views.widget.packing import pack
 from tests.views.reports import ALL, Builder, hostile, resnet
 
 PEAK = Peak("CPU", "a machine", (Rate("float32", 352e9), Rate("bfloat16", 90e9)), 20e9)
@@ -65,6 +66,25 @@ def test_more_than_the_peak_is_explained() -> None:
     slow = replace(PEAK, rates=(Rate("float32", 1e9),))
     figures = headline(replace(resnet(), peak=slow)).items
     assert any("ipyflops.peak(fresh=True)" in figure.definition for figure in figures)
+
+
+def test_a_dtype_that_outruns_its_peak_is_suspicious_in_every_view() -> None:
+    """Float32 is slow enough that all together stays below the peak, and hides it."""
+    builder = Builder()
+    cost = resnet().signatures[0].cost
+    flops = cost.contraction.value + cost.other.value
+    seconds_at_peak = {"float32": flops / 352e9, "bfloat16": flops / 90e9}
+    took = {"float32": 10 * seconds_at_peak["float32"], "bfloat16": seconds_at_peak["bfloat16"] / 4}
+    for dtype, seconds in took.items():
+        builder.run(0, "aten::mm", cost, microseconds=round(seconds * 1e6), dtype=dtype)
+    report = builder.report(peak=PEAK)
+    assert sum(seconds_at_peak.values()) < sum(took.values())
+    (warning,) = headline(report).toned("warning")
+    share = seconds_at_peak["bfloat16"] / report.by_dtype["bfloat16"].seconds
+    assert warning.text == f"suspicious: {100 * share:.1f} % of the peak in bfloat16"
+    for shown in (to_text(report, width=200), to_html(report), str(pack(report)["headlines"])):
+        assert warning.text in shown
+    assert not headline(with_peak()).toned("warning")
 
 
 def test_the_notes_say_how_often_the_code_ran() -> None:
