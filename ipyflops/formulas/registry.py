@@ -51,6 +51,9 @@ class Formula:
         on quantized tensors: they hold integers, and the kernels compute in both.
     by_device : bool
         Whether the cost depends on the type of the device.
+    by_offsets : bool
+        Whether the cost depends on the values of the one-dimensional integer tensors among the
+        arguments (see `ipyflops.formulas.offsets`), and of no other tensors.
     dtype_from : tuple of str, int or torch.dtype
         What tells the dtype of the arithmetic: the first of these arguments that the call has, by
         name or by position; `RESULT` is the first result, a dtype stands for itself. Empty where
@@ -68,6 +71,7 @@ class Formula:
     by_device: bool = False
     dtype_from: tuple[DtypeSource, ...] = ()
     by_number: bool = False
+    by_offsets: bool = False
 
     def __call__(self, call: Call) -> Cost:
         """Give the checked cost of one call.
@@ -246,6 +250,7 @@ def formula(
     by_value: bool = False,
     mixed: bool = False,
     by_device: bool = False,
+    by_offsets: bool = False,
     dtype_from: DtypeSource | tuple[DtypeSource, ...] = (),
     by_number: bool = False,
 ) -> Callable[[Function], Function]:
@@ -258,7 +263,7 @@ def formula(
     ----------
     *operators : str
         Names without overloads.
-    by_value, mixed, by_device, by_number : bool
+    by_value, mixed, by_device, by_number, by_offsets : bool
         See `Formula`.
     dtype_from : str, int, torch.dtype or tuple of them
         See `Formula`; needed where what is multiplied has another dtype than what stands beside it.
@@ -272,7 +277,14 @@ def formula(
     def add(function: Function) -> Function:
         sources = dtype_from if isinstance(dtype_from, tuple) else (dtype_from,)
         entry = Formula(
-            function, _family_of(function), by_value, mixed, by_device, sources, by_number
+            function,
+            _family_of(function),
+            by_value,
+            mixed,
+            by_device,
+            sources,
+            by_number,
+            by_offsets,
         )
         for operator in operators:
             REGISTRY.add(operator, entry)

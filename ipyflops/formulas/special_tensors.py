@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -79,9 +80,21 @@ def noting_missed_values() -> Iterator[MissedValues]:
         _ASKING.reset(token)
 
 
-def has_values(tensor: Tensor) -> bool:
-    """Whether the elements can be read: not those of a meta, fake or functional tensor."""
+def can_be_read(tensor: Tensor) -> bool:
+    """Whether the elements can be read: not those of a meta, fake or functional tensor.
+
+    Nor those on a GPU while a graph is being captured there: nothing runs yet, and reading would
+    spoil the graph.
+    """
     if tensor.is_meta or isinstance(tensor, (FakeTensor, FunctionalTensor)):
+        return False
+    cuda: Any = torch.cuda
+    return not (tensor.is_cuda and cuda.is_current_stream_capturing())
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Whether the elements can be read, as `can_be_read`; a formula that asks has missed them."""
+    if not can_be_read(tensor):
         for noted in _ASKING.get():
             noted.missed = True
         return False

@@ -1,4 +1,4 @@
-"""Matrix products of numbers of few bits, and of groups of rows.
+"""Matrix products of numbers of few bits.
 
 What the operands are multiplied by on the way, so that the result is in the units of the original
 numbers, is counted beside the products: scales by output where the kernel puts them into its
@@ -84,45 +84,6 @@ def _scaled(call: Call, each: int, blocks: int, rescaled: str, m: int, n: int, k
     return product(
         call, outputs="m·n", length="k", other=other, note=note, m=m, n=n, k=k, blocks=blocks
     )
-
-
-@formula(
-    "aten::_grouped_mm",
-    "aten::_scaled_grouped_mm",
-    "aten::_scaled_grouped_mm_v2",
-    dtype_from="self",
-)
-def grouped_mm(call: Call) -> Cost:
-    """Products of groups of a matrix's rows (or columns), which `offs` tells apart.
-
-    With both operands matrices, k is cut into g groups: every part is a product of its own. With
-    one a matrix and one a batch, each of the m rows (or n columns) belongs to one group. With both
-    batches it is a `bmm`. Rows behind the last offset are counted though none of them runs: the
-    offsets live on the device, and reading them would make the program wait. A scaled one has two
-    factors for each output.
-    """
-    first, second = call["self"], call["mat2"]
-    m, k, n = first.shape[-2], first.shape[-1], second.shape[-1]
-    scaled = 2 if "scale_a" in call else 0
-    note = "rows behind the last offset are counted too"
-    if first.dim() == second.dim() == 3:
-        g = first.shape[0]
-        other = times(scaled, "g·m·n")
-        return product(call, outputs="g·m·n", length="k", other=other, g=g, m=m, n=n, k=k)
-    if first.dim() == second.dim() == 2:
-        g = first_output(call).shape[0]
-        # g results of m·n, whose lengths add up to k.
-        return Cost.of(
-            contraction="2·m·n·k",
-            other=times(scaled, "g·m·n"),
-            article="2·m·n·k − g·m·n" if k >= g else None,
-            m=m,
-            n=n,
-            k=k,
-            g=g,
-        )
-    other = times(scaled, "m·n")
-    return product(call, outputs="m·n", length="k", other=other, note=note, m=m, n=n, k=k)
 
 
 @formula("aten::_weight_int8pack_mm", dtype_from="self")
