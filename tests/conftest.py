@@ -12,6 +12,7 @@ import torch
 
 from ipyflops.counting import first_calls
 from ipyflops.counting.recording import SIGNATURES
+from ipyflops.formulas import OFFSETS
 from tests import sums
 
 RELEASE = tuple(map(int, re.findall(r"\d+", torch.__version__)[:2]))
@@ -62,6 +63,7 @@ def reports_add_up() -> Iterator[None]:
 def no_remembered_costs() -> None:
     """Begin each test without the costs that others worked out: none passes by another's order."""
     SIGNATURES.clear()
+    OFFSETS.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,14 +13,14 @@ fast. A key holds:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ipyflops.formulas import Formula, Verdict, operator_name
+from ipyflops.formulas import Formula, Verdict, offsets_among, operator_name
 
 #: Floating point scalars that a formula may look at; all others are as good as one.
 TELLING_NUMBERS = frozenset(
@@ -137,11 +137,13 @@ def key_function(func: Any, verdict: Verdict) -> KeyFunction:
         return call_key
     if verdict.by_value:
         return _no_key
-    more: list[Callable[[Sequence[Any]], str]] = []
+    more: list[Callable[[Sequence[Any]], Hashable]] = []
     if verdict.by_device:
         more.append(_device)
     if verdict.by_number or not verdict.is_ours:  # a formula of a user's may look at any number
         more.append(_numbers)
+    if verdict.by_offsets:
+        more.append(offsets_among)
     if not more:
         return input_key if operator_name(func) in TOLD_BY_INPUTS else call_key
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ipyflops.formulas import families as _families  # noqa: F401 - fills the registry
 from ipyflops.formulas.arithmetic_dtype import dtype_of
 from ipyflops.formulas.call import Call, tensors
+from ipyflops.formulas.offsets import OFFSETS, offsets_among
 from ipyflops.formulas.operator_names import operator_name
 from ipyflops.formulas.registry import (
     UNKNOWN,
@@ -26,6 +27,7 @@ from ipyflops.formulas.special_tensors import noting_missed_values
 from ipyflops.formulas.user_formulas import register_formula, temporary_formula
 
 __all__ = [
+    "OFFSETS",
     "UNKNOWN",
     "Call",
     "Formula",
@@ -37,6 +39,7 @@ __all__ = [
     "dtype_of",
     "lookup",
     "noting_missed_values",
+    "offsets_among",
     "operator_name",
     "register_formula",
     "temporary_formula",

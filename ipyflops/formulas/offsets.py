@@ -1,8 +1,8 @@
-"""The values of offsets: small tensors of integers that tell where groups of rows end.
+"""The values of offsets: small tensors of integers that tell where groups or sequences end.
 
-What a product of groups costs, they decide. On a CPU they are read at every call. On another
-device reading waits for all that runs there, so it is done once for each tensor: the layers of a
-model and their backward passes share one.
+What a product of groups costs, or attention over packed sequences, they decide. On a CPU they are
+read at every call. On another device reading waits for all that runs there, so it is done once for
+each tensor: the layers of a model and their backward passes share one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def offsets_of(tensor: Tensor) -> Values | None:
     """
     if not can_be_read(tensor):
         return None
-    return _read(tensor) if tensor.device.type == "cpu" else OFFSETS.values(tensor)
+    try:
+        return _read(tensor) if tensor.device.type == "cpu" else OFFSETS.values(tensor)
+    except (RuntimeError, NotImplementedError):  # a device that gives no values
+        return None
 
 
 def offsets_among(values: Iterable[object]) -> tuple[Values | None, ...]:

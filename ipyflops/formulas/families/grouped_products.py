@@ -69,7 +69,9 @@ def grouped_mm(call: Call) -> Cost:
 
 def _groups(offs: Tensor | None, whole: int, what: str) -> tuple[int, list[int], str]:
     """How many rows or columns belong to a group, the sizes of the groups, and a note on them."""
-    ends = offsets_of(offs) if offs is not None and has_values(offs) else None
+    if offs is None:
+        return whole, [], ""
+    ends = offsets_of(offs) if has_values(offs) else None
     if ends is None:
         return whole, [], f"{what} behind the last offset are counted too: it has no value here"
     parts = sizes(ends, whole)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from ipyflops.costs import Cost
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.families.attention import attention_backward, attention_forward
 from ipyflops.formulas.families.attention_pairs import Band, Pairs, sequences
+from ipyflops.formulas.offsets import offsets_of
 from ipyflops.formulas.registry import formula
 from ipyflops.formulas.special_tensors import has_values
 
@@ -41,14 +43,16 @@ def _lengths(
     """
     known = True
     if used is not None:
-        if has_values(used):
-            return [int(length) for length in used.tolist()], True
+        lengths = offsets_of(used) if has_values(used) else None
+        if lengths is not None:
+            return list(lengths), True
         known = False
     if offsets is None:
         return [longest] * sequences, known
-    if not has_values(offsets):
+    begins = offsets_of(offsets) if has_values(offsets) else None
+    if begins is None:
         return [longest] * (offsets.numel() - 1), False
-    return [int(length) for length in offsets.diff().tolist()], known
+    return [end - begin for begin, end in pairwise(begins)], known
 
 
 def _packed(

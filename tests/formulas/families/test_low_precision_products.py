@@ -1,4 +1,4 @@
-"""Products of few bits and of groups, against loops over what they multiply."""
+"""Products of few bits, against loops over what they multiply."""
 
 import pytest
 import torch
@@ -49,52 +49,6 @@ def test_float8_products_with_blocks_of_k():
     )
     assert cost.other.value == expected.other
     assert cost.contraction.value == torch_flops(lambda: a.float() @ b.float())
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "offsets"),
-    [
-        ((16, 32), (2, 32, 16), [8, 16]),
-        ((16, 32), (32, 16), [16, 32]),
-        ((2, 16, 32), (2, 32, 16), None),
-        ((2, 16, 32), (32, 16), [8, 16]),
-    ],
-    ids=["rows", "inner", "batch", "columns"],
-)
-def test_grouped_products_are_the_products_of_their_groups(left, right, offsets):
-    a, b = torch.randn(*left).bfloat16(), torch.randn(*right).bfloat16()
-    offs = torch.tensor(offsets, dtype=torch.int32) if offsets else None
-    cost = cost_of(aten._grouped_mm.default, a, b, offs=offs)
-
-    def groups():
-        begin = 0
-        for group in range(2):
-            if offsets is None:
-                a[group] @ b[group]
-                continue
-            part = slice(begin, offsets[group])
-            begin = offsets[group]
-            if a.dim() == 2 and b.dim() == 3:
-                a[part] @ b[group]
-            elif a.dim() == 2:
-                a[:, part] @ b[part]
-            else:
-                a[group] @ b[:, part]
-
-    assert cost.contraction.value == torch_flops(groups)
-    assert cost.other.value == 0
-    outputs = torch._grouped_mm(a, b, offs=offs).numel()
-    # Every dot product has one addition less than it has products.
-    assert cost.article.value == torch_flops(groups) - outputs
-
-
-def test_scaled_groups_have_two_factors_for_each_output():
-    a, b = torch.randn(16, 32).to(FLOAT8), torch.randn(2, 32, 16).to(FLOAT8)
-    result = torch.empty(16, 16)
-    cost = cost_of(
-        aten._scaled_grouped_mm.default, a, b, torch.rand(16), torch.rand(2, 16), out=result
-    )
-    assert cost.other.value == plain(lambda: result * 2.0 * 3.0).other
 
 
 def test_int8_weights_are_scaled_by_output():
