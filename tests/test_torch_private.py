@@ -493,6 +493,27 @@ def a_compiled_module_holds_the_module() -> None:
     assert vars(compiled)[private.CHILDREN][private.COMPILED_FROM] is module
 
 
+@relied_on("GUARDED_CALLS_FILE")
+def the_handler_of_a_mode_is_called_from_these_files_alone() -> None:
+    files = []
+
+    class Mode(private.TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            here = sys._getframe().f_back
+            while here is not None and here.f_code.co_filename != __file__:
+                files.append(here.f_code.co_filename)
+                here = here.f_back
+            return func(*args, **(kwargs or {}))
+
+    with Mode():
+        torch.ops.aten.neg.default(torch.ones(2))
+    operators = sys.modules[private.OPERATORS_MODULE].__file__
+    assert operators in files
+    assert {*files} <= {private.GUARDED_CALLS_FILE, private.COMPILED_CALLS_FILE, operators}
+
+
 @relied_on("HIGHER_ORDER_FOLDER", "SHARDING_FILE")
 def these_files_run_operators_to_learn_shapes() -> None:
     assert inspect.getfile(torch.cond).startswith(private.HIGHER_ORDER_FOLDER)

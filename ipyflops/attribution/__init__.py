@@ -27,10 +27,21 @@ In a report a place becomes a `Scope`, a row of a table, and a `Node` of the tre
 
 from __future__ import annotations
 
+from ipyflops.attribution.biases import Biases, BiasPart, bias_part
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.places import Place
 
-__all__ = ["LineKey", "Location", "LocationTable", "Locator", "MethodLine", "Place"]
+__all__ = [
+    "BiasPart",
+    "Biases",
+    "LineKey",
+    "Location",
+    "LocationTable",
+    "Locator",
+    "MethodLine",
+    "Place",
+    "bias_part",
+]

@@ -58,15 +58,12 @@ def expression(cost: Cost, convention: Convention) -> str:
     return " + ".join(parts) or "0"
 
 
-def within_layer(cost: Cost, layer: str | None, operator: str) -> Cost:
+def within_layer(cost: Cost, layer: str | None) -> Cost:
     """Give the cost of an operator that runs inside a layer which a convention treats as a whole.
 
-    Two layers of the article reach the dispatcher as several plain operators, which only the scope
-    tells from a user's own:
-
-    - dropout is ``bernoulli_``, ``div_`` and ``mul`` on CPU; the article counts it as zero;
-    - a linear layer on a non-contiguous input is ``mm`` and then ``add``; the bias fills the
-      accumulator's first slot everywhere else, so it is free here too.
+    A dropout of the article reaches the dispatcher as several plain operators (``bernoulli_``,
+    ``div_`` and ``mul`` on CPU), which only the scope tells from a user's own. The article counts
+    it as zero.
 
     Parameters
     ----------
@@ -74,11 +71,7 @@ def within_layer(cost: Cost, layer: str | None, operator: str) -> Cost:
         What the operator costs by itself.
     layer : {"dropout", "linear"} or None
         The layer that the operator runs in.
-    operator : str
-        As ``aten::mul``.
     """
     if layer == "dropout" and (cost.other or cost.article):
         return replace(cost, article=Count())
-    if layer == "linear" and operator in ("aten::add", "aten::add_"):
-        return Cost(note="the layer's bias: the first value in the product's accumulator")
     return cost

@@ -166,8 +166,5 @@ def _signature(entry: Entry, location: Location) -> Signature:
             summed=True,
             communicated=entry.sums.communicated,
         )
-    layer = location.place.layer
-    if layer == "linear" and location.phase not in ("forward", "recompute"):
-        layer = None  # an addition there is a sum of gradients, and no bias
-    cost = within_layer(signature.cost, layer, signature.operator)
+    cost = within_layer(signature.cost, location.place.layer)
     return replace(signature, cost=cost) if cost is not signature.cost else signature

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ipyflops.attribution import Location, Locator
+from ipyflops.attribution import Biases, BiasPart, Location, Locator, bias_part
 from ipyflops.cells import readable_name
 from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
@@ -53,6 +53,8 @@ class KnownOperator(NamedTuple):
         Gives what tells its calls apart.
     operator : object
         The operator itself, kept so that its id stays its own.
+    bias_part : BiasPart
+        What it may be in a product with a bias.
     """
 
     verdict: Verdict
@@ -60,6 +62,7 @@ class KnownOperator(NamedTuple):
     does_nothing: bool
     key_of: KeyFunction
     operator: Any
+    bias_part: BiasPart
 
 
 class FlopCounter(CountedBlocks):
@@ -130,6 +133,7 @@ class FlopCounter(CountedBlocks):
         self._recorder = Recorder()
         self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
+        self._biases = Biases()
         self._entered = False
         self._reader: Reader | None = None
         self._raises = True
@@ -209,8 +213,7 @@ class FlopCounter(CountedBlocks):
     ) -> Any:
         if types and not (all(map(_is_plain, types)) and mode_of(TRACING) is None):
             return self._unwrap_tensors(func, types, args, kwargs or {})
-        if kwargs is None:
-            kwargs = {}
+        kwargs = kwargs or {}
         if func is _DEVICE:
             return func(*args)
         locator = self._locator
@@ -219,8 +222,9 @@ class FlopCounter(CountedBlocks):
         known = self._operators.get(id(func))
         if known is None:
             known = self._operators[id(func)] = _look_up(func)
-        verdict, run, does_nothing, key_of, _ = known
-        location = locator.locate(_getframe().f_back)
+        verdict, run, does_nothing, key_of, _, bias_part = known
+        frame = _getframe().f_back
+        location = locator.locate(frame)
         if does_nothing:
             return run(*args, **kwargs)
         if verdict is UNKNOWN:
@@ -239,12 +243,16 @@ class FlopCounter(CountedBlocks):
         if span is not None:
             cuda.end(span)  # type: ignore[union-attr]
         key = key_of(func, args, kwargs, out)
+        adds_bias = False
+        if bias_part:
+            adds_bias = self._biases.saw(bias_part, frame, func, args, kwargs, out, location)
+            key = (*key, adds_bias)
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
             key, entry = (None, id(func)), None
         if entry is None or entry.sees_every_call:
-            call = Call(func, args, kwargs, out)
+            call = Call(func, args, kwargs, out, adds_bias=adds_bias)
             entry = self._recorder.record(location, key, call, verdict)
             if entry.first_nanoseconds < 0 and span is None:
                 entry.first_nanoseconds = nanoseconds
@@ -322,6 +330,7 @@ def _look_up(func: Any) -> KnownOperator:
         type(verdict) is FreeOperator and not verdict.moves_data,
         key_function(func, verdict),
         func,
+        bias_part(func),
     )
 
 

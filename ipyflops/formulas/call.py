@@ -34,6 +34,8 @@ class Call:
         The result.
     name : str, optional
         What to call the operator, if not by its own name.
+    adds_bias : bool
+        Whether it is an addition by which PyTorch adds a bias to a product that it has just made.
 
     Examples
     --------
@@ -44,7 +46,7 @@ class Call:
     (torch.Size([3, 4]), 'aten::mm', torch.Size([2, 4]))
     """
 
-    __slots__ = ("_arguments", "_name", "args", "func", "kwargs", "out")
+    __slots__ = ("_arguments", "_name", "adds_bias", "args", "func", "kwargs", "out")
 
     def __init__(
         self,
@@ -54,8 +56,10 @@ class Call:
         out: Any,
         *,
         name: str = "",
+        adds_bias: bool = False,
     ) -> None:
         self._name = name
+        self.adds_bias = adds_bias
         self.func = func
         self.args = args
         self.kwargs = kwargs

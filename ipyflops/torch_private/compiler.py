@@ -18,6 +18,9 @@ _TORCH = os.path.dirname(torch.__file__)
 COMPILER_MODULE = "torch._dynamo"
 COMPILED_CALLS_MODULE = "torch._dynamo.eval_frame"
 COMPILED_CALLS_FILE = os.path.join(_TORCH, "_dynamo", "eval_frame.py")
+#: The file whose functions keep others from being compiled: a mode's handler is called from there.
+#: Without it (another name): a bias that a mode hands on counts as an addition.
+GUARDED_CALLS_FILE = os.path.join(_TORCH, "_compile.py")
 #: Files that run operators only to learn their shapes. Without them: those are counted as well.
 HIGHER_ORDER_FOLDER = os.path.join(_TORCH, "_higher_order_ops") + os.sep
 SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py")

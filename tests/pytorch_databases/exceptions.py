@@ -9,7 +9,6 @@ import torch
 
 MODE = "torch computes vectors too under any dispatch mode, in the functional form alone"
 CONJUGATE = "into out=, the result is conjugated by an operator of its own"
-BIAS = "strided inputs, or mapped ones, take mm and add the bias afterwards, at one add each"
 VALUES = "the work depends on the values, which such tensors do not have: the most is taken"
 KERNEL = "strided or meta tensors take the product-by-product path, real ones the fused kernel"
 
@@ -26,8 +25,6 @@ FORMS_DIFFER: dict[str, dict[str, str]] = {
     },
     "strided": {
         "inner": "a strided vector is multiplied and summed instead of given to dot",
-        "nn.functional.linear": BIAS,
-        "nn.functional.multi_head_attention_forward": BIAS,
         "nn.functional.scaled_dot_product_attention": KERNEL,
     },
     "meta": {
@@ -75,7 +72,6 @@ VMAP_DIFFERS: dict[str, str] = {
     "nn.functional.gaussian_nll_loss": SHARED,
     "nn.functional.grid_sample": SHARED,
     "nn.functional.hinge_embedding_loss": SHARED,
-    "nn.functional.linear": BIAS,
     "nn.functional.linear_cross_entropy": SPLIT,
     "nn.functional.mse_loss": SHARED,
     "nn.functional.multi_head_attention_forward": SHARED,
@@ -108,7 +104,6 @@ GRAD_DIFFERS: dict[str, str] = {
     "masked.cumprod": SUBCLASS,
     "nn.functional.binary_cross_entropy_with_logits": WRITTEN_OUT,
     "nn.functional.group_norm": WRITTEN_OUT,
-    "nn.functional.linear": BIAS,
     "nn.functional.mish": WRITTEN_OUT,
     "ormqr": SUBCLASS,
     "scatter_reduce:prod": SUBCLASS,

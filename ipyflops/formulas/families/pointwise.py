@@ -97,8 +97,15 @@ enter_table(POINTWISE, __name__)
 
 @formula("aten::add", "aten::sub", "aten::rsub")
 def add(call: Call) -> Cost:
-    """Self ± alpha·other: one sum, and one product where alpha is not 1 (complex: 2 and 6)."""
+    """Self ± alpha·other: one sum, and one product where alpha is not 1 (complex: 2 and 6).
+
+    The sum is free where PyTorch adds a bias to a product that it has just made: in one operator,
+    which it is elsewhere, the bias is the first value in the product's accumulator.
+    """
     scaled = call.get("alpha", 1) != 1
+    if call.adds_bias:
+        note = "the layer's bias: the first value in the product's accumulator"
+        return per_element(call, int(scaled), 6 * scaled, note=note)
     return per_element(call, 1 + scaled, 2 + 6 * scaled)
 
 
