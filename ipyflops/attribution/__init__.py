@@ -27,7 +27,7 @@ In a report a place becomes a `Scope`, a row of a table, and a `Node` of the tre
 
 from __future__ import annotations
 
-from ipyflops.attribution.biases import Biases, BiasPart, bias_part
+from ipyflops.attribution.biases import BIAS, Biases, bias_part
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
@@ -35,7 +35,7 @@ from ipyflops.attribution.marks import Location
 from ipyflops.attribution.places import Place
 
 __all__ = [
-    "BiasPart",
+    "BIAS",
     "Biases",
     "LineKey",
     "Location",

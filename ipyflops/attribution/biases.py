@@ -14,103 +14,70 @@ layer's own bias there, within the layer's own forward, is the bias as well.
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ipyflops.attribution.frames import read_variables
+from ipyflops.attribution.asking import UNHELD, asking_frame, hands_on, references_between
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.modules import vars_of
-from ipyflops.torch_private import (
-    CALL_CODE,
-    COMPILED_CALLS_FILE,
-    ENGINE_CODE,
-    GUARDED_CALLS_FILE,
-    OPERATORS_MODULE,
-    PARAMETERS,
-    OpOverload,
-    TorchDispatchMode,
-)
+from ipyflops.torch_private import CALL_CODE, ENGINE_CODE, PARAMETERS, OpOverload
 
-_OPERATORS_FILE = sys.modules[OPERATORS_MODULE].__file__
-_HANDING_ON = (_OPERATORS_FILE, COMPILED_CALLS_FILE, GUARDED_CALLS_FILE)
-#: The method by which dispatch modes and tensor subclasses handle operators.
-_HANDLER = "__torch_dispatch__"
+# What an operator may be in a product with a bias that PyTorch runs in several operators.
+_PRODUCT = 1
+_SCALING = 2  # of the bias by beta, before it is added
+_ADDITION = 3  # of the bias
+_PARTS = {
+    **dict.fromkeys(("aten::mm", "aten::mv", "aten::bmm", "aten::convolution"), _PRODUCT),
+    **dict.fromkeys(("aten::add", "aten::add_"), _ADDITION),
+}
+#: The last part of the keys of calls that add a bias.
+BIAS = "the bias of a product"
 _LINEAR_CODE = torch.nn.Linear.forward.__code__
 
 
-def _references_without_holder() -> int:
-    """How many references a dispatched tensor has that only PyTorch's C++ code holds.
-
-    One is that of the arguments, one that of asking. From PyTorch 2.10 on, C++ code that holds a
-    tensor holds its Python object as well.
-    """
-    held, holder = torch.empty(0), torch.empty(0)
-    holder.grad = held  # a reference from C++
-    return sys.getrefcount(held)
-
-
-_UNHELD = _references_without_holder()
-
-
-class BiasPart(IntEnum):
-    """What an operator may be in a product with a bias that PyTorch runs in several operators."""
-
-    NONE = 0
-    #: The product itself.
-    PRODUCT = 1
-    #: The bias times beta, which comes before it is added.
-    SCALING = 2
-    #: The addition of the bias.
-    ADDITION = 3
-
-
-_PARTS = {
-    **dict.fromkeys(("aten::mm", "aten::mv", "aten::bmm", "aten::convolution"), BiasPart.PRODUCT),
-    **dict.fromkeys(("aten::add", "aten::add_"), BiasPart.ADDITION),
-}
-
-
-def bias_part(func: Any) -> BiasPart:
-    """Say what an operator may be in such a product."""
+def bias_part(func: Any) -> int:
+    """Say what an operator may be in a product with a bias; 0 for nothing."""
     if func is torch.ops.aten.mul.Scalar:
-        return BiasPart.SCALING
+        return _SCALING
     if not isinstance(func, OpOverload):
-        return BiasPart.NONE
-    return _PARTS.get(func.name().partition(".")[0], BiasPart.NONE)
+        return 0
+    return _PARTS.get(func.name().partition(".")[0], 0)
 
 
 class Biases:
     """Tells additions of biases from others, while a count is running."""
 
     def __init__(self) -> None:
-        self._of_thread = threading.local()
+        self._of_thread = _OfThread()
 
-    def saw(
+    def key(
         self,
-        part: BiasPart,
+        key: tuple[Any, ...],
+        part: int,
         frame: FrameType | None,
         func: Any,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         out: Any,
         location: Location,
-    ) -> bool:
-        """Take note of an operator that ran; whether it has added a bias to its product.
+    ) -> tuple[Any, ...]:
+        """Take note of an operator that ran; give its key, which ends with `BIAS` if it adds one.
 
         The caller holds the result, and no argument but in `args`.
 
         Parameters
         ----------
-        part : BiasPart
+        key : tuple
+            What else tells calls apart.
+        part : int
+            See `bias_part`.
         frame : frame or None
             It called the operator; there is none in a thread of the autograd engine.
         func, args, kwargs, out
@@ -118,30 +85,53 @@ class Biases:
         location : Location
             Where it ran.
         """
+        # A derivative is written out by its formula, and has no bias.
         if frame is None or frame.f_code is ENGINE_CODE:
-            return False  # a derivative is written out by its formula, and has no bias
-        call: _CallOfPyTorch | None = getattr(self._of_thread, "call", None)
-        if part is BiasPart.ADDITION:
-            if call is not None:
-                asking = _asking_frame(frame, func)
+            return key
+        call = self._of_thread.call
+        asking = frame
+        if part != _ADDITION:
+            if hands_on(frame.f_code):
+                asking = asking_frame(frame, func)
+            if call is None or id(asking) != call.frame or asking.f_lasti != call.instruction:
+                call = self._of_thread.call = _CallOfPyTorch(asking)
+            if part == _PRODUCT:
+                call.multiplied(out)
+            else:
+                call.scaled(args, out)
+            return key
+        if call is not None and call.waiting:
+            if hands_on(frame.f_code):
+                asking = asking_frame(frame, func)
+            if id(asking) == call.frame and asking.f_lasti == call.instruction:
                 in_place = out is args[0]
                 del out
-                references = sys.getrefcount(args[0]) - _UNHELD - in_place
-                if (
-                    call.is_current(asking)
-                    and references <= _references_between(frame, asking, args[0])
-                    and call.adds_bias(args, kwargs)
+                if _is_held_by_torch_alone(args, in_place, frame, asking) and call.adds_bias(
+                    args, kwargs
                 ):
-                    return True
-            return location.place.layer == "linear" and _adds_own_bias(frame, args, location)
-        asking = _asking_frame(frame, func)
-        if call is None or not call.is_current(asking):
-            call = self._of_thread.call = _CallOfPyTorch(asking)
-        if part is BiasPart.PRODUCT:
-            call.multiplied(args, out)
-        else:
-            call.scaled(args, out)
-        return False
+                    return (*key, BIAS)
+        if location.place.layer == "linear" and _adds_own_bias(frame, args, location):
+            return (*key, BIAS)
+        return key
+
+
+def _is_held_by_torch_alone(
+    args: Sequence[Any], in_place: bool, frame: FrameType, asking: FrameType
+) -> bool:
+    """Whether nobody but PyTorch holds what something is added to.
+
+    Beside the arguments, that is the result where it is the same tensor.
+    """
+    others = sys.getrefcount(args[0]) - UNHELD - in_place
+    return others <= 0 or (
+        frame is not asking and others <= references_between(frame, asking, args[0])
+    )
+
+
+class _OfThread(threading.local):
+    """The call into PyTorch that ran a thread's last product."""
+
+    call: _CallOfPyTorch | None = None
 
 
 class _CallOfPyTorch:
@@ -149,29 +139,43 @@ class _CallOfPyTorch:
 
     It holds neither the frame nor a tensor. So the frame may be gone, and another may have its
     number: that is why the product has to be in nobody's hands, too.
+
+    Attributes
+    ----------
+    frame : int
+        The id of the frame.
+    instruction : int
+        The index of the instruction in its code.
+    waiting : set of int
+        The products that no bias was added to yet.
     """
 
-    __slots__ = ("_frame", "_instruction", "_is_attention", "_made", "_scaled", "_waiting")
+    __slots__ = ("_is_attention", "_made", "_scaled", "frame", "instruction", "waiting")
+    #: Products that are remembered; those that are gone are forgotten when there are more.
+    MAX_PRODUCTS = 64
 
     def __init__(self, frame: FrameType) -> None:
-        self._frame = id(frame)
-        self._instruction = frame.f_lasti
-        #: The products that no bias was added to yet.
-        self._waiting = _Storages()
-        #: All products, and all biases that were multiplied by beta.
-        self._made = _Storages()
-        self._scaled = _Storages()
+        self.frame = id(frame)
+        self.instruction = frame.f_lasti
+        self.waiting: set[int] = set()
+        # The memory of tensors, by its id, so that views of them are known and none is kept alive:
+        #: that of all products, and of all biases that were multiplied by beta.
+        self._made: dict[int, weakref.ref[Any]] = {}
+        self._scaled: dict[int, weakref.ref[Any]] | None = None
         self._is_attention = False
 
-    def is_current(self, frame: FrameType) -> bool:
-        """Whether a frame is still at this instruction."""
-        return id(frame) == self._frame and frame.f_lasti == self._instruction
-
-    def multiplied(self, args: Sequence[Any], out: Any) -> None:
+    def multiplied(self, out: Any) -> None:
         """Note a product. That of attention waits for no bias: what is added to it is a mask."""
-        self._made.add(out)
+        storage = _storage(out)
+        if storage is None:
+            return
+        if len(self._made) > self.MAX_PRODUCTS:
+            self._made = {key: one for key, one in self._made.items() if one() is not None}
+            self.waiting &= self._made.keys()
+        number = id(storage)
+        self._made[number] = weakref.ref(storage)
         if not self._is_attention:
-            self._waiting.add(out)
+            self.waiting.add(number)
 
     def scaled(self, args: Sequence[Any], out: Any) -> None:
         """Note what was multiplied by a number: where ``vmap`` splits `addmm`, beta·bias.
@@ -181,10 +185,13 @@ class _CallOfPyTorch:
         two products, and that which has its bias already is none of them.
         """
         is_one = type(args[1]) is int and args[1] == 1
-        if not (is_one or len(self._made)):
+        if not (is_one or self._made):
             self._is_attention = True
-        elif is_one or len(self._waiting) == 1:
-            self._scaled.add(out)
+        elif is_one or len(self.waiting) == 1:
+            storage = _storage(out)
+            if storage is not None:
+                self._scaled = self._scaled or {}
+                self._scaled[id(storage)] = weakref.ref(storage)
 
     def adds_bias(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Whether an addition is that of a bias to one of the products.
@@ -193,122 +200,38 @@ class _CallOfPyTorch:
         ``vmap`` writes out `addmm`. Derivatives along a direction come after their product and
         before its bias; they have biases of their own, and these are additions like others.
         """
-        first, second = args[0], args[1]
-        if not len(self._waiting) or not isinstance(second, Tensor):
+        if not isinstance(args[1], Tensor):
             return False
-        found = self._scaled.has(first) or (
-            kwargs.get("alpha", 1) == 1 and self._waiting.has(first) and not self._made.has(second)
+        first, second = _storage(args[0]), _storage(args[1])
+        found = _has(self._scaled, first) or (
+            kwargs.get("alpha", 1) == 1
+            and id(first) in self.waiting
+            and _has(self._made, first)
+            and not _has(self._made, second)
         )
         if found:
-            self._waiting.clear()
+            self.waiting.clear()
         return found
 
 
-class _Storages:
-    """The memory of some tensors, by which a view is known, too; none is kept alive."""
-
-    __slots__ = ("_references",)
-
-    def __init__(self) -> None:
-        self._references: dict[int, weakref.ref[Any]] = {}
-
-    def __len__(self) -> int:
-        return len(self._references)
-
-    def add(self, tensor: Any) -> None:
-        storage = _storage(tensor)
-        if storage is not None:
-            self._references[id(storage)] = weakref.ref(storage)
-
-    def has(self, tensor: Any) -> bool:
-        if not self._references:
-            return False
-        storage = _storage(tensor)
-        reference = self._references.get(id(storage))
-        return reference is not None and reference() is storage
-
-    def clear(self) -> None:
-        self._references.clear()
+def _has(references: Mapping[int, weakref.ref[Any]] | None, storage: Any) -> bool:
+    reference = references.get(id(storage)) if references else None
+    return reference is not None and reference() is storage
 
 
 def _storage(tensor: Any) -> Any:
     """The memory of a tensor; None if it has none of its own, as a sparse one."""
-    if isinstance(tensor, Tensor) and tensor.layout is torch.strided:
-        try:
-            return tensor.untyped_storage()
-        except (NotImplementedError, RuntimeError):
-            pass
-    return None
-
-
-def _asking_frame(frame: FrameType, func: Any) -> FrameType:
-    """The frame that asked for an operator, below all that only hand it on.
-
-    Those are the operator's own ``__call__``, and modes and tensor subclasses that handle this very
-    operator. What a subclass runs instead of another operator, it asks for itself.
-    """
-    code = frame.f_code
-    if code.co_filename != _OPERATORS_FILE and code.co_name != _HANDLER:
-        return frame
-    asking = _below_operator(frame)
-    current: FrameType | None = asking
-    while current is not None and current.f_code is not CALL_CODE:
-        caller = current.f_back
-        if caller is not None and current.f_code.co_name == _HANDLER and _handles(current, func):
-            asking = _below_operator(caller)
-        current = caller
-    return asking
-
-
-def _below_operator(frame: FrameType) -> FrameType:
-    """The first frame that neither calls an operator nor keeps a handler from being compiled."""
-    while frame.f_code.co_filename in _HANDING_ON and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def _handles(handler: FrameType, func: Any) -> bool:
-    """Whether a handler was called for an operator: its first parameter after `self` says which."""
-    names = handler.f_code.co_varnames[: handler.f_code.co_argcount]
-    variables = read_variables(handler)
-    return any(variables.get(name) is func for name in names[:2])
-
-
-def _references_between(frame: FrameType, asking: FrameType, tensor: Any) -> float:
-    """How many references those hold to a tensor that handed an operator on.
-
-    Beside what their frames hold, calling an operator from Python takes one. Where a tensor
-    subclass hands it on there may be any number: its objects hold the tensors that they wrap.
-    """
-    found = 0
-    seen: set[int] = set()
-    current: FrameType | None = frame
-    while current is not None and current is not asking:
-        variables = read_variables(current)
-        if current.f_code.co_name == _HANDLER:
-            if not _is_of_mode(current, variables):
-                return math.inf
-            found += 1
-        for value in variables.values():
-            found += value is tensor
-            if isinstance(value, (tuple, list)) and id(value) not in seen:
-                seen.add(id(value))
-                found += sum(item is tensor for item in value)
-        current = current.f_back
-    return found
-
-
-def _is_of_mode(handler: FrameType, variables: Mapping[str, Any]) -> bool:
-    first = variables.get(handler.f_code.co_varnames[0])
-    return issubclass(type(first), TorchDispatchMode)
+    try:
+        return tensor.untyped_storage()
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return None
 
 
 def _adds_own_bias(frame: FrameType, args: Sequence[Any], location: Location) -> bool:
     """Whether the forward of a linear layer adds the layer's own bias to something."""
-    bias = (vars_of(location.place.holder).get(PARAMETERS) or {}).get("bias")
-    own = _Storages()
-    own.add(bias)
-    if bias is None or not any(own.has(one) and one.shape == bias.shape for one in args[:2]):
+    bias: Any = (vars_of(location.place.holder).get(PARAMETERS) or {}).get("bias")
+    own = _storage(bias)
+    if own is None or not any(_storage(one) is own and one.shape == bias.shape for one in args[:2]):
         return False
     current: FrameType | None = frame
     while current is not None and current.f_code is not CALL_CODE:

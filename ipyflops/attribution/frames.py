@@ -99,7 +99,7 @@ def _empty_snapshot(code: CodeType, variables: dict[str, Any]) -> None:
     """
     for name in code.co_varnames:
         variables.pop(name, None)
-    if code.co_cellvars or code.co_freevars:
+    if variables:
         for name in code.co_cellvars + code.co_freevars:
             variables.pop(name, None)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ipyflops.attribution import Biases, BiasPart, Location, Locator, bias_part
+from ipyflops.attribution import BIAS, Biases, Location, Locator, bias_part
 from ipyflops.cells import readable_name
 from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
@@ -53,7 +53,7 @@ class KnownOperator(NamedTuple):
         Gives what tells its calls apart.
     operator : object
         The operator itself, kept so that its id stays its own.
-    bias_part : BiasPart
+    bias_part : int
         What it may be in a product with a bias.
     """
 
@@ -62,7 +62,7 @@ class KnownOperator(NamedTuple):
     does_nothing: bool
     key_of: KeyFunction
     operator: Any
-    bias_part: BiasPart
+    bias_part: int
 
 
 class FlopCounter(CountedBlocks):
@@ -222,7 +222,7 @@ class FlopCounter(CountedBlocks):
         known = self._operators.get(id(func))
         if known is None:
             known = self._operators[id(func)] = _look_up(func)
-        verdict, run, does_nothing, key_of, _, bias_part = known
+        verdict, run, does_nothing, key_of, _, part = known
         frame = _getframe().f_back
         location = locator.locate(frame)
         if does_nothing:
@@ -243,16 +243,14 @@ class FlopCounter(CountedBlocks):
         if span is not None:
             cuda.end(span)  # type: ignore[union-attr]
         key = key_of(func, args, kwargs, out)
-        adds_bias = False
-        if bias_part:
-            adds_bias = self._biases.saw(bias_part, frame, func, args, kwargs, out, location)
-            key = (*key, adds_bias)
+        if part:
+            key = self._biases.key(key, part, frame, func, args, kwargs, out, location)
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
             key, entry = (None, id(func)), None
         if entry is None or entry.sees_every_call:
-            call = Call(func, args, kwargs, out, adds_bias=adds_bias)
+            call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
             entry = self._recorder.record(location, key, call, verdict)
             if entry.first_nanoseconds < 0 and span is None:
                 entry.first_nanoseconds = nanoseconds
