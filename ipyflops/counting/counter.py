@@ -248,7 +248,7 @@ class FlopCounter(CountedBlocks):
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
-            key, entry = (None, id(func)), None
+            key, entry = (None, id(func), BIAS if key[-1] is BIAS else ""), None
         if entry is None or entry.sees_every_call:
             call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
             entry = self._recorder.record(location, key, call, verdict)
