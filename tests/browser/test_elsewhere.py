@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 
+from ipyflops.views import displays
+from ipyflops.views.changes.html import to_html as changes_to_html
 from ipyflops.views.html.report import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
@@ -89,6 +91,75 @@ def test_sections_keep_their_markers_in_nbviewer(browser: Browser) -> None:
     assert "By module" in titles.all_inner_texts()
     shown = titles.evaluate_all("all => all.map(one => getComputedStyle(one).display)")
     assert set(shown) == {"list-item"}
+    page.close()
+
+
+#: Dark pages of others, which are dark whatever the system is. The rules are theirs.
+BOOK = """<html data-theme="dark"><style>
+html { --pst-color-text-base: #ced6dd; --pst-color-on-background: #222832; }
+html[data-theme=dark] .bd-content div.cell_output .text_html:not(:has(table.dataframe)) {
+  background-color: var(--pst-color-text-base); color: var(--pst-color-on-background);
+  padding: .5rem; border-radius: .25rem; }
+body { background: #121212; color: #ced6dd; }</style>
+<body><div class="bd-content"><div class="cell_output"><div class="output text_html">"""
+NBSPHINX = """<html data-theme="dark"><style>
+html[data-theme=dark] .bd-content .nboutput .output_area.rendered_html:not(:has(table.dataframe)) {
+  background-color: #ced6dd; color: #222832; padding: .5rem; }
+body { background: #121212; color: #ced6dd; }</style>
+<body><div class="bd-content"><div class="nboutput"><div class="output_area rendered_html">"""
+QUARTO = "<style>body { background: #222; color: #fff; }</style><body class='quarto-dark'><div>"
+VS_CODE = """<style>
+:root { --jp-ui-font-color1: rgba(0, 0, 0, .87); --jp-layout-color0: white; }
+body { background: #1f1f1f; color: #ccc; }</style><body class="vscode-dark"><div>"""
+PAPER = "<style>body { background: #fff; color: #111; }</style><body><div>"
+
+PAINTED = """all => all.map(element => {
+    const context = new OffscreenCanvas(1, 1).getContext('2d');
+    const paint = color => {
+        context.fillStyle = color;
+        context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const around = [];
+    for (let at = element; at; at = at.parentElement) around.unshift(at);
+    const grounds = around.map(one => paint(getComputedStyle(one).backgroundColor));
+    const page = grounds[around.indexOf(document.body)];
+    return [page, grounds.at(-1), paint(getComputedStyle(element).color)];
+})"""
+
+
+def luminance(color: list[int]) -> float:
+    """As WCAG defines it."""
+    parts = [part / 255 for part in color]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize(
+    "around", [BOOK, NBSPHINX, QUARTO, VS_CODE, PAPER],
+    ids=["Jupyter Book", "nbsphinx", "Quarto", "VS Code", "paper"],
+)  # fmt: skip
+def test_it_stands_on_the_page_itself_light_or_dark(
+    browser: Browser, around: str, system: Any
+) -> None:
+    page = browser.new_page(color_scheme=system)
+    html = [
+        to_html(reports.resnet(True)),
+        to_html(reports.unknown(), by="lines"),
+        changes_to_html(reports.transformer(3) - reports.transformer(2)),
+        displays(reports.transformer(), view="widget", by="operators")[1]["text/html"],
+    ]
+    for fragment in html:
+        page.set_content(around + fragment)
+        texts = page.locator(".f-headline, .f-name, .f-type, .f-dim, .f-number, th, td, code")
+        assert texts.count() > 10
+        for ground, behind, ink in texts.evaluate_all(PAINTED):
+            assert behind == ground
+            light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) > 4.5
     page.close()
 
 

@@ -1,6 +1,8 @@
 """How the HTML view looks: one style sheet, all of it within the class ``ipyflops``.
 
-Colours are JupyterLab's where it is the page, else VS Code's, else those of a light or dark page.
+Text has the page's own colour, and the ground is the page's own, so it can be read on a light and
+on a dark page whatever made it so: a theme of JupyterLab or VS Code, a switch of Jupyter Book or
+Colab, or the system. What is dimmer is the page's colour, too, with less of it.
 Where a page strips style sheets, what is left is nested lists and tables with full units.
 """
 
@@ -10,25 +12,14 @@ from __future__ import annotations
 # The colours of the phases are Okabe and Ito's, which the colour-blind can tell apart.
 _RULES = """
 & {
-  --ink: var(--jp-ui-font-color1, var(--vscode-foreground, #1f2328));
-  --dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #59636e));
-  --paper: var(--jp-layout-color0, var(--vscode-editor-background, #fff));
-  --line: var(--jp-border-color2, var(--vscode-panel-border, #d1d9e0));
-  --hover: var(--jp-layout-color2, var(--vscode-list-hoverBackground, #f0f2f5));
-  --error: var(--jp-error-color1, #c62828);
+  --dim: color-mix(in srgb, currentColor 72%, transparent);
+  --line: color-mix(in srgb, currentColor 22%, transparent);
+  --hover: color-mix(in srgb, currentColor 7%, transparent);
+  --error: var(--jp-error-color1, #d3382f);
   --warning: var(--jp-warn-color1, #e69f00);
-  max-width: 76em; padding: .3em .5em; color: var(--ink); background: var(--paper);
+  max-width: 76em; padding: .3em .5em; color: inherit; background: none;
   font: 13px/1.5 var(--jp-ui-font-family, system-ui, sans-serif);
   font-variant-numeric: tabular-nums;
-}
-@media (prefers-color-scheme: dark) {
-  & {
-    --ink: var(--jp-ui-font-color1, var(--vscode-foreground, #e6edf3));
-    --dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #9da7b3));
-    --paper: var(--jp-layout-color0, var(--vscode-editor-background, #0d1117));
-    --line: var(--jp-border-color2, var(--vscode-panel-border, #3d444d));
-    --hover: var(--jp-layout-color2, var(--vscode-list-hoverBackground, #1c2129));
-  }
 }
 & p { margin: .15em 0; overflow-wrap: anywhere; }
 & .f-headline { font-size: 1.1em; }
@@ -65,7 +56,7 @@ _RULES = """
 & i.f-recompute { background: #009e73; }
 & i.f-optimizer { background: #cc79a7; }
 & .f-key { display: inline-block; width: .75em; height: .75em; background: #0072b2; }
-& .f-quadratic { color: color-mix(in srgb, var(--warning) 60%, var(--ink)); font-weight: 600; }
+& .f-quadratic { color: color-mix(in srgb, var(--warning) 60%, currentColor); font-weight: 600; }
 & .f-fast { color: var(--error); font-weight: 600; }
 & i.f-before { background: #9aa4ae; }
 & i.f-after { background: #0072b2; }
@@ -91,5 +82,12 @@ _RULES = """
   background: none !important; padding: 0 !important; white-space: pre; }
 """
 
+# Dark pages of the PyData theme, and so of Jupyter Book, put every HTML output on a white sheet.
+_SHEETS = """
+.cell_output .text_html:has(.ipyflops), .nboutput .output_area:has(.ipyflops) {
+  color: inherit !important; background: none !important; padding: 0 !important;
+}
+"""
+
 #: The style sheet. The class twice outweighs the rules that a notebook has for every output.
-STYLE = _RULES.replace("&", ".ipyflops.ipyflops")
+STYLE = _RULES.replace("&", ".ipyflops.ipyflops") + _SHEETS
