@@ -314,6 +314,23 @@ def wide(children: int = 3000) -> Report:
     return builder.report()
 
 
+def large(stages: int = 100, blocks: int = 50, name: str = "") -> Report:
+    """A model of `stages` · (1 + 3 · `blocks`) + 1 modules, no two of them alike."""
+    builder = Builder()
+    model = builder.scope(0, f"model{name}", f"Large{name}")
+    for stage in range(stages):
+        outer = builder.scope(model, f"stage{stage}{name}", "Sequential")
+        for number in range(blocks):
+            line = builder.line(stage * blocks + number + 1, f"y{number} = stage{stage}(x{name})")
+            block = builder.scope(outer, f"{number}{name}", f"Block{name}")
+            n = 1000 + 7 * number + stage * stage
+            for layer, operator in (("linear", "aten::mm"), ("norm", f"ns::norm{number}{name}")):
+                scope = builder.scope(block, layer + name, f"Layer{name}", parameters=n)
+                cost = Cost.of(contraction="2·n", n=n)
+                builder.run(scope, operator, cost, line=line, microseconds=2, moved=9 * n)
+    return builder.report()
+
+
 def deep(levels: int = 1000) -> Report:
     """Each module inside the one before, each with work of its own."""
     builder = Builder()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ipyflops.report import Difference
 from ipyflops.units import scaled
 from ipyflops.views.changes.pairs import AFTER, BEFORE, Pair, pairs
 from ipyflops.views.changes.rows import ChangeRow, changes, difference_headline, ratio, signed
+from ipyflops.views.html.fitting import ROOM, shortened
 from ipyflops.views.html.nested import MAX_LEVELS, TreeTitle, name, nested, open_levels
 from ipyflops.views.html.parts import (
     NOTHING,
@@ -27,7 +29,7 @@ from ipyflops.views.html.parts import (
     text,
 )
 
-MAX_ROWS = 1000
+MAX_ROWS = 400
 MAX_PAIRS = 16
 #: The length of the chart's longest bar, in the units of its SVG.
 LENGTH = 1000
@@ -42,18 +44,26 @@ _TITLES = (
 )
 
 
-def to_html(difference: Difference) -> Html:
+def to_html(difference: Difference, *, room: int | None = ROOM) -> Html:
     """Write what two reports differ in as an HTML fragment, without scripts.
 
     Parameters
     ----------
     difference : Difference
+    room : int or None
+        As for `ipyflops.views.html.report.to_html`.
 
     Returns
     -------
     str
     """
-    shown = changes(difference, MAX_ROWS, depth=MAX_LEVELS, whole_levels=False)
+    write = partial(_fragment, difference)
+    return write(MAX_ROWS) if room is None else shortened(write, MAX_ROWS, room)
+
+
+def _fragment(difference: Difference, most: int) -> Html:
+    """The whole fragment, with a tree of so many rows."""
+    shown = changes(difference, most, depth=MAX_LEVELS, whole_levels=False)
     parts = [headline_html(difference_headline(difference))]
     if shown.rows:
         parts += [_legend(shown.rows), tag("div", _tree(shown.rows), class_="f-scroll")]
@@ -66,7 +76,8 @@ def to_html(difference: Difference) -> Html:
             both = tag("p", joined(keys, " · "))
             parts.append(section("Chart", joined([both, drawn]), is_open=False))
     if shown.remarks:
-        parts.append(tag("p", text(" · ".join(shown.remarks)), class_="f-dim"))
+        where = ["to_frame() of the difference has everything"] if shown.more else []
+        parts.append(tag("p", text(" · ".join([*shown.remarks, *where])), class_="f-dim"))
     return fragment(parts)
 
 

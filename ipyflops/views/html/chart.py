@@ -16,9 +16,9 @@ MAX_BARS = 20
 LENGTH = 1000
 
 
-def chart(report: Report) -> Html:
-    """The chart of a report's FLOPs; empty where there are fewer than two bars."""
-    bars = largest(outermost(report.tree), "flops", MAX_BARS)
+def chart(report: Report, most: int) -> Html:
+    """The chart of a report's FLOPs in so many bars; empty where there are fewer than two."""
+    bars = largest(outermost(report.tree), "flops", most)
     if len(bars) < 2 or not report.flops:
         return NOTHING
     parts = shown_parts(bars, "flops")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ipyflops.report import Report
+from ipyflops.views.html.fitting import left_out
 from ipyflops.views.html.parts import (
     Html,
     Title,
@@ -16,13 +19,13 @@ from ipyflops.views.html.parts import (
 from ipyflops.views.rows.columns import HTML, columns
 from ipyflops.views.rows.ranks import STATE_LENGTH, rank_rows
 
-#: Rows that are shown; what they leave out is in the last one.
+#: Rows that are shown at most; what is left out is named.
 MAX_ROWS = 256
 
 
-def rank_html(report: Report) -> Html:
-    """The rows of the ranks."""
-    rows = rank_rows(report, MAX_ROWS)
+def rank_html(report: Report, most: int) -> Html:
+    """The rows of the ranks, so many at most."""
+    rows = rank_rows(report, most)
     shown = columns(report, HTML["ranks"], [row.totals for row in rows])
     body = []
     for index, row in enumerate(rows):
@@ -34,9 +37,9 @@ def rank_html(report: Report) -> Html:
     return table([Title("rank", left=True), *titles, Title("where", left=True)], body)
 
 
-def collective_html(report: Report) -> Html:
-    """The rows of the collectives."""
-    collectives = report.by_collective
+def collective_html(report: Report, most: int) -> Html:
+    """The rows of the collectives, so many at most."""
+    collectives = dict(islice(report.by_collective.items(), most))
     shown = columns(report, HTML["collectives"], list(collectives.values()))
     body = [
         table_row(
@@ -45,4 +48,6 @@ def collective_html(report: Report) -> Html:
         for index, name in enumerate(collectives)
     ]
     titles = [Title(column.metric.title) for column in shown]
-    return table([Title("collective", left=True), *titles], body)
+    hidden = len(report.by_collective) - len(collectives)
+    rows = table([Title("collective", left=True), *titles], body)
+    return joined([rows, left_out(hidden, "collectives", "by_collective")])

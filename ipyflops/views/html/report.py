@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from ipyflops.costs import Totals
 from ipyflops.report import Report
 from ipyflops.units import percent
-from ipyflops.views.html.chart import chart
+from ipyflops.views.html.chart import MAX_BARS, chart
+from ipyflops.views.html.fitting import ROOM, Section, fitted, left_out, size
 from ipyflops.views.html.parts import (
     NOTHING,
     Html,
@@ -25,9 +27,10 @@ from ipyflops.views.html.parts import (
     tag,
     text,
 )
+from ipyflops.views.html.ranks import MAX_ROWS as MAX_RANKS
 from ipyflops.views.html.ranks import collective_html, rank_html
-from ipyflops.views.html.tree import tree
-from ipyflops.views.requests import check_by
+from ipyflops.views.html.tree import MAX_ROWS, tree
+from ipyflops.views.requests import By, check_by
 from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.headline import headline
@@ -49,6 +52,7 @@ def to_html(
     depth: int | None = None,
     per: tuple[int, str] | None = None,
     columns: Sequence[str] = (),
+    room: int | None = ROOM,
 ) -> Html:
     """Write a report as an HTML fragment without scripts or anything from elsewhere.
 
@@ -63,6 +67,9 @@ def to_html(
         As for `headline`.
     columns : sequence of str
         Keys of metrics that the tables show besides, as ``time_share``.
+    room : int or None
+        So many bytes it has in a notebook's file; where that is less than all rows take, the rest
+        is named. None where nothing limits it.
 
     Returns
     -------
@@ -77,19 +84,24 @@ def to_html(
     parts = [headline_html(headline(report, per=per))]
     if report.totals.calls:
         parts.append(_phases(report))
-        if len(report.ranks) > 1:
-            parts.append(section("By rank", rank_html(report), is_open=True))
-        if report.by_collective:
-            parts.append(section("Communication", collective_html(report), is_open=False))
-        modules = tree(report, depth, columns)
-        parts.append(section("By module", modules, is_open=by == "modules"))
-        drawn = chart(report)
-        if drawn:
-            parts.append(section("Chart", drawn, is_open=False))
-        operators, lines = _operators(report, columns), _lines(report, columns)
-        parts.append(section("By operator", operators, is_open=by == "operators"))
-        parts.append(section("By source line", lines, is_open=by == "lines"))
+        sections = list(_sections(report, by, depth, columns))
+        empty = fragment([*parts, *(section(one.title, NOTHING, is_open=True) for one in sections)])
+        parts += fitted(sections, None if room is None else room - size(empty))
     return fragment(parts)
+
+
+def _sections(report: Report, by: By, depth: int | None, extra: Sequence[str]) -> Iterator[Section]:
+    """What can be opened, from top to bottom."""
+    if len(report.ranks) > 1:
+        yield Section("By rank", partial(rank_html, report), MAX_RANKS, is_open=True)
+    if report.by_collective:
+        yield Section("Communication", partial(collective_html, report), MAX_RANKS, is_open=False)
+    modules = partial(tree, report, depth, extra)
+    yield Section("By module", modules, MAX_ROWS, is_open=by == "modules")
+    yield Section("Chart", partial(chart, report), MAX_BARS, is_open=False)
+    operators, lines = partial(_operators, report, extra), partial(_lines, report, extra)
+    yield Section("By operator", operators, LIST_ROWS, is_open=by == "operators")
+    yield Section("By source line", lines, LIST_ROWS, is_open=by == "lines")
 
 
 def _phases(report: Report) -> Html:
@@ -100,14 +112,16 @@ def _phases(report: Report) -> Html:
     return legend((phase, f"{phase} {percent(share)}") for phase, share in shares.items())
 
 
-def _operators(report: Report, extra: Sequence[str]) -> Html:
-    rows = operator_rows(report, LIST_ROWS)
+def _operators(report: Report, extra: Sequence[str], most: int) -> Html:
+    rows = operator_rows(report, most)
     shown = number_columns(report, HTML["operators"], [row.totals for row in rows], extra=extra)
     body = (
         table_row([_name(row), *_cells(report, shown, index, row.totals)])
         for index, row in enumerate(rows)
     )
-    return table([Title("operator", left=True), *map(_title, shown)], body)
+    operators = table([Title("operator", left=True), *map(_title, shown)], body)
+    hidden = len(report.by_operator) - len(rows)
+    return joined([operators, left_out(hidden and hidden + 1, "operators", "to_frame()")])
 
 
 def _name(row: OperatorRow) -> Html:
@@ -118,9 +132,9 @@ def _name(row: OperatorRow) -> Html:
     return cell(joined(named), left=True, tip=row.name)
 
 
-def _lines(report: Report, extra: Sequence[str]) -> Html:
+def _lines(report: Report, extra: Sequence[str], most: int) -> Html:
     """Heat bars beside the source lines, under the name of what they are of."""
-    rows = line_rows(report, LIST_ROWS)
+    rows = line_rows(report, most)
     shown = number_columns(report, HTML["lines"], [row.totals for row in rows], extra=extra)
     body = []
     part = ""
@@ -132,7 +146,9 @@ def _lines(report: Report, extra: Sequence[str]) -> Html:
         numbers = _cells(report, shown, index, row.totals, heat=True)
         number = cell(text(str(row.number or "")))
         body.append(table_row([*numbers, number, cell(_source(row), left=True)]))
-    return table([*map(_title, shown), Title("line"), Title("source", left=True)], body)
+    lines = table([*map(_title, shown), Title("line"), Title("source", left=True)], body)
+    hidden = left_out(sum(row.hidden for row in rows), "lines", "to_frame(lines=True)")
+    return joined([lines, hidden])
 
 
 def _source(row: LineRow) -> Html:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from ipyflops.costs import Totals
 from ipyflops.report import Report
+from ipyflops.views.html.fitting import left_out
 from ipyflops.views.html.nested import MAX_LEVELS, TreeTitle, name, nested, open_levels
 from ipyflops.views.html.parts import Html, Number, bar, joined, numbers
 from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 
-MAX_ROWS = 2000
+MAX_ROWS = 400
 #: The least width of a name, in em.
 MIN_NAME = 14
 #: In em, of a bar and of the columns that are wider or narrower than most.
@@ -29,9 +30,9 @@ WIDTHS = {
 }
 
 
-def tree(report: Report, depth: int | None, extra: Sequence[str] = ()) -> Html:
-    """The tree with `depth` levels open, or with as many as fit on a page."""
-    rows = tree_rows(report, depth=MAX_LEVELS, most=MAX_ROWS)
+def tree(report: Report, depth: int | None, extra: Sequence[str], most: int) -> Html:
+    """The tree in so many rows, with `depth` levels open, or with as many as fit on a page."""
+    rows = tree_rows(report, depth=MAX_LEVELS, most=most)
     opened = open_levels(rows)
     if depth is not None:
         # The row of the whole run, where there is one, is not counted as a level.
@@ -41,7 +42,8 @@ def tree(report: Report, depth: int | None, extra: Sequence[str] = ()) -> Html:
     shown = number_columns(report, HTML["modules"], totals, places=places, extra=extra)
     cells = (_row(report, row, shown, index) for index, row in enumerate(rows))
     titles = [title for column in shown for title in _titles(column)]
-    return nested(rows, cells, opened, titles, MIN_NAME)
+    hidden = left_out(sum(row.hidden for row in rows), "places", "to_frame()")
+    return joined([nested(rows, cells, opened, titles, MIN_NAME), hidden])
 
 
 def _titles(column: Column) -> list[TreeTitle]:

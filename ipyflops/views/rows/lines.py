@@ -25,12 +25,15 @@ class LineRow:
         The source, or what the row is.
     totals : Totals or None
         None where no operator ran.
+    hidden : int
+        How many lines the row stands for that are left out.
     """
 
     part: str
     number: int
     text: str
     totals: Totals | None
+    hidden: int = 0
 
 
 def line_rows(report: Report, most: int) -> list[LineRow]:
@@ -47,7 +50,8 @@ def line_rows(report: Report, most: int) -> list[LineRow]:
         rows = [row for row in rows if row.totals is not None]
     if len(rows) + len(elsewhere) <= most:
         return _dedented(rows) + elsewhere
-    largest = sorted(rows, key=lambda row: -_flops(row))[: most - 1 - len(elsewhere)]
+    left = max(0, most - 1 - len(elsewhere))
+    largest = sorted(rows, key=lambda row: -_flops(row))[:left]
     chosen = {id(row) for row in largest}
     rest = [row for row in rows if id(row) not in chosen]
     more = LineRow(
@@ -55,6 +59,7 @@ def line_rows(report: Report, most: int) -> list[LineRow]:
         0,
         more_name(len(rest), "more lines"),
         add_totals(row.totals for row in rest if row.totals),
+        hidden=len(rest),
     )
     return _dedented([row for row in rows if id(row) in chosen]) + elsewhere + [more]
 
