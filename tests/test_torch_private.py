@@ -11,6 +11,7 @@ import inspect
 import logging
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -415,6 +416,44 @@ def a_fake_tensor_passes_for_a_parameter_or_a_buffer() -> None:
         assert not isinstance(fake, kind)
         setattr(fake, name, True)
         assert isinstance(fake, kind)
+
+
+@relied_on("StrongConverter")
+def a_strong_converter_has_one_fake_of_a_real_tensor_and_no_weak_reference() -> None:
+    mode: Any = private.FakeTensorMode(allow_non_fake_inputs=True)
+    mode.fake_tensor_converter = converter = private.StrongConverter()
+    real = nn.Parameter(torch.ones(2, 3))
+    fake = mode.from_tensor(real)
+    assert mode.from_tensor(real) is fake
+    with mode:
+        made = torch.ones(2).mul(3).view(1, 2)
+    assert weakref.getweakrefcount(fake) == weakref.getweakrefcount(made) == 0
+    kept = weakref.ref(fake)
+    del fake, real
+    assert kept() is None
+    real = nn.Parameter(torch.ones(2))
+    kept = weakref.ref(mode.from_tensor(real))
+    converter.forget()
+    assert kept() is None
+
+
+@relied_on("conversion_of_modules", "CONVERSION")
+def a_conversion_treats_some_fakes_as_real() -> None:
+    convert = private.conversion_of_modules(lambda value: isinstance(value, private.FakeTensor))
+    assert convert is not None
+    mode: Any = private.FakeTensorMode(allow_non_fake_inputs=True)
+    module = nn.Linear(2, 3)
+    weight = module.weight = mode.from_tensor(module.weight)
+    with mode:
+        loss = module.weight.sum()
+        convert(module, lambda tensor: tensor.double())
+        assert module.weight is weight
+        assert weight.dtype is torch.float64
+        loss.backward()
+    assert weight.grad is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(nn.Module, private.CONVERSION)
+        assert private.conversion_of_modules(lambda value: True) is None
 
 
 # --- tensors -------------------------------------------------------------------------------------
@@ -850,7 +889,7 @@ def uses_of_torch(tree: ast.Module) -> Iterator[str]:
             module = node.value.startswith("torch.") and " " not in node.value
             parts = node.value.split(".") if module else [node.value]
             torchs = id(node) not in texts and (module or node.value in of_torch)
-        elif isinstance(node, ast.ClassDef):
+        elif isinstance(node, ast.ClassDef) and node.bases:  # else it overrides nothing
             parts = [one.name for one in node.body if isinstance(one, ast.FunctionDef)]
             parts = [one for one in parts if one in of_torch]
             torchs = True

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from ipyflops.counting import FlopCounter
+from ipyflops.dry_runs.conversion import modules_converted_as_real
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.substitution import Substitution, names_reached
@@ -97,7 +98,13 @@ class DryRun:
         settings = _process_settings()
         try:
             substitution.substitute()
-            with _silenced_log(), mode, counter, errors_explained(labels):
+            with (
+                _silenced_log(),
+                modules_converted_as_real(),
+                mode,
+                counter,
+                errors_explained(labels),
+            ):
                 yield
         finally:
             with _deferred_interrupt():
@@ -122,6 +129,8 @@ class DryRun:
                 f"{_listed(self._uncopied)}"
             )
         mode, self._substitution, self._mode = self._mode, None, None
+        if mode is not None:
+            mode.forget()
         if look_for_leaks and report.complete and mode is not None:
             alive = _count_alive(mode)
             if alive:

@@ -23,6 +23,7 @@ from ipyflops.torch_private import (
     FakeTensor,
     FakeTensorMode,
     OpOverload,
+    StrongConverter,
     UnwrappedMode,
     schema_of,
 )
@@ -48,6 +49,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
 
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
+        self._converter = StrongConverter()
+        self.fake_tensor_converter = self._converter
         self.met_meta = False
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -96,6 +99,10 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
                 # Torch keeps the fake tensor and uses it for this argument. Made by torch, it would
                 # lack the hook that refuses a backward pass into a real graph.
                 self._from_real(tensor)
+
+    def forget(self) -> None:
+        """Let go of the fake tensors that stand for real ones."""
+        self._converter.forget()
 
     def restore_gradients(self) -> None:
         """Give real tensors the gradients back that they had before the dry run."""

@@ -38,6 +38,7 @@ from ipyflops.torch_private.compiler import (
     SHARDING_FILE,
     EagerStance,
 )
+from ipyflops.torch_private.fakes import CONVERSION, StrongConverter, conversion_of_modules
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     custom_kernels,
@@ -51,11 +52,14 @@ __all__ = [
     "COMPILED_CALLS_MODULE",
     "COMPILED_FROM",
     "COMPILER_MODULE",
+    "CONVERSION",
     "GUARDED_CALLS_FILE",
     "HIGHER_ORDER_FOLDER",
     "SHARDING_FILE",
     "EagerStance",
+    "StrongConverter",
     "asks_for_target_twice",
+    "conversion_of_modules",
     "custom_kernels",
     "higher_order_operators",
     "launched_triton_constants",
@@ -269,6 +273,8 @@ with _required():
     FakeTensor = fake_tensor.FakeTensor
     FakeTensorMode = fake_tensor.FakeTensorMode
     FunctionalTensor = functional_tensor.FunctionalTensor
+    # The base of `StrongConverter`. Without it: an error at import.
+    fake_tensor.FakeTensorConverter  # noqa: B018 - only whether it is there
     # What PyTorch raises where a program needs a value that a fake tensor does not have; a dry run
     # says in words what to do. Without them: an error at import.
     DataDependentOutputException = fake_tensor.DataDependentOutputException

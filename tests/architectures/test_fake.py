@@ -19,7 +19,10 @@ from tests.pictures import Picture
 BY_VALUE = {"mixture"}
 RUNNABLE = [name for name in CASES if name not in BY_VALUE]
 #: Kernels that need memory besides their results, which no shape tells.
-WORKSPACES = ("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward")
+WORKSPACES = (
+    *("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"),
+    *("aten::_embedding_bag", "aten::_embedding_bag_backward"),
+)
 
 
 def run_of(one: Case, training: bool) -> Callable[[], None]:
@@ -80,6 +83,32 @@ def test_a_dry_run_counts_what_a_real_one_does(name: str, training: bool) -> Non
     assert_equal(dry, really(run))
     assert dry.seconds == 0
     assert not any("still held" in note or "not copied" in note for note in dry.notes)
+
+
+#: What makes tensors of one dtype itself, and so runs in that alone; or in float64 too.
+CAST_TO = {
+    **dict.fromkeys(("gan", "pinn"), torch.float32),
+    **dict.fromkeys(("llama", "mamba", "diffusion"), torch.float64),
+}
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_a_model_that_is_moved_and_cast_first(name: str) -> None:
+    one = case(name)
+    dtype = CAST_TO.get(name, torch.bfloat16)
+    one.inputs = tuple(
+        value.to(dtype) if value.is_floating_point() else value for value in one.inputs
+    )
+    train = run_of(one, training=True)
+
+    def run() -> None:
+        one.model.to("cpu").to(dtype)
+        train()
+
+    before = Picture(run, one)
+    dry = dry_run(run)
+    before.assert_same(Picture(run, one))
+    assert_equal(dry, really(run))
 
 
 @pytest.mark.parametrize("name", sorted(BY_VALUE))

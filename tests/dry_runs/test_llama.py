@@ -70,9 +70,11 @@ def forward(config: LlamaConfig, tokens: int) -> Callable[[], object]:
     return run
 
 
-def step(config: LlamaConfig, tokens: int) -> Callable[[], object]:
+def step(
+    config: LlamaConfig, tokens: int, made: Llama | None = None, dtype: torch.dtype | None = None
+) -> Callable[[], object]:
     def run() -> None:
-        model = Llama(config)
+        model = (made or Llama(config)).to(dtype)
         optimizer: Any = torch.optim.AdamW(model.parameters())
         text = torch.randint(config.vocabulary, (1, tokens + 1))
         scores = model(text[:, :-1])
@@ -108,6 +110,18 @@ def test_the_products_of_a_training_step(size: str) -> None:
             config.width,
         )
     )
+
+
+@pytest.mark.parametrize("size", ["small", "405b"])
+def test_a_step_of_a_model_on_the_meta_device_that_is_cast_first(size: str) -> None:
+    config, tokens = SIZES[size]
+    with torch.device("meta"):
+        model = Llama(config)
+    report = dry_run(step(config, tokens, model, torch.bfloat16)).under("contractions")
+    assert report.flops == products_of_a_step(config, tokens)
+    assert report.by_dtype["bfloat16"].flops > 3 * products(config, tokens, 0)
+    assert {one.dtype for one in model.parameters()} == {torch.float32}
+    assert all(one.is_meta for one in model.parameters())
 
 
 @pytest.mark.parametrize("make", [forward, step])

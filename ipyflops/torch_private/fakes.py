@@ -1,0 +1,94 @@
+"""What PyTorch keeps private of fake tensors, for dry runs: how they are made, and how they move.
+
+Example: ``model.half()`` in a dry run. `torch.nn.Module` gives a real parameter new data, and swaps
+a fake one for another, which fails while anything else refers to it. `conversion_of_modules` makes
+it treat both alike.
+"""
+
+from __future__ import annotations
+
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+try:
+    from torch._subclasses import fake_tensor
+except ImportError:  # the error at import names it
+    fake_tensor = None  # type: ignore[assignment]
+_Converter: Any = getattr(fake_tensor, "FakeTensorConverter", object)
+
+
+class StrongConverter(_Converter):  # type: ignore[misc]
+    """Makes fake tensors, and keeps no weak reference to them.
+
+    PyTorch's own converter remembers every fake tensor by a weak reference, and a tensor that has
+    one cannot be swapped for another. This one remembers only the fakes of real tensors, and
+    holds them itself, for as long as the real ones live. Without it: an error at import.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        converter: Any = self.meta_converter
+        self.fakes: dict[int, Any] = {}
+        converter.tensor_memo = self.fakes
+        self.real: dict[int, weakref.ref[Tensor]] = {}
+
+    def from_real_tensor(self, fake_mode: Any, t: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Give the fake of a real tensor, the same one each time."""
+        fake = super().from_real_tensor(fake_mode, t, *args, **kwargs)
+        number = self.meta_converter.describer.get_tensor_id(t)
+        if number not in self.real:
+            self.real[number] = weakref.ref(t, lambda _: self.drop(number))
+        return fake
+
+    def drop(self, number: int) -> None:
+        """Let go of the fake of a real tensor that is gone."""
+        self.real.pop(number, None)
+        self.fakes.pop(number, None)
+
+    def from_meta_and_device(
+        self,
+        fake_mode: Any,
+        t: Tensor,
+        device: torch.device,
+        pytype: type[Tensor] | None = None,
+        dispatch_keys: Any = None,
+    ) -> Any:
+        """Give the fake of a meta tensor. Every operator's result is made here, each once."""
+        return fake_tensor.FakeTensor(fake_mode, t, device, pytype=pytype, dispatch_keys=dispatch_keys)
+
+    def forget(self) -> None:
+        """Let go of all fake tensors."""
+        self.real.clear()
+        self.fakes.clear()
+
+
+def conversion_of_modules(is_plain: Callable[[Any], bool]) -> Callable[..., Any] | None:
+    """PyTorch's own conversion of modules, in which some fake tensors pass for plain ones.
+
+    All methods that move or cast a module come to ``nn.Module._apply``. It asks of each parameter
+    whether it is a fake one, and this gives the same code another ``isinstance`` to ask with. So
+    the rest of it, and the settings of ``torch.__future__``, hold as they do for real parameters.
+    Without it (another name or kind of method): None, so that modules cannot be moved in a dry run.
+    """
+    own = getattr(torch.nn.Module, "_apply", None)
+    if not isinstance(own, types.FunctionType):
+        return None
+
+    def passes_for(value: Any, kind: Any) -> bool:
+        return isinstance(value, kind) and not (kind is fake_tensor.FakeTensor and is_plain(value))
+
+    variables = {**own.__globals__, "isinstance": passes_for}
+    made = types.FunctionType(
+        own.__code__, variables, own.__name__, own.__defaults__, own.__closure__
+    )
+    made.__kwdefaults__ = own.__kwdefaults__
+    return made
+
+
+#: The method of modules that `conversion_of_modules` stands in for.
+CONVERSION = "_apply"
