@@ -59,7 +59,9 @@ class StrongConverter(_Converter):  # type: ignore[misc]
         dispatch_keys: Any = None,
     ) -> Any:
         """Give the fake of a meta tensor. Every operator's result is made here, each once."""
-        return fake_tensor.FakeTensor(fake_mode, t, device, pytype=pytype, dispatch_keys=dispatch_keys)
+        return fake_tensor.FakeTensor(
+            fake_mode, t, device, pytype=pytype, dispatch_keys=dispatch_keys
+        )
 
     def forget(self) -> None:
         """Let go of all fake tensors."""
