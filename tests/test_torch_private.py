@@ -6,6 +6,7 @@ With a new release of PyTorch the failures of this file are the list of what to 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import logging
@@ -121,8 +122,26 @@ def the_direct_call_gives_the_same() -> None:
 def what_can_decompose_does() -> None:
     assert private.can_decompose(aten.matmul.default)
     assert not private.can_decompose(aten.mm.default)
+    # What the compiler alone decomposes is no composite operator.
+    importlib.import_module("torch._decomp")
+
+    assert aten.native_batch_norm.default._can_decompose()
+    assert not private.can_decompose(aten.native_batch_norm.default)
+
+
+@relied_on("decomposition_of")
+def a_decomposition_is_what_eager_code_runs() -> None:
+    importlib.import_module("torch._decomp")
+
     one = torch.rand(3, 3)
-    assert torch.equal(aten.matmul.default.decompose(one, one), one @ one)
+    assert torch.equal(private.decomposition_of(aten.matmul.default)(one, one), one @ one)
+    # The compiler's own would call native_dropout, and gives other values.
+    ones = torch.ones(100)
+    torch.manual_seed(0)
+    expected = torch.dropout(ones, 0.5, True)
+    torch.manual_seed(0)
+    given = private.decomposition_of(aten.dropout.default)(ones, 0.5, True)
+    assert torch.equal(given, expected)
 
 
 @relied_on("composite_kernel")
@@ -763,6 +782,8 @@ def test_an_operator_of_another_make_is_taken_as_it_is() -> None:
     assert private.schema_of(func) is None
     assert private.direct_call(func) is func
     assert not private.can_decompose(func)
+    func.decompose = len
+    assert private.decomposition_of(func) is len
     assert private.composite_kernel(func) is None
 
 

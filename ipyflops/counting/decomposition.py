@@ -15,6 +15,7 @@ from ipyflops.torch_private import (
     can_decompose,
     composite_kernel,
     custom_kernels,
+    decomposition_of,
     tree_leaves,
     tree_map,
 )
@@ -52,7 +53,9 @@ def decomposed(
         To be called without arguments; None if the operator has nothing to decompose.
     """
     if isinstance(func, OpOverload):
-        return partial(counted(func.decompose), *args, **kwargs) if can_decompose(func) else None
+        if not can_decompose(func):
+            return None
+        return partial(counted(decomposition_of(func)), *args, **kwargs)
     if not isinstance(func, HigherOrderOperator):
         return None
     given = (args, dict(kwargs))

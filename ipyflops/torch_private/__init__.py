@@ -121,12 +121,32 @@ def direct_call(func: Any) -> Callable[..., Any]:
     return called
 
 
+#: The dispatch key of the kernels that run other operators, in every backend.
+_COMPOSITE: Any = getattr(getattr(torch._C, "DispatchKey", None), "CompositeImplicitAutograd", None)
+_has_kernel: Callable[[str, Any], bool] = getattr(
+    torch._C, "_dispatch_has_kernel_for_dispatch_key", lambda name, key: False
+)
+
+
 def can_decompose(func: Any) -> bool:
     """Whether an operator is made of others in every backend.
 
+    An overload's own `_can_decompose` also says yes where PyTorch's compiler has registered a
+    decomposition of its own, which eager code never runs.
+
     Without it: no, so that the operator is counted whole or named as unknown.
     """
-    return bool(getattr(func, "_can_decompose", lambda: False)())
+    return isinstance(func, OpOverload) and bool(_has_kernel(func.name(), _COMPOSITE))
+
+
+def decomposition_of(func: Any) -> Callable[..., Any]:
+    """The kernel of an operator that can be decomposed: what eager code runs.
+
+    Without it: the method that gives the compiler's decomposition where there is one, which draws
+    other random numbers in a dropout.
+    """
+    kernel: Callable[..., Any] | None = getattr(func, "_op_dk", None)
+    return func.decompose if kernel is None else partial(kernel, _COMPOSITE)
 
 
 def composite_kernel(func: Any) -> Callable[..., Any] | None:

@@ -1,10 +1,13 @@
 """Function transforms and every way to a gradient: right counts on the right module."""
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vjp, vmap
 from torch.utils.checkpoint import checkpoint
@@ -200,6 +203,26 @@ def test_modes_of_gradients() -> None:
         assert modules(report) == {
             "model": 128, "model.layers": 64, "model.layers.0": 64, "model.out": 64
         }, mode  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "function",
+    [F.dropout, lambda x: torch.stft(x[0], 8, window=torch.ones(8), return_complex=True)],
+    ids=["dropout", "stft"],
+)
+def test_inference_mode_runs_the_kernels_and_not_what_the_compiler_makes_of_them(
+    function: Callable[[Tensor], Tensor],
+) -> None:
+    # With this, composite operators get decompositions for the compiler, which run other operators.
+    importlib.import_module("torch._decomp")
+    x = torch.randn(2, 10, 20)
+    with torch.no_grad():
+        expected = counted(lambda: function(x))
+    with torch.inference_mode():
+        report = counted(lambda: function(x))
+    assert {name: total.calls for name, total in report.by_operator.items()} == {
+        name: total.calls for name, total in expected.by_operator.items()
+    }
 
 
 def test_entering_inference_mode_inside_the_block() -> None:
