@@ -54,6 +54,7 @@ def build_report(
             "counted without what they compute outside PyTorch, as in NumPy: "
             f"{', '.join(recorder.partly_outside)}"
         )
+    notes += recorder.other_paths.notes()
     notes += first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),

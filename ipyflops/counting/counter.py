@@ -16,7 +16,12 @@ from ipyflops.counting import clock, stack
 from ipyflops.counting.blocks import COUNTING, CountedBlocks
 from ipyflops.counting.building import build_report
 from ipyflops.counting.call_keys import KeyFunction, key_function
-from ipyflops.counting.decomposition import ArithmeticDetector, decomposed, python_kernel
+from ipyflops.counting.decomposition import (
+    ArithmeticDetector,
+    decomposed,
+    python_kernel,
+    runner,
+)
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder
@@ -26,7 +31,6 @@ from ipyflops.torch_private import (
     TRACING,
     FakeTensor,
     FunctionalTensor,
-    direct_call,
     mode_of,
     pop_mode,
     push_mode,
@@ -324,7 +328,7 @@ def _look_up(func: Any) -> KnownOperator:
     verdict = lookup(func)
     return KnownOperator(
         verdict,
-        direct_call(func),
+        runner(func),
         type(verdict) is FreeOperator and not verdict.moves_data,
         key_function(func, verdict),
         func,

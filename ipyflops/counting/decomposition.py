@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
+import torch
+
 from ipyflops.formulas import Formula, lookup, tensors
 from ipyflops.torch_private import (
     FakeTensor,
@@ -16,11 +18,17 @@ from ipyflops.torch_private import (
     composite_kernel,
     custom_kernels,
     decomposition_of,
+    direct_call,
+    keeping_promises,
     tree_leaves,
     tree_map,
 )
 
 Function: TypeAlias = Callable[..., Any]
+
+#: Operators whose own kernels run others on conjugates that they make. All of PyTorch's operator
+#: database is run to find them.
+MAKE_CONJUGATES = {torch.ops.aten.linalg_pinv, torch.ops.aten.linalg_lstsq}
 
 
 def decomposed(
@@ -81,6 +89,13 @@ class ArithmeticDetector(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.saw_arithmetic = self.saw_arithmetic or isinstance(lookup(func), Formula)
         return func(*args, **(kwargs or {}))
+
+
+def runner(func: Any) -> Function:
+    """Give what runs an operator, which may run others inside of it."""
+    run = direct_call(func)
+    inside = can_decompose(func) or getattr(func, "overloadpacket", None) in MAKE_CONJUGATES
+    return keeping_promises(run) if inside else run
 
 
 def python_kernel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Function | None:

@@ -16,6 +16,7 @@ from ipyflops.counting import sampling
 from ipyflops.counting.call_keys import Key
 from ipyflops.counting.communication import payload
 from ipyflops.counting.entries import CallSums, Entry
+from ipyflops.counting.other_paths import OtherPaths
 from ipyflops.counting.signatures import bytes_of, shapes_of, without_guards
 from ipyflops.formulas import (
     Call,
@@ -86,6 +87,8 @@ class Recorder:
         #: All entries whose calls are alike, and the first entry of each operator.
         self.entries: list[Entry] = []
         self.first_entry_of: dict[str, Entry] = {}
+        #: What runs in another way than without a count.
+        self.other_paths = OtherPaths()
         self._adding = RLock()
 
     def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
@@ -106,12 +109,15 @@ class Recorder:
             # In one step: another thread may have made it meanwhile, and counts there.
             entry: Entry = entries.setdefault(key, made)
             if entry is made:
+                self.other_paths.notice(call, entries.values())
                 self.entries.append(entry)
                 self.first_entry_of.setdefault(signature.operator, entry)
             return entry
         signature = self._signature(call, verdict, location)
         # The verdict is part of the key: a formula that fails now and then makes two entries.
         sum_key = (signature.operator, signature.verdict, signature.dtype)
+        if sum_key not in entries:
+            self.other_paths.notice(call, entries.values())
         summed: Entry = entries.get(sum_key) or entries.setdefault(
             sum_key, Entry(signature, CallSums(signature), sampled=_sampled(signature))
         )

@@ -41,8 +41,11 @@ from ipyflops.torch_private.compiler import (
 from ipyflops.torch_private.fakes import CONVERSION, StrongConverter, conversion_of_modules
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
+    can_decompose,
     custom_kernels,
+    decomposition_of,
     higher_order_operators,
+    keeping_promises,
     launched_triton_constants,
     launched_triton_kernel,
 )
@@ -59,9 +62,12 @@ __all__ = [
     "EagerStance",
     "StrongConverter",
     "asks_for_target_twice",
+    "can_decompose",
     "conversion_of_modules",
     "custom_kernels",
+    "decomposition_of",
     "higher_order_operators",
+    "keeping_promises",
     "launched_triton_constants",
     "launched_triton_kernel",
 ]
@@ -119,34 +125,6 @@ def direct_call(func: Any) -> Callable[..., Any]:
     """
     called: Callable[..., Any] = getattr(func, "_op", func) if type(func) is OpOverload else func
     return called
-
-
-#: The dispatch key of the kernels that run other operators, in every backend.
-_COMPOSITE: Any = getattr(getattr(torch._C, "DispatchKey", None), "CompositeImplicitAutograd", None)
-_has_kernel: Callable[[str, Any], bool] = getattr(
-    torch._C, "_dispatch_has_kernel_for_dispatch_key", lambda name, key: False
-)
-
-
-def can_decompose(func: Any) -> bool:
-    """Whether an operator is made of others in every backend.
-
-    An overload's own `_can_decompose` also says yes where PyTorch's compiler has registered a
-    decomposition of its own, which eager code never runs.
-
-    Without it: no, so that the operator is counted whole or named as unknown.
-    """
-    return isinstance(func, OpOverload) and bool(_has_kernel(func.name(), _COMPOSITE))
-
-
-def decomposition_of(func: Any) -> Callable[..., Any]:
-    """The kernel of an operator that can be decomposed: what eager code runs.
-
-    Without it: the method that gives the compiler's decomposition where there is one, which draws
-    other random numbers in a dropout.
-    """
-    kernel: Callable[..., Any] | None = getattr(func, "_op_dk", None)
-    return func.decompose if kernel is None else partial(kernel, _COMPOSITE)
 
 
 def composite_kernel(func: Any) -> Callable[..., Any] | None:
@@ -272,6 +250,15 @@ def current_node_number() -> int:
     return -1 if node is None else node._sequence_nr()
 
 
+def current_node_name() -> str:
+    """The name of the autograd node that runs now in this thread, as ``ProdBackward0``.
+
+    Without it: none, so that no note says which backward passes take another path.
+    """
+    node = _current_node()
+    return "" if node is None else str(node.name())
+
+
 def hooks_of(tensor: Tensor) -> list[Callable[..., Any]]:
     """The hooks on a tensor's gradient, for its copy in a dry run. Without it: none."""
     return list((getattr(tensor, "_backward_hooks", None) or {}).values())
@@ -327,6 +314,14 @@ nested_sizes: Callable[[Tensor], Tensor] = getattr(
     "_nested_tensor_size",
     lambda tensor: torch.tensor([list(part.shape) for part in tensor.unbind()]),
 )
+
+
+def base_of(tensor: Tensor) -> Tensor | None:
+    """The tensor that a view looks into; None if it is no view, as in inference mode.
+
+    Without it: none, so that no note says which products were folded.
+    """
+    return getattr(tensor, "_base", None)
 
 
 def version_of(tensor: Tensor) -> object:

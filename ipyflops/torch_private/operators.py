@@ -1,4 +1,4 @@
-"""What PyTorch keeps to itself of operators that are made of Python code or of Triton kernels.
+"""What PyTorch keeps to itself of operators made of others, of Python code or of Triton kernels.
 
 The rules are those of the folder's ``__init__``, which hands these names on.
 """
@@ -6,6 +6,7 @@ The rules are those of the folder's ``__init__``, which hands these names on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,64 @@ import torch._ops
 
 def _schema_name(func: Any) -> str:
     return getattr(getattr(func, "_schema", None), "name", "")
+
+
+#: The dispatch key of the kernels that run other operators, in every backend.
+_COMPOSITE: Any = getattr(getattr(torch._C, "DispatchKey", None), "CompositeImplicitAutograd", None)
+_has_kernel: Callable[[str, Any], bool] = getattr(
+    torch._C, "_dispatch_has_kernel_for_dispatch_key", lambda name, key: False
+)
+
+
+def can_decompose(func: Any) -> bool:
+    """Whether an operator is made of others in every backend.
+
+    An overload's own `_can_decompose` also says yes where PyTorch's compiler has registered a
+    decomposition of its own, which eager code never runs.
+
+    Without it: no, so that the operator is counted whole or named as unknown.
+    """
+    return isinstance(func, torch._ops.OpOverload) and bool(_has_kernel(func.name(), _COMPOSITE))
+
+
+def decomposition_of(func: Any) -> Callable[..., Any]:
+    """The kernel of an operator that can be decomposed: what eager code runs.
+
+    Without it: the method that gives the compiler's decomposition where there is one, which draws
+    other random numbers in a dropout.
+    """
+    kernel: Callable[..., Any] | None = getattr(func, "_op_dk", None)
+    return keeping_promises(func.decompose if kernel is None else partial(kernel, _COMPOSITE))
+
+
+#: Keys whose kernels write out conjugates, negatives and zeros that a tensor only promises.
+_PROMISES = [
+    key
+    for name in ("Conjugate", "Negative", "ZeroTensor")
+    if (key := getattr(getattr(torch._C, "DispatchKey", None), name, None)) is not None
+]
+_kept_keys: Any = getattr(torch._C, "_PreserveDispatchKeyGuard", None)
+_exclude: Any = getattr(torch._C, "_dispatch_tls_set_dispatch_key_excluded", None)
+
+
+def keeping_promises(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what runs several operators in a mode's handler, so that each gets what it can read.
+
+    PyTorch writes conjugates out before it calls a mode, and not again in the mode's handler. What
+    makes a conjugate there and gives it to a kernel that knows of none gets a wrong result.
+
+    Without it: the function as it is.
+    """
+    if _kept_keys is None or _exclude is None:
+        return function
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with _kept_keys():
+            for key in _PROMISES:
+                _exclude(key, False)
+            return function(*args, **kwargs)
+
+    return run
 
 
 def custom_kernels(func: Any) -> Mapping[str | None, Callable[..., Any]]:

@@ -16,6 +16,7 @@ from ipyflops.formulas.registry import formula, mark_free
 
 
 @formula(
+    "aten::max_pool1d",
     "aten::max_pool2d_with_indices",
     "aten::max_pool3d_with_indices",
     "aten::mkldnn_max_pool2d",
