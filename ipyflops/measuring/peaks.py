@@ -26,6 +26,8 @@ MAX_PRODUCT_SECONDS = 0.5
 #: Size of each of the two tensors that memory bandwidth is measured with: more than caches hold.
 TENSOR_BYTES = 128 * 1024**2
 MAX_RUNS = 1000
+#: Formats of 8 bits whose products go with scales.
+FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 def clock() -> float:
@@ -159,8 +161,23 @@ def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def _product_seconds(side: int, device: torch.device, dtype: torch.dtype) -> float:
+    if dtype in FLOAT8:
+        return _min_seconds(_scaled_product(side, device, dtype))
     left, right, out = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(3))
     return _min_seconds(lambda: torch.mm(left, right, out=out))
+
+
+def _scaled_product(side: int, device: torch.device, dtype: torch.dtype) -> Callable[[], object]:
+    """A product in float8, which `torch.mm` does not take: each operand has a scale."""
+    from torch.nn.functional import ScalingType, scaled_mm
+
+    left = torch.ones(side, side, device=device).to(dtype)
+    # Devices multiply the wider of the two float8 formats only by the other one.
+    right = torch.ones(side, side, device=device).to(torch.float8_e4m3fn).t()
+    scale, by_tensor = torch.ones((), device=device), ScalingType.TensorWise
+    return lambda: scaled_mm(
+        left, right, scale, by_tensor, scale, by_tensor, output_dtype=torch.bfloat16
+    )
 
 
 def _bandwidth(device: torch.device) -> float:

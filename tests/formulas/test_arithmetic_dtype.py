@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.flop_counter import FlopCounterMode
 
 import ipyflops
 from ipyflops.formulas import Call, Formula, dtype_of, lookup
@@ -125,6 +126,46 @@ def test_an_operator_of_another_library_is_told_by_its_largest_tensor() -> None:
         grad, lse = half(2, 4, 8), torch.randn(2, 4)
         with ipyflops.temporary_formula(operator, lambda call: 64):
             assert flops_by_dtype(lambda: operator(grad, grad, lse)) == {"bfloat16": 64}
+
+
+class Network(nn.Module):
+    """A convolution with its norm, a transformer layer, and a classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Sequential(nn.Conv2d(3, 16, 4, stride=4), nn.BatchNorm2d(16), nn.GELU())
+        self.layer = nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, batch_first=True)
+        self.classifier = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches: Tensor = self.patches(x).flatten(2).transpose(1, 2)
+        logits: Tensor = self.classifier(self.layer(patches).mean(1))
+        return logits
+
+
+@pytest.mark.parametrize("dtype", [HALF, torch.float16])
+def test_a_training_step_in_mixed_precision(dtype: torch.dtype) -> None:
+    """All products of a step under autocast, as many as PyTorch's counter finds, are in half."""
+    model, x, target = Network(), torch.randn(2, 3, 16, 16), torch.tensor([1, 3])
+
+    def step() -> None:
+        with torch.autocast("cpu", dtype=dtype):
+            loss = F.cross_entropy(model(x), target)
+        loss.backward()
+
+    with FlopCounterMode(display=False) as theirs, ipyflops.FlopCounter() as counter:
+        step()
+    report = counter.report
+    products = report.under("contractions")
+    name = str(dtype).removeprefix("torch.")
+    ours = {one: totals.flops for one, totals in products.by_dtype.items() if totals.flops}
+    assert set(ours) == {name}
+    # PyTorch leaves out attention on a CPU: 4 heads of 16 tokens of size 4, for 2 images; forward
+    # two products, backward five.
+    attention = (2 + 5) * 2 * 2 * 4 * 16 * 16 * 4
+    assert ours[name] == theirs.get_total_flops() + attention
+    # Autocast keeps the loss and some norms in single precision.
+    assert 0 < report.by_dtype["float32"].flops < report.flops / 20
 
 
 # --- all operators --------------------------------------------------------------------------------

@@ -115,6 +115,25 @@ def test_short_products_are_timed_together(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(runs) > 1000
 
 
+@pytest.mark.parametrize("dtype", peaks.FLOAT8, ids=str)
+def test_products_in_float8_are_measured_with_scales(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `torch._scaled_mm` computes them; `torch.mm` refuses them."""
+    product = peaks._scaled_product(32, torch.device("cpu"), dtype)
+    with FlopCounter() as counter:
+        result = product()
+    assert torch.equal(result, torch.full((32, 32), 32.0, dtype=torch.bfloat16))
+    # The scales are one factor of each output.
+    expected = 2 * 32**3 + 32 * 32
+    counted = counter.report.by_dtype[str(dtype).removeprefix("torch.")].flops
+    assert counted == expected
+    monkeypatch.setattr(
+        peaks, "_min_seconds", lambda function: 2.0 if function() is not None else 0
+    )
+    assert peaks._product_seconds(32, torch.device("cpu"), dtype) == 2.0
+
+
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
