@@ -27,7 +27,7 @@ class Figures:
 
     @property
     def macs(self: HasTotals) -> int:
-        """Multiply-accumulates of matrix products, convolutions and attention."""
+        """Multiply-accumulates of products, convolutions and attention; those of integers too."""
         return self.totals.macs
 
     @property
