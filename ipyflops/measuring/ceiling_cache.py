@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import sys
 from pathlib import Path
 
-from ipyflops.report import written_whole
+from ipyflops.report import MAX_NUMBER, read_bounded, written_whole
 
 FILE = "peaks.json"
+#: A larger file is not ours: each peak takes some 100.
+MAX_BYTES = 1_000_000
 
 
 class CeilingCache:
@@ -55,7 +56,7 @@ CACHE = CeilingCache()
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_bounded(path, MAX_BYTES) or b"")
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(data, dict):
@@ -63,7 +64,8 @@ def _read(path: Path) -> dict[str, float]:
     return {
         key: float(value)
         for key, value in data.items()
-        if type(value) in (int, float) and 0 < value < math.inf
+        # Others cannot have been measured. A whole number may be too large for a float.
+        if type(value) in (int, float) and 1 <= value < MAX_NUMBER
     }
 
 

@@ -11,14 +11,15 @@ from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.difference import Change, Status
 from ipyflops.report.excerpts import Excerpt, LineCount, Source
 from ipyflops.report.explanation import Explanation
-from ipyflops.report.files import written_whole
+from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.growth import Growth, VariableGrowth, fit
 from ipyflops.report.last_report import LAST_REPORT, last
 from ipyflops.report.merging import merge_ranks
 from ipyflops.report.polynomials import Variable
+from ipyflops.report.printable import printable
 from ipyflops.report.report import Difference, Report
 from ipyflops.report.run import Rank
-from ipyflops.report.serialization.reading import ReportFormatError
+from ipyflops.report.serialization.reading import MAX_NUMBER, ReportFormatError
 from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
 from ipyflops.report.tables import (
@@ -40,6 +41,7 @@ __all__ = [
     "COLLECTIVE_OF",
     "LAST_REPORT",
     "MAX_FILE_BYTES",
+    "MAX_NUMBER",
     "PHASES",
     "Change",
     "Difference",
@@ -73,6 +75,8 @@ __all__ = [
     "growth_of",
     "last",
     "merge_ranks",
+    "printable",
+    "read_bounded",
     "walk",
     "written_whole",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ipyflops.report.printable import printable
+
 #: A complex product is made of real ones; its FLOPs are counted as real ones too.
 _PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
@@ -82,4 +84,4 @@ class Peak:
             if self.data_sheet_bytes_per_second:
                 bandwidth += f", data sheet {scaled(self.data_sheet_bytes_per_second, 'B')}/s"
             parts.append(bandwidth)
-        return f"{self.kind} {self.name}: {'; '.join(parts)}"
+        return printable(f"{self.kind} {self.name}: {'; '.join(parts)}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ipyflops.costs import Convention, conventions, substitute
+from ipyflops.report.printable import printable
 from ipyflops.report.tables import Phase, Row, Signature
 
 
@@ -72,7 +73,7 @@ class Explanation:
                 count = f"{self.expression} = {count}"
         times = "once" if self.calls == 1 else f"{self.calls:,} times"
         text = f"{self.operator}({self.shapes}) {self.phase}: {count}, called {times}"
-        return f"{text} ({self.note})" if self.note else text
+        return printable(f"{text} ({self.note})" if self.note else text)
 
 
 def explain(

@@ -27,6 +27,7 @@ from ipyflops.report.polynomials import (
     whole,
     written_term,
 )
+from ipyflops.report.printable import printable
 
 #: A growth of a higher degree has no name: it is irregular.
 MAX_DEGREE = 6
@@ -197,7 +198,7 @@ class Growth:
     def __str__(self) -> str:
         if not self.determined:
             return f"{self.unit}: {self.name}"
-        return f"{self.unit} = {self.expression} ({self.name})"
+        return printable(f"{self.unit} = {self.expression} ({self.name})")
 
 
 def fit(

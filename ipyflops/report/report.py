@@ -150,7 +150,15 @@ class Report(Run, Exports):
         return serialization.from_dict(data, Report)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report as JSON; an existing file is replaced only once all is written."""
+        """Write the report as JSON; an existing file is replaced only once all is written.
+
+        It keeps its rights, and where a link leads is written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or if a device or a pipe is in its place.
+        """
         serialization.save(self, path)
 
     @staticmethod
@@ -162,7 +170,7 @@ class Report(Run, Exports):
         ReportFormatError
             As `from_dict`.
         OSError
-            If the file cannot be read.
+            If the file cannot be read, or is no regular file.
         """
         return serialization.load(path, Report)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ipyflops.costs import COUNTED, METRICS, check_choice, conventions
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
+from ipyflops.report.printable import printable
 from ipyflops.report.report import Report
 from ipyflops.report.tree import Node
 
@@ -285,7 +286,7 @@ class Sweep:
 
     def __repr__(self) -> str:
         shape = " × ".join(f"{len(variable.values)} {variable.name}" for variable in self.variables)
-        return f"<Sweep of {shape}: {self.growth()}>"
+        return printable(f"<Sweep of {shape}: {self.growth()}>")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from ipyflops.views import mime_bundle

@@ -13,7 +13,7 @@ import sys
 from typing import Any, Literal, TypeAlias
 
 from ipyflops.costs import check_choice
-from ipyflops.report import Difference, Report, Sweep
+from ipyflops.report import Difference, Report, Sweep, printable
 from ipyflops.views.frontend import preferred_view, publish, shows_widgets
 from ipyflops.views.requests import BY, VIEWS, check_view
 from ipyflops.views.rows.visible import shortened, visible
@@ -62,7 +62,7 @@ _STAND_IN = """\
 
 
 def to_text(shown: Shown, **options: Any) -> str:
-    """Write a result as plain text.
+    """Write a result as plain text, in characters that the standard output can show.
 
     Parameters
     ----------
@@ -74,25 +74,27 @@ def to_text(shown: Shown, **options: Any) -> str:
     if isinstance(shown, Report):
         from ipyflops.views.text import report
 
-        return report.to_text(shown, **options)
-    if isinstance(shown, Difference):
+        text = report.to_text(shown, **options)
+    elif isinstance(shown, Difference):
         from ipyflops.views.changes import text as changes
 
-        return changes.to_text(shown, **options)
-    from ipyflops.views.sweep import text as sweep
+        text = changes.to_text(shown, **options)
+    else:
+        from ipyflops.views.sweep import text as sweep
 
-    return sweep.to_text(shown, **options)
+        text = sweep.to_text(shown, **options)
+    return printable(text)
 
 
 def one_line(shown: Report | Difference) -> str:
-    """Give the headline of a result in one line."""
+    """Give the headline of a result in one line, in characters as those of `to_text`."""
     if isinstance(shown, Report):
         from ipyflops.views.rows.headline import headline
 
-        return headline(shown).text
+        return printable(headline(shown).text)
     from ipyflops.views.changes.rows import difference_headline
 
-    return difference_headline(shown).text
+    return printable(difference_headline(shown).text)
 
 
 def to_html(shown: Shown, **options: Any) -> str:

@@ -22,6 +22,20 @@ test("rows as tab-separated values have all digits", () => {
   assert.equal(lines[2], "  layer7 … layer10 ×4\tBlock\t440\t0.000006");
 });
 
+test("names are no formulas where they are pasted into a spreadsheet", () => {
+  const names = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r\n@x", "\"=1+1\"", "\uFF1D1+1", "\u00A0=1"];
+  const target = grid(["flops"]);
+  for (const name of [...names, "a=b", "layers.0"]) {
+    target.rows[1].name = name;
+    target.rows[1].type = name;
+    const [first, second, flops] = tableText(target, "tsv").split("\n")[2].split("\t");
+    assert.equal(flops, "440");
+    const begins = names.includes(name) ? /^'/ : /^[^']/;
+    assert.match(first, begins);
+    assert.match(second, begins);
+  }
+});
+
 test("rows as Markdown are what is seen, and no markup of their own", () => {
   const target = grid(["flops", "bytes"]);
   target.rows[1].name = "a|b_c\n<i>";

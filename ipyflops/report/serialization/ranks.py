@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ipyflops.report.run import AnyRun, Rank
-from ipyflops.report.serialization.reading import ReportFormatError, is_natural
+from ipyflops.report.serialization.reading import ReportFormatError, is_natural, is_text
 from ipyflops.report.tables import Row
 
 
@@ -54,7 +54,7 @@ def _rank(data: object, from_dict: Callable[[Any], AnyRun]) -> Rank[AnyRun]:
     if not isinstance(data, Mapping):
         raise ReportFormatError("it has a rank that is not whole")
     number, missing, place = data["number"], data["missing"], data["place"]
-    if not is_natural(number) or type(missing) is not str or type(place) is not str:
+    if not is_natural(number) or not is_text(missing) or not is_text(place):
         raise ReportFormatError("it has a rank whose number or texts are something else")
     report = data["report"]
     if isinstance(report, Mapping) and report.get("ranks"):

@@ -66,16 +66,16 @@ def _wrong(value: object, kind: type) -> str:
 _READER = Reader(_wrong, _wrong)
 
 
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _READER.number(value)
-
-
-def _flops_per_second(value: object) -> float:
+def _rate(value: object) -> float:
     # What is divided by it is a whole number, so less than one is as bad as none.
     rate = _READER.number(value)
     if rate < 1:
         raise ReportFormatError("it has a peak of nothing")
     return rate
+
+
+def _rate_or_none(value: object) -> float | None:
+    return None if value is None else _rate(value)
 
 
 def _times(value: object) -> tuple[float, ...]:
@@ -101,8 +101,8 @@ _TIMING: _Fields = {
 }
 _RATE: _Fields = {
     "dtype": _READER.text,
-    "flops_per_second": _flops_per_second,
-    "data_sheet": _number_or_none,
+    "flops_per_second": _rate,
+    "data_sheet": _rate_or_none,
     "mode": _READER.text,
 }
 _PEAK: _Fields = {
@@ -110,5 +110,5 @@ _PEAK: _Fields = {
     "name": _READER.text,
     "rates": _rates,
     "bytes_per_second": _READER.number,
-    "data_sheet_bytes_per_second": _number_or_none,
+    "data_sheet_bytes_per_second": _rate_or_none,
 }

@@ -6,10 +6,14 @@ part of a report (see the files beside this one) has its own `Reader`, which wor
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
+
+#: No number of a report is larger: sums of products of two of them, and rates, are floats still.
+MAX_NUMBER = 10**100
+#: A time or a rate that is not zero is not smaller: what is divided by it is a float still.
+LEAST_NUMBER = 1e-30
 
 Value = TypeVar("Value")
 #: Says what is wrong with a value that should have been of a type.
@@ -20,10 +24,20 @@ class ReportFormatError(ValueError):
     """The data is not a report, is damaged, or is of a version that cannot be read."""
 
 
+def whole_characters(text: str) -> str:
+    """Give a text with ``?`` for what is no character: half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def is_natural(value: object) -> bool:
-    """Whether a value is a whole number from 0 on."""
+    """Whether a value is a whole number from 0 on that a report may hold."""
     # bool is a subclass of int, and no number here may be a bool.
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < MAX_NUMBER
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is a text that UTF-8 can hold."""
+    return type(value) is str and (value.isascii() or value == whole_characters(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +64,11 @@ class Reader:
         return value
 
     def text(self, value: object) -> str:
-        """Read a text."""
-        return self.read(value, str)
+        """Read a text that UTF-8 can hold: half of a surrogate pair is no character."""
+        text = self.read(value, str)
+        if not is_text(text):
+            raise ReportFormatError("it has a text with half of a surrogate pair")
+        return text
 
     def items(self, value: object) -> list[Any]:
         """Read a list, whatever is in it."""
@@ -68,16 +85,15 @@ class Reader:
     def natural(self, value: object, below: int | None = None, least: int = 0) -> int:
         """Read a whole number from `least` on, and less than `below` where that is given."""
         number = self.read(value, int)
-        if number < least or (below is not None and number >= below):
+        if not least <= number < (MAX_NUMBER if below is None else below):
             raise ReportFormatError(self.out_of_range(value, int))
         return number
 
     def number(self, value: object) -> float:
-        """Read a number from 0 on that is not infinite."""
+        """Read 0, or a number above it that one can count on with."""
         if type(value) is not int and type(value) is not float:
             raise ReportFormatError(self.wrong_type(value, float))
-        # A whole number may be too large for a float.
-        if not 0 <= value <= sys.float_info.max:
+        if value != 0 and not LEAST_NUMBER <= value < MAX_NUMBER:
             raise ReportFormatError(self.out_of_range(value, float))
         return float(value)
 

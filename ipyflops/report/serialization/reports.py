@@ -6,20 +6,28 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any, get_args
 
 from ipyflops.costs import CONVENTIONS, ZERO_COUNT, Cost, Count
-from ipyflops.report.files import written_whole
+from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.run import AnyRun, Run
 from ipyflops.report.serialization import excerpts, ranks, rates
-from ipyflops.report.serialization.reading import Reader, ReportFormatError, Value
+from ipyflops.report.serialization.reading import (
+    MAX_NUMBER,
+    Reader,
+    ReportFormatError,
+    Value,
+    whole_characters,
+)
 from ipyflops.report.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
 
 FORMAT = "ipyflops report"
 VERSION = 1
-#: A larger file is not a report of ours: one of 100,000 modules takes about 20 MB.
-MAX_FILE_BYTES = 512 * 1024 * 1024
+#: A larger file is not a report of ours: one of 100,000 modules takes some 20 MB, 4 million values
+#: and at most a million lists. Read into Python, a value or a list takes up to 25 times its text.
+MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_VALUES = 10_000_000
+MAX_LISTS = 4_000_000
 
 
 # --- out -----------------------------------------------------------------------------------------
@@ -53,7 +61,19 @@ def to_dict(report: Run) -> dict[str, Any]:
         data["ranks"] = ranks.to_plain(report.ranks, to_dict)
     if report.excerpts:
         data["excerpts"] = excerpts.to_plain(report.excerpts)
-    return data
+    plain: dict[str, Any] = _whole(data)
+    return plain
+
+
+def _whole(value: Any) -> Any:
+    """Make whole characters of all texts in a value; columns of numbers stay as they are."""
+    if isinstance(value, str):
+        return value if value.isascii() else whole_characters(value)
+    if isinstance(value, list) and value and not isinstance(value[0], int):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return value
 
 
 def _columns(records: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -95,8 +115,9 @@ def _count_to_list(count: Count) -> list[Any]:
 
 def save(report: Run, path: str | os.PathLike[str]) -> None:
     """Write a report; the file appears, or is replaced, only once it is whole."""
+    text = json.dumps(to_dict(report), separators=(",", ":"), ensure_ascii=False)
     with written_whole(path) as file:
-        json.dump(to_dict(report), file, separators=(",", ":"), ensure_ascii=False)
+        file.write(text)
 
 
 # --- in ------------------------------------------------------------------------------------------
@@ -116,20 +137,23 @@ def load(path: str | os.PathLike[str], kind: type[AnyRun]) -> AnyRun:
     ReportFormatError
         If it holds anything else.
     OSError
-        If it cannot be read.
+        If it cannot be read, or is no regular file.
     """
-    size = os.path.getsize(path)
-    if size > MAX_FILE_BYTES:
-        raise ReportFormatError(f"{os.fspath(path)} has {size:,} bytes: too large for a report")
+    content = read_bounded(path, MAX_FILE_BYTES)
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        data = json.loads(text)
+        return from_dict(_parsed(content), kind)
     except (ValueError, RecursionError) as error:
         raise ReportFormatError(f"{os.fspath(path)} is not a saved report: {error}") from None
-    try:
-        return from_dict(data, kind)
-    except ReportFormatError as error:
-        raise ReportFormatError(f"{os.fspath(path)} is not a saved report: {error}") from None
+
+
+def _parsed(content: bytes | None) -> Any:
+    """What JSON holds; nothing of it is made if it is too much."""
+    if content is None:
+        raise ReportFormatError(f"with more than {MAX_FILE_BYTES:,} bytes it is too large")
+    lists = content.count(b"[") + content.count(b"{")
+    if lists > MAX_LISTS or lists + content.count(b",") > MAX_VALUES:
+        raise ReportFormatError("it has more lists or values than a report")
+    return json.loads(content.decode("utf-8"))
 
 
 def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
@@ -275,7 +299,7 @@ def _symbol(record: object) -> tuple[str, int]:
     values = _READER.items(record)
     if len(values) != 2:
         raise ReportFormatError("it has a symbol that is not whole")
-    return _READER.text(values[0]), _READER.read(values[1], int)
+    return _READER.text(values[0]), _READER.natural(values[1], least=-MAX_NUMBER)
 
 
 def _row(record: tuple[Any, ...], scopes: int, lines: int, signatures: int) -> Row:

@@ -2,6 +2,9 @@
 
 /** @import { Grid } from "./grid.js" */
 
+// How a formula begins, in the wide letters of East Asian keyboards too. Quotation marks are taken off first.
+const FORMULA = /^\s*["=+\-@\uFF1D\uFF0B\uFF0D\uFF20]/;
+
 /**
  * A table of what a grid shows.
  *
@@ -24,9 +27,22 @@ export function tableText(grid, format) {
   return format === "tsv" ? tsv([titles, ...rows]) : markdown(titles, rows);
 }
 
-/** @param {string[][]} rows */
-function tsv(rows) {
-  return rows.map((row) => row.map((cell) => cell.replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n");
+/**
+ * Tab-separated values. A name that a spreadsheet would take for a formula becomes a text by an
+ * apostrophe: it comes from the user's program.
+ *
+ * @param {string[][]} rows whose first two cells are texts, and the others numbers
+ */
+export function tsv(rows) {
+  /**
+   * @param {string} cell
+   * @param {number} index of the column
+   */
+  const plain = (cell, index) => {
+    const text = cell.replace(/[\t\r\n]+/g, " ");
+    return index < 2 && FORMULA.test(text) ? `'${text}` : text;
+  };
+  return rows.map((row) => row.map(plain).join("\t")).join("\n");
 }
 
 /**
