@@ -14,6 +14,7 @@ from ipyflops.cells.code_files import (
     readable_name,
 )
 from ipyflops.cells.origin import Origin, Shell
+from ipyflops.cells.source_lines import source_lines
 from ipyflops.cells.variables import variables_used
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "is_the_users",
     "package_of",
     "readable_name",
+    "source_lines",
     "variables_used",
 ]

@@ -30,11 +30,14 @@ class Origin:
         The lines of the cell above the code.
     raw : str
         What the user typed, which names the code in a debugger.
+    within_line : bool
+        Whether it stands on a line of a cell, behind a line magic.
     """
 
     number: int
     above: tuple[str, ...]
     raw: str
+    within_line: bool = False
 
     @property
     def padding(self) -> str:
@@ -78,9 +81,11 @@ def of_line(shell: Shell, line: str) -> Origin:
         What stands behind ``%flops``.
     """
     raw = f"%flops {line}"
+    if raw.strip() == _raw_cell(shell).strip():
+        raw += "  # the code"  # another name than the cell's, whose source is shown as well
     frame = _caller()
     if frame is not None and _cell_of(shell, frame) is not None:
-        return Origin(_number(shell), ("",) * (frame.f_lineno - 1), raw)
+        return Origin(_number(shell), ("",) * (frame.f_lineno - 1), raw, within_line=True)
     return Origin(_number(shell), (), raw)
 
 

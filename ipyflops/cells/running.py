@@ -26,6 +26,7 @@ from IPython.core.error import UsageError
 from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.enclosing import Enclosed, enclose
 from ipyflops.cells.origin import Origin, Shell
+from ipyflops.cells.source_lines import keep_lines
 
 NO_AWAIT = (
     "this front end runs an event loop already, so a magic cannot await in it. "
@@ -49,6 +50,8 @@ class CompiledCell:
         Whether a semicolon at the end hides the result.
     enclosed : Enclosed or None
         The only part, where it is run among the variables of a function; else None.
+    within_line : bool
+        Whether it stands on a line of code that is a frame of its own, as behind ``%flops``.
     """
 
     filename: str
@@ -56,6 +59,7 @@ class CompiledCell:
     parts: tuple[CodeType, ...]
     silenced: bool
     enclosed: Enclosed | None = None
+    within_line: bool = False
 
     @property
     def awaits(self) -> bool:
@@ -96,6 +100,7 @@ def compile_cell(
     # look for a magic on the first line.
     source = padding + transformed
     filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
+    keep_lines(filename, source)
     tree = shell.compile.ast_parse(source, filename=filename)
     module = shell.transform_ast(tree)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if shell.autoawait else 0
@@ -114,6 +119,7 @@ def compile_cell(
         name=readable_name(filename, shell),
         parts=parts if enclosed is None else (enclosed.code,),
         enclosed=enclosed,
+        within_line=origin.within_line,
         # IPython's decorator output_can_be_silenced reads the raw text, and fails on `!echo it's`.
         silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),
     )

@@ -13,7 +13,7 @@ from ipyflops.cells.code_files import package_of
 from ipyflops.torch_private import OPERATORS_MODULE
 
 
-def trim(error: BaseException, start: Collection[CodeType]) -> None:
+def trim(error: BaseException, start: Collection[CodeType], *, within_line: bool = False) -> None:
     """Make an error's traceback what it would be without counting.
 
     The traceback then begins in the code that was counted. Frames of ipyflops, and those through
@@ -26,6 +26,9 @@ def trim(error: BaseException, start: Collection[CodeType]) -> None:
     error : BaseException
     start : collection of code
         The code that was run. The frames around it are removed.
+    within_line : bool
+        Whether the code stands on a line that is a frame of its own. One frame of the line is
+        enough then, unless the error is raised there.
     """
     for one in _chain(error):
         frames = list(_frames(one.__traceback__))
@@ -36,6 +39,8 @@ def trim(error: BaseException, start: Collection[CodeType]) -> None:
             (index for index, frame in enumerate(frames) if frame.tb_frame.f_code in start), 0
         )
         kept = [frame for frame, added in _marked(frames[first:]) if not added]
+        if within_line and one is error and len(kept) > 1 and kept[0].tb_frame.f_code in start:
+            del kept[0]
         for frame, following in zip(kept, [*kept[1:], None], strict=True):
             frame.tb_next = following
         one.__traceback__ = kept[0] if kept else None

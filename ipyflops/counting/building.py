@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
 from dataclasses import replace
 
 from ipyflops.attribution import LineKey, Location, Locator, Place
+from ipyflops.cells import source_lines
 from ipyflops.costs import Convention, within_layer
 from ipyflops.counting import first_calls
 from ipyflops.counting.entries import Entry
@@ -81,6 +81,7 @@ class _Tables:
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
+        self._sources: dict[str, list[str]] = {}
         self._opaque: dict[str, list[str]] = {}
         self._on_lines = FollowedLines()
 
@@ -151,7 +152,11 @@ class _Tables:
             index = self._line_of[key] = len(self.lines)
             filename, number = key
             label = self._locator.file_label if self._locator is not None else filename
-            self.lines.append(Line(label, number, linecache.getline(filename, number).rstrip()))
+            text = self._sources.get(filename)
+            if text is None:
+                text = self._sources[filename] = source_lines(filename)
+            line = text[number - 1].rstrip() if 0 < number <= len(text) else ""
+            self.lines.append(Line(label, number, line))
         return index
 
 

@@ -1,6 +1,6 @@
 """Finds the source code that a report shows: the counted code, and methods of modules.
 
-Sources are read where Python keeps them for tracebacks (`linecache`). Long sources are cut, so that
+Sources are read where Python keeps them for tracebacks. Long sources are cut, so that
 a report carries no more than a reader will look at. Where the lines of methods are followed,
 `FollowedLines` adds up what ran on each.
 """
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from tokenize import TokenError
 from types import CodeType
 from typing import Any
 
 from ipyflops.attribution import MethodLine
-from ipyflops.cells import readable_name
+from ipyflops.cells import readable_name, source_lines
 from ipyflops.counting.entries import Entry
 from ipyflops.report import Excerpt, LineCount, Phase
 
@@ -44,7 +44,7 @@ def counted_code(filename: str, label: str, numbers: Iterable[int]) -> list[Exce
     numbers : iterable of int
         The lines that ran operators.
     """
-    text = [line.rstrip("\r\n") for line in linecache.getlines(filename)]
+    text = source_lines(filename)
     ran = sorted({number for number in numbers if 0 < number <= len(text)})
     if not ran:
         return []
@@ -147,7 +147,7 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
     excerpts = []
     for code, line_counts in list(counts.items())[:MAX_METHODS]:
         first = code.co_firstlineno
-        lines = _function_at(linecache.getlines(code.co_filename), first)
+        lines = _function_at(source_lines(code.co_filename), first)
         last = first + len(lines)
         excerpts.append(
             Excerpt(
@@ -165,7 +165,7 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
 def _function_at(text: Sequence[str], first: int) -> list[str]:
     """The lines of the function that begins at a line, without the indentation they share."""
     try:
-        block = inspect.getblock(list(text[first - 1 : first - 1 + MAX_LINES]))
-    except (SyntaxError, IndentationError):
+        block = inspect.getblock([f"{line}\n" for line in text[first - 1 : first - 1 + MAX_LINES]])
+    except (SyntaxError, TokenError):
         block = []
     return [line.rstrip("\r\n") for line in block]

@@ -145,10 +145,14 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             ) from error
 
     def _from_real(self, tensor: Tensor) -> Tensor:
-        with warnings.catch_warnings():
-            # It reads the gradients of tensors that have none.
-            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
+        if tensor.is_leaf or tensor.retains_grad:
             fake = self.from_tensor(tensor)
+        else:
+            # It reads the gradients of tensors that have none. The filters of warnings are those
+            # of all threads, so they are touched for no other tensor.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
+                fake = self.from_tensor(tensor)
         if fake.requires_grad and not tensor.is_leaf:
             fake.register_hook(_refuse_backward)
         return fake

@@ -141,7 +141,7 @@ class FlopsMagics(Magics):
                 else:
                     value = running.run(self.shell, code, counter, local_ns)
         except BaseException as error:
-            tracebacks.trim(error, code.parts)
+            tracebacks.trim(error, code.parts, within_line=code.within_line)
             self._deliver_after_failure(counter, dry_run, request, progress)
             raise
         run = Run(request, code, local_ns, figures, progress)

@@ -80,10 +80,10 @@ def test_the_number_is_the_cells(shell: InteractiveShell) -> None:
 
 def test_a_line_has_as_many_lines_above_it(shell: InteractiveShell) -> None:
     assert found(shell, "x = 1\nfor i in (1,):\n    y = %flops -q 1") == [
-        Origin(1, ("", ""), "%flops -q 1")
+        Origin(1, ("", ""), "%flops -q 1", within_line=True)
     ]
     run(shell, "\ndef f():\n    'text'\n    %flops -q 1\n")
-    assert found(shell, "pass\nf()") == [Origin(2, ("", ""), "%flops -q 1")]
+    assert found(shell, "pass\nf()") == [Origin(2, ("", ""), "%flops -q 1", within_line=True)]
 
 
 def test_a_line_that_no_cell_holds_has_none_above_it(shell: InteractiveShell) -> None:

@@ -61,9 +61,36 @@ def test_the_frames_are_those_without_counting(shell: InteractiveShell, body: st
 def test_a_nested_magic_adds_ipythons_frames_alone(shell: InteractiveShell) -> None:
     error = run(shell, "%%flops -q\nx = 1\n%flops -q model(torch.ones(1, 5))").error
     assert error is not None
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    assert not [file for file in files if "/ipyflops/" in file]
-    assert cell_frames(error)[0][1:] == ("<module>", 3)
+    frames = traceback.extract_tb(error.__traceback__)
+    assert not [frame.filename for frame in frames if "/ipyflops/" in frame.filename]
+    assert [(frame.name, frame.lineno) for frame in frames].count(("<module>", 3)) == 1
+    assert "torch" in cell_frames(error)[0][0]
+
+
+@TRIMMED
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("%flops -q fail()", [("Cell In[4], line 1", 1), ("Cell In[3], line 1", 1)]),
+        ("a = 1\n%flops -q fail()", [("Cell In[4], line 2", 1), ("Cell In[3], line 1", 1)]),
+        ("def f():\n    %flops -q fail()\nf()", [("Cell In[4], line 2", 1)]),
+        ("%flops -q (lambda: fail())()", [("Cell In[4], line 1\n", 1)]),
+        ("for i in [1]:\n    r = %flops -q fail()", [("Cell In[4], line 2", 1)]),
+        # The error is raised in the line itself: its frame is not that of the call.
+        ("%flops -q 1/0", [("Cell In[4], line 1", 2), ("-> 1 1/0", 1)]),
+        # A cell's own line is no other frame's.
+        ("%%flops -q\nfail()", [("Cell In[4], line 2", 1), ("Cell In[3], line 1", 1)]),
+    ],
+)
+def test_a_line_is_one_frame(
+    shell: InteractiveShell, cell: str, lines: list[tuple[str, int]]
+) -> None:
+    run(shell, "pass")
+    run(shell, "def fail(): 1/0")
+    done = run(shell, cell)
+    assert type(done.error) is ZeroDivisionError
+    for text, times in lines:
+        assert done.out.count(text) == times, done.out
 
 
 def module_function(module: str, body: str) -> Callable[..., object]:

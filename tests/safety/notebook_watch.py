@@ -51,7 +51,7 @@ class Watch:
         }
         found |= {
             f"variable {name}": id(value) for name, value in list(shell.user_ns.items())
-            if name[0] != "_" and name not in self.apart
+            if name in self.known
         }
         return found
 
@@ -68,6 +68,8 @@ class Watch:
 
     def begin(self, apart, random):
         self.apart, self.random = apart, random
+        names = [name for name in get_ipython().user_ns if name[0] != "_"]
+        self.known = set(names) - set(apart)
         self.differences, self.ticks = {}, 0
         self.at_first = self.settings()
         self.cell_at_first = self.between()
@@ -189,6 +191,7 @@ def check(beside: Beside, kernel: Kernel, code: str, *, fake: bool = False) -> C
         Whether it is a dry run, which puts copies in the place of what the code names.
     """
     apart = "('model', 'x', 'work')" if fake else "()"
+    kernel.everything()
     assert not kernel.run(f"watch.begin({apart}, random={fake})").error
     cell = beside.run(code)
     seen = kernel.value("watch.end()")
@@ -201,3 +204,101 @@ def check(beside: Beside, kernel: Kernel, code: str, *, fake: bool = False) -> C
         numbers = [int(one) for one in re.findall(rf"<{kind} (\d+)>", printed)]
         assert numbers == list(range(1, seen["ticks"] + 1)), (code, kind)
     return cell
+
+
+SETUP = """\
+%load_ext ipyflops
+import tempfile
+import torch, torch.utils.benchmark
+model = torch.nn.Linear(3, 4)
+x = torch.ones(2, 3)
+folder = tempfile.mkdtemp()
+made = []
+
+def work(x):
+    print("<work>")
+    print("<work>", file=sys.stderr)
+    logging.getLogger("work").warning("<work>")
+    warnings.warn("<work>", stacklevel=1)
+    display("<work>")
+    return model(x)
+"""
+#: Everything is imported that a magic may import: modules bring settings of their own.
+WARM_UP = """\
+%flops -t -n1 -r1 --peak --save {folder}/first.json model(x)
+%flops --fake model(x)
+%flops --ranks model(x)
+%flops -q -v base model(x)
+"""
+
+
+def prepare(kernel: Kernel) -> None:
+    """Set a kernel up for all of this."""
+    for code in (WATCH, SETUP, *WARM_UP.splitlines()):
+        cell = kernel.run(code)
+        assert not cell.error or "--ranks" in code, cell.reply
+
+
+def check_repeats(kernel: Kernel) -> None:
+    """Repeats show nothing, and leave what the code makes as it would be without them."""
+    cell = kernel.run("%%flops -t -n2 -r3\nwork(x)")
+    shown = [one for one in cell.outputs if "<work>" in str(one)]
+    # The counted run: what it prints twice, its log and its warning, and what it shows.
+    assert sum(str(one).count("<work>") for one in shown) <= 6
+    assert [one["output_type"] for one in shown].count("display_data") == 1
+    printed = "".join(one["text"] for one in shown if one.get("name") == "stdout")
+    assert printed.count("<work>") == 1
+    # Handlers of repeats write to the stream that a cell has.
+    code = "made.append(logging.StreamHandler(sys.stdout)); model(x)"
+    assert not kernel.run(f"%%flops -t -n1 -r2 -q\n{code}").error
+    assert kernel.value("len(made)") == 5
+    cell = kernel.run("for handler in made: handler.emit(logging.makeLogRecord({'msg': 'alive'}))")
+    assert cell.text == "alive\n" * 5
+    # Figures and widgets of the repeats are gone.
+    code = (
+        "import matplotlib.pyplot as plt; plt.plot([1, 2]); model(x)\n"
+        "display(ipywidgets.HBox([ipywidgets.IntText()]))"
+    )
+    once = kernel.run(code)
+    again = kernel.run(f"%%flops -t -n2 -r3 -q\n{code}")
+    for cell in (once, again):
+        assert not cell.error, cell.reply
+        assert len([one for one in cell.outputs if "image/png" in one.get("data", {})]) == 1
+        assert len([one for one in cell.outputs if WIDGET_VIEW in one.get("data", {})]) == 1
+    kinds = [kind for kind, _ in again.messages]
+    opened, closed = kinds.count("comm_open"), kinds.count("comm_close")
+    assert opened - closed == [kind for kind, _ in once.messages].count("comm_open")
+    assert opened > closed > 0
+
+
+def check_progress(kernel: Kernel) -> None:
+    """The progress line leaves nothing in the cell, and is not there where outputs are captured."""
+    for view, outputs in (("auto", 2), ("html", 1), ("text", 1)):
+        cell = kernel.run(f"%%flops --view {view}\nmodel(x); time.sleep(1.6); None")
+        assert any("counting: " in str(content) for _, content in cell.messages)
+        assert len(cell.outputs) == outputs
+        assert "counting: " not in str(cell.outputs)
+        assert all(any(one["data"].values()) for one in cell.outputs)
+        assert "FLOPs" in cell.outputs[-1]["data"]["text/plain"]
+    # A cell that clears its outputs, as plots of a training do, has its report behind them.
+    clear = "from IPython.display import clear_output"
+    cell = kernel.run(
+        f"%%flops\n{clear}\nmodel(x); time.sleep(1.3); clear_output(wait=True); print('plot'); None"
+    )
+    assert [one["output_type"] for one in cell.outputs] == [
+        "stream",
+        "display_data",
+        "display_data",
+    ]
+    assert "FLOPs" in cell.outputs[-1]["data"]["text/plain"]
+    cell = kernel.run("%%flops --view text\nmodel(x); time.sleep(1.3); 1/0")
+    assert [one["output_type"] for one in cell.outputs] == ["display_data", "error"]
+    assert "incomplete" in cell.outputs[0]["data"]["text/plain"]
+    cell = kernel.run("%%capture captured\n%flops (model(x), time.sleep(1.5));")
+    assert "counting: " not in str(cell.messages)
+    captured = kernel.value("[sorted(one.data) for one in captured.outputs]")
+    assert len(captured) == 2
+    cell = kernel.run(
+        "out = ipywidgets.Output()\nwith out:\n    %flops (model(x), time.sleep(1.5))"
+    )
+    assert "counting: " not in str(cell.messages)

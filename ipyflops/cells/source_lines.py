@@ -1,0 +1,82 @@
+"""The lines of source code as Python numbers them and as users have typed them.
+
+Python begins a new line at a newline and nowhere else. `str.splitlines`, with which IPython keeps
+the source of its cells, also does at form feeds and Unicode's separators, and all lines behind one
+have moved then. What IPython compiles is not what was typed: ``%time f(x)`` is a call there.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import sys
+from typing import Any
+
+from ipyflops.cells.code_files import readable_name
+
+_CELL = re.compile(r"In\[(\d+)\]")
+_CALL = re.compile(
+    r"(?P<head>\s*(?:[\w.,\[\]* ]+ = )?)get_ipython\(\)\."
+    r"(?P<method>run_line_magic|run_cell_magic|system|getoutput)\((?P<arguments>.*)\)\s*"
+)
+
+
+def lines_of(text: str) -> list[str]:
+    """Split source code into its lines; the newlines are left out."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines if lines[-1] else lines[:-1]
+
+
+def keep_lines(filename: str, text: str) -> None:
+    """Keep the source of compiled code where tracebacks look for it."""
+    linecache.cache[filename] = (
+        len(text), None, [f"{line}\n" for line in lines_of(text)], filename,
+    )  # fmt: skip
+
+
+def source_lines(filename: str) -> list[str]:
+    """Give the lines of a file or of a cell; none if there is no source.
+
+    Parameters
+    ----------
+    filename : str
+        As in code objects.
+    """
+    kept = [line.rstrip("\r\n") for line in linecache.getlines(filename)]
+    cell = _CELL.fullmatch(readable_name(filename))
+    if cell is None:
+        return kept
+    return [as_typed(line) for line in _lines_of_cell(int(cell[1]), kept)]
+
+
+def _lines_of_cell(number: int, kept: list[str]) -> list[str]:
+    """The lines of a cell, from IPython's history if it has taken them apart elsewhere."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    history = getattr(getattr(shell, "history_manager", None), "input_hist_parsed", ())
+    text = history[number] if number < len(history) else ""
+    # Another shell's cells have the same numbers.
+    return lines_of(text) if text and text.splitlines() == kept else kept
+
+
+def as_typed(line: str) -> str:
+    """Give a line of a cell with the magic or the command that IPython has made a call of."""
+    call = _CALL.fullmatch(line)
+    if call is None:
+        return line
+    try:
+        arguments = ast.literal_eval(f"({call['arguments']},)")
+    except (SyntaxError, ValueError):
+        return line
+    if not all(isinstance(one, str) for one in arguments):
+        return line
+    head, method = call["head"], call["method"]
+    if method == "run_line_magic":
+        name, rest = arguments[:2]
+        return f"{head}%{name} {rest}".rstrip()
+    if method == "run_cell_magic":
+        name, rest = arguments[:2]
+        return f"{head}%%{name} {rest}".rstrip()
+    once = method == "system" or head.strip()
+    return f"{head}{'!' if once else '!!'}{arguments[0]}"
