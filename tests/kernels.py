@@ -10,9 +10,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jupyter_client import BlockingKernelClient, KernelManager
@@ -217,25 +216,24 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def kernel(python: str = sys.executable, paths: Sequence[Path] = ()) -> Iterator[Kernel]:
+def kernel(
+    python: str = sys.executable, variables: Mapping[str, str] | None = None
+) -> Iterator[Kernel]:
     """Start a kernel, and end it afterwards.
 
     Parameters
     ----------
     python : str
         The interpreter that has the kernel.
-    paths : sequence of Path
-        Where it finds modules first.
+    variables : mapping of str to str, optional
+        The environment of its process; that of this one where it is left out.
     """
     manager = KernelManager()
     manager._kernel_spec = KernelSpec(
         argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         display_name="tests", language="python",
     )  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if paths:
-        known = environment.get("PYTHONPATH", "").split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join([*map(str, paths), *filter(None, known)])
+    environment = {**(os.environ if variables is None else variables), "OMP_NUM_THREADS": "1"}
     manager.start_kernel(env=environment)
     client = manager.client()
     client.start_channels()

@@ -294,7 +294,7 @@ def check_progress(kernel: Kernel) -> None:
     cell = kernel.run("%%flops --view text\nmodel(x); time.sleep(1.3); 1/0")
     assert [one["output_type"] for one in cell.outputs] == ["display_data", "error"]
     assert "incomplete" in cell.outputs[0]["data"]["text/plain"]
-    cell = kernel.run("%%capture captured\n%flops (model(x), time.sleep(1.5));")
+    cell = kernel.run("%%capture captured\n%flops y = (model(x), time.sleep(1.5))")
     assert "counting: " not in str(cell.messages)
     captured = kernel.value("[sorted(one.data) for one in captured.outputs]")
     assert len(captured) == 2
