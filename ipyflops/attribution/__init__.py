@@ -10,7 +10,7 @@ location (`Location`)
     3, backward" is a location. The counter keeps its sums by it.
 phase (`Phase`)
     ``forward``, ``backward``, ``recompute`` (a forward that checkpointing runs again during the
-    backward pass) or ``optimizer``.
+    backward pass) or ``optimizer`` (what changes parameters and gradients beside autograd).
 line (`LineKey`)
     The name of the user's file and a number. ``model(x)`` stands on a line.
 method line (`MethodLine`)

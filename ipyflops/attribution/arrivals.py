@@ -14,7 +14,9 @@ from ipyflops.attribution.frames import (
     CONSTRUCTOR,
     DROPOUT,
     SELF,
+    UPDATE,
     calls_itself,
+    recomputes,
     self_of,
     user_frames,
 )
@@ -85,6 +87,8 @@ class Arrivals:
         if kind & DROPOUT:
             return Arrival(place.dropout(), phase, constructing)
         is_loss = phase == "optimizer" and bool(kind & CLOSURE)
+        if kind & UPDATE:
+            phase = "optimizer"
         if kind & (SELF | CALL):
             value = self_of(frame)
             if call_frame is not None and not issubclass(type(value), torch.nn.Module):
@@ -97,13 +101,13 @@ class Arrivals:
                 if is_call and place.holder is holder and calls_itself(call_frame or frame, value):
                     is_call = repeats = False  # its own `__call__` was the call
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
-                if not constructing:
+                if kind & UPDATE:
+                    place = self._module(holder, frame, place, around.phase, False)[0]
+                elif not constructing:
                     place, phase = self._module(holder, frame, place, phase, is_call)
                 return Arrival(place, phase, constructing, repeats)
             if issubclass(type(holder), torch.optim.Optimizer):
                 return Arrival(self._optimizer(holder, frame, place), "optimizer", constructing)
-        elif phase == "optimizer" and torch.is_grad_enabled():
-            is_loss = True  # a function in the user's file that computes with gradients
         if is_loss:
             return Arrival(self._root, "forward", constructing)
         return Arrival(place, phase, constructing)
@@ -139,7 +143,7 @@ class Arrivals:
             return around, phase
         if is_call:
             place.calls += 1
-        return place, "recompute" if in_engine else phase
+        return place, "recompute" if in_engine and recomputes(frame) else phase
 
     def _place_in(
         self, around: Place, module: torch.nn.Module, frame: FrameType, in_engine: bool

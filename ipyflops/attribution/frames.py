@@ -11,6 +11,7 @@ from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
@@ -33,6 +34,7 @@ COMPILED = 128  # through it torch.compile calls what it has compiled, here the 
 SHAPE_PROPAGATION = 256  # it runs operators on torch's own fake tensors, only to learn shapes
 FOLLOWED = 512  # its lines are told apart, if it is a module's method
 CLOSURE = 1024  # an optimizer was given it to compute the loss
+UPDATE = 2048  # it works on gradients or averages parameters, as an optimizer does
 
 _MODULE_FILE = torch.nn.modules.module.__file__
 _GRAPH_FILE = torch.fx.graph_module.__file__
@@ -46,6 +48,21 @@ _DROPOUT_NAMES = frozenset(
         "alpha_dropout",
         "feature_alpha_dropout",
     }
+)
+#: Clips gradients.
+_CLIPPING_FILE = inspect.getfile(torch.nn.utils.clip_grad_norm_)
+_RECOMPUTING_FILES = (
+    torch.utils.checkpoint.__file__,
+    inspect.getfile(torch.autograd.Function),
+)
+_UPDATES = frozenset(
+    inspect.unwrap(method).__code__
+    for method in (
+        torch.amp.GradScaler.unscale_,
+        torch.amp.GradScaler.step,
+        torch.amp.GradScaler.update,
+        torch.optim.swa_utils.AveragedModel.update_parameters,
+    )
 )
 _SUSPENDABLE_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 #: Whether reading a function's variables leaves a snapshot of them; see `read_variables`.
@@ -70,8 +87,11 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = COMPILED if code.co_name == "compile_wrapper" else 0
     elif file == SHARDING_FILE:
         kind = SHAPE_PROPAGATION
+    elif file == _CLIPPING_FILE:
+        kind = UPDATE
     elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
+        kind |= UPDATE if code in _UPDATES else 0
     if file == user_file:
         kind |= USER
     if kind and code.co_flags & _SUSPENDABLE_FLAGS:
@@ -137,15 +157,22 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
 
 
 def closure_codes(frame: FrameType) -> Iterator[CodeType]:
-    """Give the code of the closure that a frame of an optimizer was given, if it was given one.
+    """Give the code of the functions that a frame of an optimizer was given.
 
-    An optimizer calls its closure to compute the loss, as ``optimizer.step(closure)`` does. Where
-    the closure is wrapped in other functions, the code of these is given, too.
+    An optimizer calls them to compute the loss, as ``optimizer.step(closure)`` does. Where one is
+    wrapped in other functions, the code of these is given, too.
     """
     code = frame.f_code
-    if "closure" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if len(names) < 2:
         return
-    function = read_variables(frame).get("closure")
+    variables = read_variables(frame)
+    for name in names:
+        yield from _codes_of(variables.get(name))
+
+
+def _codes_of(function: Any) -> Iterator[CodeType]:
+    """Give the code of a function, and of those that it wraps."""
     while function is not None:
         if issubclass(type(function), partial):
             function = function.func
@@ -158,6 +185,36 @@ def closure_codes(frame: FrameType) -> Iterator[CodeType]:
             # An object whose class makes it one that can be called.
             call = vars(type(function)).get("__call__")
             function = call if type(call) is FunctionType else None
+
+
+def may_compute_loss(frame: FrameType, kind: int) -> bool:
+    """Whether a frame that an optimizer called may be that of a function for its loss.
+
+    That is any function of the user's, but the methods of an optimizer.
+    """
+    if not is_the_users(frame.f_code.co_filename):
+        return False
+    return not (kind & SELF and issubclass(type(self_of(frame)), torch.optim.Optimizer))
+
+
+def recomputes(frame: FrameType) -> bool:
+    """Whether a frame of a backward pass runs a forward again, and is not a hook for gradients.
+
+    What the autograd engine calls tells. Checkpointing runs a forward again, and so does the
+    backward of a custom function. Of the user's functions, hooks are given gradients; whatever else
+    is given anything else restores what a forward has saved.
+    """
+    while frame.f_back is not None and frame.f_back.f_code is not ENGINE_CODE:
+        frame = frame.f_back
+    code = frame.f_code
+    if code.co_filename in _RECOMPUTING_FILES:
+        return True
+    names = [name for name in code.co_varnames[: code.co_argcount] if name != "self"]
+    if not (names and is_the_users(code.co_filename)):
+        return False
+    given = read_variables(frame).get(names[0])
+    gradients: Any = given if type(given) in (tuple, list) else (given,)
+    return not all(one is None or issubclass(type(one), torch.Tensor) for one in gradients)
 
 
 def user_frames(

@@ -6,9 +6,10 @@ No hook is registered anywhere. Below every operator lie the Python frames that 
   frames below it say by which path it was reached;
 - the frame that drives the autograd engine says that this is the backward pass; there the number
   of the autograd node at work tells which forward operator made it (see `sequence`), and
-  module frames *inside* the engine's frame mean that a forward is recomputed (checkpointing);
-- a frame whose ``self`` is an optimizer says that this is its step; the closure that it was given
-  runs the model again.
+  module frames *inside* the engine's frame mean that a forward is recomputed (checkpointing),
+  unless the engine has called a hook for gradients;
+- a frame whose ``self`` is an optimizer says that this is its step; the functions that it was
+  given, and those of the user's that make nodes of autograd, compute a loss.
 
 Reading a frame's variables costs more than everything else here, and the path of a module cannot
 change while its frame is alive. So each frame is read once and then marked (see `marks`).
@@ -20,6 +21,8 @@ from __future__ import annotations
 from sys import gettrace
 from threading import RLock, get_ident
 from types import CodeType, FrameType
+
+from torch import is_grad_enabled
 
 from ipyflops.attribution.arrivals import Arrivals
 from ipyflops.attribution.backward import BackwardPasses
@@ -36,6 +39,7 @@ from ipyflops.attribution.frames import (
     by_higher_order,
     classify,
     closure_codes,
+    may_compute_loss,
     self_of,
 )
 from ipyflops.attribution.location_table import LocationTable
@@ -171,6 +175,8 @@ class Locator:
             if mark is not None:
                 if type(mark) is not Location or mark.owner is not self:
                     return None
+                if mark.phase == "optimizer" and is_grad_enabled():
+                    return None  # a loss may be computed here
                 return self._mark_methods(methods, mark) if methods else mark
         location = self._mark_forward(frame, kind, caller)
         return self._mark_methods(methods, location) if methods and location else location
@@ -237,6 +243,8 @@ class Locator:
             self._marks.forget_thread()
             mark = self._outermost_mark()
         around = self._location_of(mark, current)
+        if around.phase == "optimizer" and is_grad_enabled() and current is not frame:
+            fresh = self._with_loss(frame, current)
         while fresh:
             innermost, kind = fresh.pop()
             call_frame = None
@@ -247,9 +255,33 @@ class Locator:
             with self._arriving:
                 mark = self._mark_frame(innermost, kind, around, call_frame)
             around = self._location_of(mark, innermost)
-            if around.phase == "optimizer" and kind & SELF and self._learn_closure(innermost):
-                return self._locate(frame)  # its frame may be one of those further in
+            if around.phase == "optimizer":
+                if kind & SELF and self._learn_closure(innermost):
+                    return self._locate(frame)  # its frame may be one of those further in
+                if is_grad_enabled() and innermost is not frame:
+                    fresh = self._with_loss(frame, innermost)
         return around
+
+    def _with_loss(
+        self, frame: FrameType | None, below: FrameType | None
+    ) -> list[tuple[FrameType, int]]:
+        """Give the frames that tell something between `below`, an optimizer's, and an operator's.
+
+        The outermost is last. If the operator makes a node of autograd, the first function of the
+        user's among them computes a loss, in whatever file it is and however the optimizer got it:
+        an update is no node, unless PyTorch or the optimizer itself is to be differentiated.
+        """
+        between: list[tuple[FrameType, int]] = []
+        while frame is not None and frame is not below:
+            kind = self._kinds.get(id(frame.f_code))
+            between.append((frame, self._classify(frame.f_code) if kind is None else kind))
+            frame = frame.f_back
+        if current_sequence_number() != self._nodes.of_this_thread().next_number:
+            for index in reversed(range(len(between))):
+                if may_compute_loss(*between[index]):
+                    between[index] = (between[index][0], between[index][1] | CLOSURE)
+                    break
+        return [one for one in between if one[1]]
 
     def _classify(self, code: CodeType) -> int:
         """Find out what a code object can tell, and remember it."""
@@ -320,7 +352,8 @@ class Locator:
             mark = self.locations.at(at, around.line, phase, constructing, method_line)
             if call_frame is not None and repeats:
                 around.callees[id(place.holder)] = mark
-        if not kind & SUSPENDABLE:
+        undecided = phase == "optimizer" and is_grad_enabled() and may_compute_loss(frame, kind)
+        if not (kind & SUSPENDABLE or undecided):
             self._marks.keep(frame, mark)
         if call_frame is not None:
             # So that hooks, which run beside the forward, are not taken for another call.

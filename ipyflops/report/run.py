@@ -170,7 +170,20 @@ class Run(Figures):
 
     @cached_property
     def by_phase(self) -> Mapping[str, Totals]:
-        """Totals of the four phases, in their order; a phase that did not run has zeros."""
+        """Totals of the four phases, in their order; a phase that did not run has zeros.
+
+        - ``forward``: the model, and all that belongs to no other phase; also the loss that an
+          optimizer has computed in its step.
+        - ``backward``: what the autograd engine runs, with the hooks for gradients and the modules
+          that these call.
+        - ``recompute``: a forward that is run again in the backward pass, by checkpointing or in
+          the backward of a custom function.
+        - ``optimizer``: what changes parameters and gradients beside autograd: the optimizer's
+          step, the clipping functions of `torch.nn.utils`, ``unscale_``, ``step`` and ``update`` of
+          a `torch.amp.GradScaler`, and `torch.optim.swa_utils.AveragedModel.update_parameters`.
+          Scaling the loss is forward. What you write by hand, an average of parameters say, runs
+          where it stands, so mostly in ``forward``.
+        """
         totals = self._by(lambda row: row.phase)
         return {phase: totals.get(phase, Totals()) for phase in PHASES}
 

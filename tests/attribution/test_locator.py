@@ -469,13 +469,13 @@ class Slow(torch.optim.SGD):
     def step(self, closure=None):
         loss = super().step(closure)
         with torch.enable_grad():
-            scaled(self.param_groups)
+            self.scale()
         return loss
 
-def scaled(groups):
-    for group in groups:
-        for one in group["params"]:
-            one @ one
+    def scale(self):
+        for group in self.param_groups:
+            for one in group["params"]:
+                one @ one
 """
 
 
@@ -521,7 +521,7 @@ def test_a_closure_from_another_file_is_not_the_optimizers_work(
         assert products(report).by_phase["optimizer"].flops == 0
 
 
-def test_what_an_optimizer_of_another_file_computes_with_gradients_is_its_own(
+def test_what_the_methods_of_an_optimizer_compute_with_gradients_is_its_own(
     elsewhere: dict[str, Any],
 ) -> None:
     model = elsewhere["Scorer"]()
