@@ -20,6 +20,7 @@ from ipyflops.costs import Cost, conventions
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.operator_names import TRITON_LAUNCHES
 from ipyflops.formulas.registry import Formula, NoFormulaError, formula, lookup, user_formula
+from ipyflops.formulas.special_tensors import has_values
 from ipyflops.torch_private import TorchDispatchMode, launched_triton_constants
 
 # Positions in the flat form of a BlockMask.
@@ -76,6 +77,9 @@ def _pairs(call: Call, mask_position: int) -> tuple[int, int, str]:
     batch, heads, queries = query.shape[:3]
     keys = key.shape[2]
     rows = batch * heads * queries
+    without_values = rows * keys, rows, "the mask has no values here: all pairs are counted"
+    if mask[_BLOCKS] is not None and not has_values(mask[_BLOCKS]):
+        return without_values
     try:
         pairs = sum(
             _pairs_of(mask[blocks], mask[indices], mask, batch, heads, queries, keys)
@@ -83,8 +87,7 @@ def _pairs(call: Call, mask_position: int) -> tuple[int, int, str]:
             if mask[blocks] is not None
         )
     except (RuntimeError, NotImplementedError):
-        # Tensors without values: meta or fake.
-        return rows * keys, rows, "the mask has no values here: all pairs are counted"
+        return without_values
     return pairs, rows, "the pairs in the blocks that the mask keeps"
 
 

@@ -11,6 +11,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils._pytree import tree_leaves
 
 from ipyflops.counting.counter import FlopCounter
+from ipyflops.formulas import noting_missed_values
 from tests.formulas.plain import cost_of
 
 # What the compiler itself uses, when an uncounted run loads it.
@@ -232,6 +233,12 @@ def test_flex_attention_and_its_gradients_by_hand() -> None:
     assert backward.contraction.value == 1536 * 2 * (3 * 8 + 2 * 4) == 98_304
     # Scale, exponential, difference, product, scale; and for each row a dot product of 4.
     assert backward.other.value == 1536 * 5 + 64 * 2 * 4 == 8_192
+    # All pairs where the mask has no values, and the report is told.
+    nothing = tuple(one.to("meta") if isinstance(one, torch.Tensor) else one for one in mask)
+    with noting_missed_values() as missed:
+        whole = cost_of(flex, *score, nothing, 1.0, {}, (), (), out=(v,))
+    assert whole.contraction.value == 2 * 32 * 32 * 2 * (8 + 4)
+    assert missed
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
