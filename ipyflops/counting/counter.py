@@ -298,8 +298,9 @@ class FlopCounter(CountedBlocks):
         If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown. If it
         does some, and hands values to other code too, a note says so.
         """
-        with ArithmeticDetector() as detector, OutsideCode() as outside:
-            out = self._counted(kernel)(*args, **kwargs)
+        outside = OutsideCode()
+        with ArithmeticDetector() as detector:
+            out = outside.run(self._counted(kernel), *args, **kwargs)
         call = Call(func, args, kwargs, out)
         if detector.saw_arithmetic:
             if outside.got_values:

@@ -23,7 +23,7 @@ _TENSOR_FILE = torch.Tensor.__array__.__code__.co_filename
 
 
 class OutsideCode:
-    """Watches, for the length of a block, whether values leave PyTorch in this thread.
+    """Watches, while a function runs, whether values leave PyTorch in this thread.
 
     A profile function tells: it sees calls of such methods by any code but PyTorch's own. One that
     is set already is called as before. Where a profiler in C is at work, nothing is watched.
@@ -37,18 +37,18 @@ class OutsideCode:
     def __init__(self) -> None:
         self.got_values = False
         self._before: Profile | None = None
-        self._watches = False
 
-    def __enter__(self) -> OutsideCode:
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Run a function under watch, and give what it gives."""
         before: Any = sys.getprofile()
-        if before is None or callable(before):
-            self._before, self._watches = before, True
+        if before is not None and not callable(before):
+            return function(*args, **kwargs)
+        self._before = before
+        try:  # an interrupt may come at any moment
             sys.setprofile(self._watch)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._watches:
-            sys.setprofile(self._before)
+            return function(*args, **kwargs)
+        finally:
+            sys.setprofile(before)
 
     def _watch(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call":

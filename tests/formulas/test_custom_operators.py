@@ -272,6 +272,17 @@ def test_an_operator_that_is_half_outside_is_named(
         assert "note: counted without what they compute outside PyTorch" in str(report)
 
 
+def test_arguments_may_have_any_name() -> None:
+    with torch.library._scoped_library("ipyflops_custom", "FRAGMENT"):
+
+        @torch.library.custom_op("ipyflops_custom::names", mutates_args=())
+        def names(x: torch.Tensor, *, function: int, kernel: int) -> torch.Tensor:
+            return x * function * kernel
+
+        _, report = count(lambda: names(torch.ones(3), function=2, kernel=3))
+    assert (report.flops, report.unknown) == (6, {})
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_profile_function_of_the_user_stays(fails: bool) -> None:
     seen = []
