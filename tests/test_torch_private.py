@@ -505,6 +505,39 @@ def a_conversion_treats_some_fakes_as_real() -> None:
         assert private.conversion_of_modules(lambda value: True) is None
 
 
+@relied_on("kernel_below_a_mode")
+def a_kernel_runs_while_a_mode_is_there() -> None:
+    kernel = private.composite_kernel(torch.ops.higher_order.cond)
+    assert kernel is not None
+    below = private.kernel_below_a_mode(kernel)
+    assert below is not None
+    given = (True, torch.sin, torch.cos, (torch.ones(2),))
+    with Seen(lambda func: func) as seen:
+        with pytest.raises(AssertionError, match="Mode"):
+            kernel(*given)
+        below(*given)
+    assert seen.noted == [aten.sin.default]
+    assert private.kernel_below_a_mode(None) is None
+
+
+@relied_on("is_made_a_graph")
+def it_is_known_that_a_graph_is_made() -> None:
+    with Seen(lambda _: private.is_made_a_graph()) as seen:
+        torch.ones(2)
+        make_fx(torch.sin)(torch.ones(2))
+    assert seen.noted[0] is False
+    assert True in seen.noted
+    assert not private.is_made_a_graph()
+
+
+@relied_on("FAKE_TENSOR_FILES")
+def what_fake_tensors_give_is_worked_out_in_these_files() -> None:
+    from torch._subclasses import fake_impls
+
+    for module in (fake_impls, torch._meta_registrations, torch._refs, torch._decomp):
+        assert str(module.__file__).startswith(private.FAKE_TENSOR_FILES)
+
+
 # --- tensors -------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,8 @@ class FlopCounter(CountedBlocks):
 
     Raises
     ------
+    TypeError
+        If it is given what is to be counted, as a model: that runs in the block.
     ValueError
         If there is no such convention.
     FormulaError
@@ -129,6 +131,11 @@ class FlopCounter(CountedBlocks):
         follow_methods: bool = False,
     ) -> None:
         super().__init__()
+        if not isinstance(convention, str):
+            raise TypeError(
+                f"a FlopCounter counts what runs in its block, and was given a "
+                f"{type(convention).__name__}: write with FlopCounter() as counter: model(x)"
+            )
         self._convention = conventions.check(convention)
         self._source = source
         self._follow_methods = follow_methods

@@ -39,6 +39,8 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
 
     Raises
     ------
+    TypeError
+        If it is given no function, as in ``dry_run(model(x))``.
     DryRunError
         If what the call does depends on the values of tensors (``.item()``, an ``if``, a mask as an
         index), or if there are no fake tensors of a kind; the message says where.
@@ -50,7 +52,23 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     >>> dry_run(lambda tokens: model(torch.randn(tokens, 1_000_000)), 8).flops
     16000000000000
     """
+    check_callable(function, "dry_run", "dry_run(model, x)")
     return count_call(function, args, kwargs, sys._getframe(1))
+
+
+def check_callable(function: object, name: str, example: str) -> None:
+    """Raise if what is to be counted is no function, most likely the result of one.
+
+    Raises
+    ------
+    TypeError
+        It says how to call what does the counting.
+    """
+    if not callable(function):
+        raise TypeError(
+            f"{name} calls a function itself, and was given no function "
+            f"({type(function).__name__}): write {example}"
+        )
 
 
 def count_call(

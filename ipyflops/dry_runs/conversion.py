@@ -7,63 +7,27 @@ long as a dry run lasts it treats those of a dry run as it treats real ones.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.dry_runs.replacement import Replacement
 from ipyflops.torch_private import CONVERSION, FakeTensor, conversion_of_modules
 
 
-class _Conversion:
-    """The method by which `torch.nn.Module` converts modules, and how many dry runs replace it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runs = 0
-        self._own: Callable[..., Any] | None = None
-
-    def replace(self) -> None:
-        """Have modules treat the parameters of dry runs as real ones."""
-        with self._lock:
-            self._runs += 1
-            made = conversion_of_modules(_is_of_dry_run) if self._runs == 1 else None
-            if made is not None:
-                self._own = getattr(torch.nn.Module, CONVERSION)
-                setattr(torch.nn.Module, CONVERSION, _on_the_right_device(made))
-
-    def restore(self) -> None:
-        """Undo one `replace`; after the last one modules convert as PyTorch has it."""
-        with self._lock:
-            self._runs -= 1
-            if self._runs == 0 and self._own is not None:
-                setattr(torch.nn.Module, CONVERSION, self._own)
-                self._own = None
-
-
-_CONVERSION = _Conversion()
-
-
-@contextmanager
-def modules_converted_as_real() -> Iterator[None]:
-    """Let modules with the fake parameters of a dry run be moved and cast in the block."""
-    _CONVERSION.replace()
-    try:
-        yield
-    finally:
-        _CONVERSION.restore()
-
-
-def _is_of_dry_run(value: Any) -> bool:
+def is_of_dry_run(value: Any) -> bool:
+    """Whether something is a fake tensor of a dry run."""
     return type(value) is FakeTensor and isinstance(value.fake_mode, DryRunMode)
 
 
-def _on_the_right_device(convert: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell fake parameters that got data on another device that they are there now."""
+def _as_real(_: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Give a conversion that tells fake parameters with data on another device where they are."""
+    convert = conversion_of_modules(is_of_dry_run)
+    if convert is None:
+        return None
 
     def converted(
         module: torch.nn.Module, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any
@@ -72,7 +36,7 @@ def _on_the_right_device(convert: Callable[..., Any]) -> Callable[..., Any]:
 
         def noted(tensor: Tensor) -> Tensor:
             made = fn(tensor)
-            if _is_of_dry_run(tensor) and _is_of_dry_run(made) and tensor.device != made.device:
+            if is_of_dry_run(tensor) and is_of_dry_run(made) and tensor.device != made.device:
                 moved.append((tensor, made))
             return made
 
@@ -83,3 +47,7 @@ def _on_the_right_device(convert: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return converted
+
+
+#: The method by which `torch.nn.Module` moves and casts.
+CONVERSION_OF_MODULES = Replacement(torch.nn.Module, CONVERSION, _as_real)

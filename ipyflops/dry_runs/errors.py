@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from types import TracebackType
 
 from ipyflops.cells import PYTORCH_FOLDER, is_the_users, readable_name
 from ipyflops.torch_private import (
+    FAKE_TENSOR_FILES,
     DataDependentOutputException,
     DynamicOutputShapeException,
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
 
-_INSTEAD = (
+INSTEAD = (
     "Take this out of the code, give the value as a plain number, or count without --fake "
     "(ipyflops.FlopCounter in a script)"
 )
@@ -36,6 +38,10 @@ NO_DEVICE = (
 _UNSUPPORTED = (
     ("PyTorch is not linked with support for", NO_DEVICE),
     (
+        "_share_fd_: only available on CPU",
+        "memory is shared with other processes here, and fake tensors have none. Share it before",
+    ),
+    (
         "There was no fake impl registered for",
         (
             "PyTorch cannot tell what this custom operator gives without running it. Give it a "
@@ -49,6 +55,11 @@ _UNSUPPORTED = (
             "nn.LazyLinear(8)), or build it and call it once before"
         ),
     ),
+)
+#: Names of PyTorch's code for fake tensors, and of ours: no program asked for an error about them.
+_OWN_NAMES = re.compile(
+    r"Fake ?Tensor|fake tensor|fake mode|DryRunMode|shape_env|HigherOrderOperator"
+    r"|_apply\(\): Couldn't swap"
 )
 _TORCH_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")
 _DATA_LOADER = (
@@ -131,11 +142,11 @@ def _torch_reason(error: Exception) -> str | None:
     if isinstance(error, DataDependentOutputException):
         python_names = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
         name = _operator(error)
-        return f"{python_names.get(name, name)} {_NEEDS_VALUE}. {_INSTEAD}"
+        return f"{python_names.get(name, name)} {_NEEDS_VALUE}. {INSTEAD}"
     if isinstance(error, DynamicOutputShapeException):
         return (
             f"the values of a tensor say how large the result of {_operator(error)} is, and a dry "
-            f"run computes none. {_INSTEAD}"
+            f"run computes none. {INSTEAD}"
         )
     if isinstance(error, UnsupportedOperatorException):
         return (
@@ -145,9 +156,31 @@ def _torch_reason(error: Exception) -> str | None:
     if isinstance(error, UnsupportedFakeTensorException):
         return f"PyTorch has no fake tensors for this ({error}). Count it without --fake"
     text = str(error)
-    reasons = [f"{reason}. {_INSTEAD}" for part, reason in _VALUE_ERRORS if part in text]
+    reasons = [f"{reason}. {INSTEAD}" for part, reason in _VALUE_ERRORS if part in text]
     reasons += [reason for part, reason in _UNSUPPORTED if part in text]
-    return reasons[0] if reasons else None
+    if reasons:
+        return reasons[0]
+    if isinstance(error, Warning):
+        return None
+    if _OWN_NAMES.search(text) or _is_own_failure(error):
+        said = next(iter(text.splitlines()), "")
+        return (
+            f"PyTorch fails on fake tensors here, where it may run on real ones "
+            f"({type(error).__name__}: {said:.200}). {INSTEAD}"
+        )
+    return None
+
+
+def _is_own_failure(error: Exception) -> bool:
+    """Whether an error comes from PyTorch's code for fake tensors, and not of what it was given.
+
+    What a program gets wrong, as a shape that does not fit, is a RuntimeError or one of the others
+    that a real run raises too.
+    """
+    if isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)):
+        return False
+    files = [frame.tb_frame.f_code.co_filename for frame in _all_frames(error.__traceback__)]
+    return bool(files) and files[-1].startswith(FAKE_TENSOR_FILES)
 
 
 def _operator(error: BaseException) -> str:

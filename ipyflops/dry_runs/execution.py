@@ -12,6 +12,7 @@ import logging
 import signal
 import threading
 import types
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,9 +21,11 @@ from typing import Any
 import torch
 
 from ipyflops.counting import FlopCounter
-from ipyflops.dry_runs.conversion import modules_converted_as_real
+from ipyflops.dry_runs.conversion import CONVERSION_OF_MODULES
+from ipyflops.dry_runs.deep_copies import DEEP_COPIES
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.dry_runs.saving import SAVING
 from ipyflops.dry_runs.substitution import Substitution, names_reached
 from ipyflops.measuring import random_states
 from ipyflops.report import Report
@@ -30,6 +33,7 @@ from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 
 NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
 FROM_META = "tensors of the meta device were counted as tensors of the CPU"
+NOTHING_SAVED = "torch.save wrote nothing: a dry run has no values to save"
 #: How many names a note lists.
 MAX_NAMES = 8
 
@@ -48,7 +52,7 @@ class DryRun:
         self._substitution: Substitution | None = Substitution(self._mode, variables)
         self._assigned: list[str] = []
         self._uncopied: list[str] = []
-        self._met_meta = False
+        self._met_meta = self._skipped_saving = False
 
     def copy_globals(
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
@@ -99,8 +103,10 @@ class DryRun:
         try:
             substitution.substitute()
             with (
-                _silenced_log(),
-                modules_converted_as_real(),
+                _silenced(),
+                CONVERSION_OF_MODULES.active(),
+                DEEP_COPIES.active(),
+                SAVING.active(),
                 mode,
                 counter,
                 errors_explained(labels),
@@ -110,7 +116,7 @@ class DryRun:
             with _deferred_interrupt():
                 self._assigned = substitution.assigned_names()
                 self._uncopied = list(substitution.copier.uncopied)
-                self._met_meta = mode.met_meta
+                self._met_meta, self._skipped_saving = mode.met_meta, mode.skipped_saving
                 substitution.restore()
                 mode.restore_gradients()
                 for restore, setting in settings:
@@ -123,6 +129,8 @@ class DryRun:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
         if self._met_meta:
             notes.append(FROM_META)
+        if self._skipped_saving:
+            notes.append(NOTHING_SAVED)
         if self._uncopied:
             notes.append(
                 "not copied, so what the dry run did to them has happened: "
@@ -171,12 +179,17 @@ def _deferred_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def _silenced_log() -> Iterator[None]:
-    """Keep torch from logging each error that a fake tensor raises in the user's code."""
+def _silenced() -> Iterator[None]:
+    """Keep torch from logging each error of a fake tensor, and from warning of a pointer's misuse.
+
+    Neither is about the user's code: torch itself asks for the pointer where it copies a tensor.
+    """
     log = logging.getLogger(FAKE_TENSOR_LOGGER)
     before, log.disabled = log.disabled, True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")
+            yield
     finally:
         log.disabled = before
 

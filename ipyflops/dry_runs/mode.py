@@ -17,6 +17,13 @@ import torch
 from torch import Tensor
 
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
+from ipyflops.dry_runs.operators import (
+    GROUPED_PRODUCT,
+    grouped_product,
+    is_higher_order,
+    refuse_unlike_real,
+    run_higher_order,
+)
 from ipyflops.measuring import gradient_of
 from ipyflops.torch_private import (
     FAKE_PARAMETER,
@@ -45,13 +52,19 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
     ----------
     met_meta : bool
         Whether a tensor of the meta device was moved to the CPU.
+    skipped_saving : bool
+        Whether the code wanted to save something.
     """
+
+    #: So that operators that take functions come to `__torch_dispatch__`.
+    supports_higher_order_operators = True
 
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
         self._converter = StrongConverter()
         self.fake_tensor_converter = self._converter
         self.met_meta = False
+        self.skipped_saving = False
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
@@ -64,6 +77,14 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
     ) -> Any:
         if func is _DEVICE_OPERATOR:  # half of all calls; this returns early
             return super().__torch_dispatch__(func, types, args, kwargs or {})
+        if is_higher_order(func):
+            return run_higher_order(self, func, args, kwargs or {})
+        refuse_unlike_real(func)
+        if func is GROUPED_PRODUCT:
+            with self:
+                made = grouped_product(*args, **(kwargs or {}))
+            if made is not None:
+                return made
         if kwargs:
             device = kwargs.get("device")
             if device is not None:
@@ -82,6 +103,24 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
                 if not isinstance(tensor, FakeTensor) and func not in _LIFTS:
                     self._check_real_tensor(func, tensor, args, kwargs or {})
         return super().__torch_dispatch__(func, types, args, kwargs or {})
+
+    def __deepcopy__(self, memo: Any) -> DryRunMode:
+        """Stay one: a copied fake tensor, which refers to its mode, is of the same dry run."""
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be pickled, as a fake tensor that is pickled asks."""
+        raise DryRunError(
+            "tensors are pickled here, and a dry run has no values for that. Take this out of the "
+            "code"
+        )
+
+    def create_symbolic_nested_int(self, *, nt_tensor_id: int | None = None) -> Any:
+        """Refuse the length of a jagged tensor, which PyTorch asks a mode for."""
+        raise DryRunError(
+            "a dry run cannot stand in for jagged tensors: what work on them costs is told by "
+            "their values. Count the code without --fake"
+        )
 
     def _check_real_tensor(
         self, func: Any, tensor: Tensor, args: Any, kwargs: Mapping[str, Any]

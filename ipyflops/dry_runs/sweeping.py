@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipyflops.costs import COUNTED
-from ipyflops.dry_runs.calls import count_call
+from ipyflops.dry_runs.calls import check_callable, count_call
 from ipyflops.report import Point, Sweep, Variable, counts_of, fit
 
 MAX_POINTS = 10_000
@@ -59,8 +59,9 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     >>> run.growth().name, run.growth().expression
     ('linear in batch', '2,097,152·batch')
     """
-    if not callable(function):
-        raise TypeError(f"a sweep calls a function, not {type(function).__name__} {function!r:.80}")
+    check_callable(
+        function, "sweep", "sweep(lambda batch: model(torch.randn(batch, 8)), batch=[1, 2])"
+    )
     grid = _grid(variables)
     _check_accepts(function, [variable.name for variable in grid])
     counter = _CallCounter(function, grid, sys._getframe(1))
@@ -91,20 +92,27 @@ def _grid(variables: Mapping[str, Iterable[int]]) -> tuple[Variable, ...]:
 
 def _values(name: str, values: Iterable[int]) -> tuple[int, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise TypeError(f"the values of {name} are a list, as {name}=[1, 2, 4], not {values!r:.80}")
+        raise TypeError(
+            f"the values of {name} are a list, as {name}=[1, 2, 4], not {_shown(values)}"
+        )
     numbers = set()
     for value in values:
         try:
             numbers.add(operator.index(value))
         except TypeError:
             raise TypeError(
-                f"the values of {name} are whole numbers, and {value!r:.80} is none"
+                f"the values of {name} are whole numbers, and {_shown(value)} is none"
             ) from None
         if isinstance(value, bool):
             raise TypeError(f"the values of {name} are whole numbers, and {value} is none")
     if not numbers:
         raise ValueError(f"{name} has no values")
     return tuple(sorted(numbers))
+
+
+def _shown(value: object) -> str:
+    """A value in a message: itself if it is short, else what it is."""
+    return repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
 
 
 def _check_accepts(function: Callable[..., object], names: Sequence[str]) -> None:

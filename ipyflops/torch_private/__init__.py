@@ -38,7 +38,13 @@ from ipyflops.torch_private.compiler import (
     SHARDING_FILE,
     EagerStance,
 )
-from ipyflops.torch_private.fakes import CONVERSION, StrongConverter, conversion_of_modules
+from ipyflops.torch_private.fakes import (
+    CONVERSION,
+    StrongConverter,
+    conversion_of_modules,
+    is_made_a_graph,
+    kernel_below_a_mode,
+)
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     can_decompose,
@@ -67,7 +73,9 @@ __all__ = [
     "custom_kernels",
     "decomposition_of",
     "higher_order_operators",
+    "is_made_a_graph",
     "keeping_promises",
+    "kernel_below_a_mode",
     "launched_triton_constants",
     "launched_triton_kernel",
 ]
@@ -293,6 +301,12 @@ with _required():
 #: The logger of fake tensors, which is kept from logging errors that the dry run explains.
 #: Without it (another name): the errors are logged as well.
 FAKE_TENSOR_LOGGER = "torch._subclasses.fake_tensor"
+#: The code that works out what operators give on fake tensors: an error in there that no wrong
+#: argument explains is PyTorch's own. Without it (other names): the error is shown as it is.
+FAKE_TENSOR_FILES = tuple(
+    os.path.join(_TORCH, *path.split("/"))
+    for path in ("_subclasses/", "_meta_registrations.py", "_prims", "_refs/", "_decomp/", "fx/")
+)
 #: What PyTorch itself sets on a fake parameter or buffer, so that it passes for one.
 #: Without them: attributes that nobody reads.
 FAKE_PARAMETER = "_is_param"

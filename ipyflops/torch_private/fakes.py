@@ -19,6 +19,10 @@ try:
     from torch._subclasses import fake_tensor
 except ImportError:  # the error at import names it
     fake_tensor = None  # type: ignore[assignment]
+try:
+    from torch.fx import _symbolic_trace
+except ImportError:
+    _symbolic_trace = None  # type: ignore[assignment]
 _Converter: Any = getattr(fake_tensor, "FakeTensorConverter", object)
 
 
@@ -90,6 +94,30 @@ def conversion_of_modules(is_plain: Callable[[Any], bool]) -> Callable[..., Any]
     )
     made.__kwdefaults__ = own.__kwdefaults__
     return made
+
+
+def kernel_below_a_mode(kernel: Any) -> Callable[..., Any] | None:
+    """The kernel of a higher-order operator, for use while a mode is there.
+
+    PyTorch has each mode handle such an operator whole, by rules for the mode's exact type. A dry
+    run runs the same kernel as a real run. Some kernels ask whether a mode is there, and raise if
+    one is; here they are told that none is.
+    Without it: None, so that a dry run says that it cannot run the operator.
+    """
+    if not isinstance(kernel, types.FunctionType):
+        return None
+    variables = {**kernel.__globals__, "_get_current_dispatch_mode": lambda: None}
+    return types.FunctionType(
+        kernel.__code__, variables, kernel.__name__, kernel.__defaults__, kernel.__closure__
+    )
+
+
+def is_made_a_graph() -> bool:
+    """Whether a program is being made a graph. It is asked for every operator of a dry run.
+
+    Without it (another name): no, so that ``torch.func.linearize`` counts too little there.
+    """
+    return bool(getattr(_symbolic_trace, "_is_fx_tracing_flag", False))
 
 
 #: The method of modules that `conversion_of_modules` stands in for.

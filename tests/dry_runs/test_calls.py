@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -388,3 +389,77 @@ def test_custom_operators_need_a_fake(operator: Any) -> None:
     operator.register_fake(lambda x: torch.empty_like(x))
     # Its own code is not run, so that nobody knows what it computes.
     assert dry_run(lambda: operator(X)).unknown == {"ipyflops_tests::dry_square": 1}
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_a_result_in_the_place_of_a_function_is_named() -> None:
+    message = (
+        r"^dry_run calls a function itself, and was given no function \(Tensor\): write dry_run"
+    )
+    with pytest.raises(TypeError, match=message):
+        dry_run(MODEL(X))  # type: ignore[arg-type]
+    message = (
+        r"^a FlopCounter counts what runs in its block, and was given a Sequential: write with"
+    )
+    with pytest.raises(TypeError, match=message):
+        FlopCounter(MODEL)  # type: ignore[arg-type]
+
+
+def test_errors_of_pytorchs_own_machinery_name_the_users_line() -> None:
+    from torch._subclasses import fake_tensor
+
+    def fails() -> None:
+        MODEL(X)
+        fake_tensor.FakeTensor(None, X, "cpu")
+
+    with pytest.raises(DryRunError, match=r"^test_calls\.py:\d+: PyTorch fails on fake"):
+        dry_run(fails)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: MODEL(torch.ones(4, 9)),
+        lambda: torch.ones(2) + torch.ones(3),
+        lambda: torch.cat([torch.ones(2, 2), torch.ones(3, 3)], 1),
+        lambda: torch.ones(3).view(2, 2),
+        lambda: F.conv2d(torch.ones(1, 4, 8, 8), torch.ones(3, 2, 3, 3)),
+        lambda: torch.ones(2).backward(),
+        lambda: torch.ones(2)[5],
+        lambda: {}["a"],
+    ],
+)
+def test_errors_of_the_users_are_theirs_and_nothing_else_is_shown(
+    run: Callable[[], object], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Exception, match=r".") as real:
+        run()
+    with pytest.raises(real.type) as dry:
+        dry_run(run)
+    assert type(dry.value) is real.type
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+class Talkative:
+    """Warns when it is copied."""
+
+    def __init__(self) -> None:
+        self.weight = torch.ones(8, 8)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        warnings.warn("I am copied", UserWarning, stacklevel=2)
+        return super().__reduce_ex__(protocol)
+
+
+TALKATIVE = Talkative()
+
+
+def test_copying_is_silent_and_the_code_is_not() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dry_run(lambda: X @ TALKATIVE.weight).flops == 2 * 4 * 8 * 8
+    with pytest.warns(UserWarning, match="of the code"):
+        dry_run(lambda: warnings.warn("of the code", UserWarning, stacklevel=1))

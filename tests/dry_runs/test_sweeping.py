@@ -292,7 +292,12 @@ def one_size(n: int) -> None:
 @pytest.mark.parametrize(
     ("function", "variables", "error", "message"),
     [
-        (3, {"n": [1, 2]}, TypeError, "a sweep calls a function, not int 3"),
+        (
+            3,
+            {"n": [1, 2]},
+            TypeError,
+            r"sweep calls .* no function \(int\): write sweep",
+        ),
         (one_size, {}, ValueError, "a sweep needs a variable, as sweep"),
         (one_size, {"n": []}, ValueError, "n has no values"),
         (one_size, {"n": [4]}, ValueError, "a variable with two values or more"),
