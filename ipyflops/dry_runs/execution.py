@@ -22,10 +22,9 @@ import torch
 
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs.conversion import CONVERSION_OF_MODULES
-from ipyflops.dry_runs.deep_copies import DEEP_COPIES
+from ipyflops.dry_runs.copying_and_saving import DEEP_COPIES, SAVING
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
-from ipyflops.dry_runs.saving import SAVING
 from ipyflops.dry_runs.substitution import Substitution, names_reached
 from ipyflops.measuring import random_states
 from ipyflops.report import Report
