@@ -21,7 +21,7 @@ from ipyflops.attribution.frames import (
     user_frames,
 )
 from ipyflops.attribution.marks import Location
-from ipyflops.attribution.modules import unwrap_compiled
+from ipyflops.attribution.modules import ModelsOfVariables, unwrap_compiled
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
 from ipyflops.attribution.variables import namespaces, variable_name, variable_path
@@ -66,6 +66,7 @@ class Arrivals:
         self._user_file = user_file
         self._thread = thread
         self._replicas = Replicas()
+        self._models = ModelsOfVariables()
 
     def of_frame(
         self, frame: FrameType, kind: int, around: Location, call_frame: FrameType | None
@@ -166,7 +167,8 @@ class Arrivals:
         known = self._root.known(module)
         if known is not None:
             return known
-        path = variable_path(module, user_frames(frame, self._user_file, self._thread))
+        frames = user_frames(frame, self._user_file, self._thread)
+        path = variable_path(module, frames, self._models)
         if path is None:
             return None if is_graph else self._root.unregistered(module, type(module).__name__)
         name, owner, names = path

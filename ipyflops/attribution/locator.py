@@ -21,6 +21,7 @@ from __future__ import annotations
 from sys import gettrace
 from threading import RLock, get_ident
 from types import CodeType, FrameType
+from weakref import KeyedRef
 
 from torch import is_grad_enabled
 
@@ -97,9 +98,9 @@ class Locator:
         self._arriving = RLock()
         self._marks = MarkTable(self)
         self._follow_methods = follow_methods
-        #: What code objects can tell, by their ids. They are kept so that their ids stay their own.
+        #: What code objects can tell, by their ids. When one goes, its id is forgotten.
         self._kinds: dict[int, int] = {}
-        self._codes: list[CodeType] = []
+        self._codes: dict[int, KeyedRef[int, CodeType]] = {}
 
     # --- what the counter asks -----------------------------------------------------------------
 
@@ -288,8 +289,14 @@ class Locator:
         kind = classify(code, self.user_file)
         if self._follow_methods and kind & SELF and is_the_users(code.co_filename):
             kind |= FOLLOWED
-        self._kinds[id(code)] = kind
-        self._codes.append(code)
+        kinds, codes = self._kinds, self._codes
+
+        def forget(reference: KeyedRef[int, CodeType]) -> None:
+            kinds.pop(reference.key, None)
+            codes.pop(reference.key, None)
+
+        codes[id(code)] = KeyedRef(code, forget, id(code))
+        kinds[id(code)] = kind
         return kind
 
     def _learn_closure(self, frame: FrameType) -> bool:

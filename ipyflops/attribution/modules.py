@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -93,9 +94,14 @@ class DescendantNames:
         if names is None:
             # It may have been registered since.
             for name, child in submodules(parent).items():
-                if unwrap_compiled(child) is module:
+                if child is module or unwrap_compiled(child) is module:
                     names = self._names[id(module)] = (name,)
+                    break
         return names
+
+    def __len__(self) -> int:
+        """How many modules were met."""
+        return len(self._seen)
 
     def _verified(self, parent: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
         names = self._names.get(id(module))
@@ -114,3 +120,32 @@ class DescendantNames:
                     self._names[id(child)] = (*names, name)
                     frontier.append((*names, name))
         self._frontier = frontier
+
+
+class ModelsOfVariables:
+    """Finds modules below the models that the user's variables hold.
+
+    A module that no model has is looked for in all of them. So that a program with thousands of
+    these does not take hours, models are walked anew only until `MAX_WALKED` modules were met;
+    then what the last walks have found must do.
+    """
+
+    MAX_WALKED = 100_000
+
+    def __init__(self) -> None:
+        self._walked = 0
+        #: By the id of the model; the reference tells whether that is still the same.
+        self._names: dict[int, tuple[weakref.ref[Any], DescendantNames]] = {}
+
+    def find(self, model: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
+        """The names from a model down to a module; None if it is not below."""
+        known = self._names.get(id(model))
+        if known is not None and known[0]() is model:
+            found = known[1].find(model, module)
+            if found is not None or self._walked >= self.MAX_WALKED:
+                return found
+        names = DescendantNames()
+        self._names[id(model)] = (weakref.ref(model), names)
+        found = names.find(model, module)
+        self._walked += len(names)
+        return found

@@ -8,7 +8,9 @@ lock while they do.
 
 from __future__ import annotations
 
+import heapq
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -51,6 +53,7 @@ class Place:
     __slots__ = (
         "_children",
         "_counts",
+        "_free_numbers",
         "_known",
         "_names",
         "_shapes_missing",
@@ -88,6 +91,8 @@ class Place:
         self._children: dict[tuple[str, str], Place] = {}
         # The places of modules and optimizers below, by id: children, or further down.
         self._known: dict[int, Place] = {}
+        #: Of each name that several have had: the numbers whose modules are gone, and how many.
+        self._free_numbers: dict[tuple[str, str], _Numbers] = {}
         self._names: DescendantNames | None = None
         self._counts: ParameterCounts | None = None
         self._shapes_missing = False
@@ -178,18 +183,20 @@ class Place:
         known = self.known(holder)
         if known is not None:
             return known
-        number = 1
+        numbers = self._free_numbers.get((kind, name))
+        if numbers is None:
+            numbers = self._free_numbers[kind, name] = _Numbers()
         while True:
-            label = name if number == 1 else f"{name}#{number}"
-            key = (kind, label)
+            number = numbers.take(type(holder).__name__)
+            key = (kind, name if number == 1 else f"{name}#{number}")
             child = self._children.get(key)
             if child is None:
-                child = self._new(holder, label, key, kind)
-            elif child.holder is None and child.type == type(holder).__name__:
-                child.reference = weakref.ref(holder)
-            elif child.holder is not holder:
-                number += 1
+                child = self._new(holder, key[1], key, kind)
+            elif child.holder is not holder and (
+                child.holder is not None or child.type != type(holder).__name__
+            ):
                 continue
+            child.reference = numbers.watch(holder, number)
             self.remember(holder, child)
             return child
 
@@ -237,6 +244,34 @@ class Place:
     def children(self) -> list[Place]:
         """The children, in the order in which they were made."""
         return list(self._children.values())
+
+
+class _Numbers:
+    """Which numbers of a name are free, because what had them is gone: the smallest comes first."""
+
+    __slots__ = ("_free", "_gone", "_last")
+
+    def __init__(self) -> None:
+        self._last = 0
+        #: By the name of the type that had them; heaps.
+        self._free: dict[str, list[int]] = {}
+        #: What the garbage collector has reported since, in whichever thread.
+        self._gone: deque[tuple[str, int]] = deque()
+
+    def take(self, type_name: str) -> int:
+        """Give a number that an object of this type can have: a free one, or the next."""
+        while self._gone:
+            gone, number = self._gone.popleft()
+            heapq.heappush(self._free.setdefault(gone, []), number)
+        if free := self._free.get(type_name):
+            return heapq.heappop(free)
+        self._last += 1
+        return self._last
+
+    def watch(self, holder: Any, number: int) -> weakref.ref[Any]:
+        """Give a reference to what has a number; when it goes, the number is free."""
+        gone, kind = self._gone, type(holder).__name__
+        return weakref.ref(holder, lambda reference: gone.append((kind, number)))
 
 
 def common(places: Sequence[Place]) -> Place | None:

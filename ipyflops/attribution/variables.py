@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ipyflops.attribution.frames import read_variables
-from ipyflops.attribution.modules import DescendantNames, unwrap_compiled
+from ipyflops.attribution.modules import ModelsOfVariables, unwrap_compiled
 
 
 def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
@@ -42,7 +42,7 @@ def variable_name(value: object, groups: Iterable[Iterable[FrameType]]) -> str |
 
 
 def variable_path(
-    module: torch.nn.Module, groups: Iterable[Iterable[FrameType]]
+    module: torch.nn.Module, groups: Iterable[Iterable[FrameType]], models: ModelsOfVariables
 ) -> tuple[str, torch.nn.Module, tuple[str, ...]] | None:
     """Say how the user reaches a module: a variable, the module it holds, and names below that.
 
@@ -57,7 +57,7 @@ def variable_path(
         for variables in namespaces(frames):
             for name, held in _public(variables):
                 if issubclass(type(held), torch.nn.Module):
-                    below = DescendantNames().find(held, module)
+                    below = models.find(held, module)
                     if below is not None:
                         return name, held, below
     return None
