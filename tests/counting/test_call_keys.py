@@ -352,3 +352,18 @@ def test_a_formula_of_a_user_may_look_at_any_number() -> None:
     with temporary_formula(torch.ops.aten.add.Tensor, by_alpha):
         for alpha, flops in ((0.25, 25), (0.75, 75), (0.3, 30), (0.25, 25)):
             assert bytes_and_flops(partial(torch.add, x, x, alpha=alpha))[1] == flops
+
+
+@pytest.mark.filterwarnings("ignore:.*quantized tensor creation:UserWarning")
+def test_a_quantized_product_with_a_number_depends_on_its_sign() -> None:
+    """A negative factor mirrors each of the 8 whole numbers; any other only scales."""
+    x = torch.quantize_per_tensor(torch.rand(8), 0.1, 10, torch.quint8)
+    for factor, int_ops in ((0.3, 0), (-0.3, 8), (0.7, 0), (-0.7, 8)):
+        with FlopCounter() as counter:
+            ops.quantized.mul(x, factor)
+        assert counter.report.int_ops == int_ops, factor
+    for number, moved in ((0.3, False), (90.0, True), (0.3, False)):
+        with FlopCounter() as counter:
+            ops.quantized.add(x, number)
+        # Dequantized (2), shifted (1) and quantized again (4), where the zero point has no room.
+        assert bool(counter.report.flops) == moved, number

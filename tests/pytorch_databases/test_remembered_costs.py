@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.common_methods_invocations import (
+    foreach_binary_op_db,
+    foreach_other_op_db,
+    foreach_pointwise_op_db,
+    foreach_reduce_op_db,
+    foreach_unary_op_db,
+    op_db,
+)
+from torch.utils._pytree import tree_map_only
 
 from ipyflops.costs import CONVENTIONS, conventions
 from ipyflops.counting import FlopCounter, counter
@@ -24,6 +32,7 @@ from tests.pytorch_databases.running import (
     make_samples,
     one_thread,
     run_sample,
+    seed,
     spread,
 )
 
@@ -31,8 +40,21 @@ pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 
 DTYPES = (torch.float32, torch.complex64, torch.int64)
 ENTRIES = {identity(op): op for op in op_db if op.supported_dtypes("cpu")}
-#: Of each entry, dtype and mode.
-MOST_SAMPLES = 50
+FOREACH = {
+    op.name: op
+    for database in (
+        foreach_binary_op_db,
+        foreach_other_op_db,
+        foreach_pointwise_op_db,
+        foreach_reduce_op_db,
+        foreach_unary_op_db,
+    )
+    for op in database
+}
+#: Of each entry, dtype and mode; all of those whose samples differ in their values alone.
+MOST_SAMPLES = 40
+MOST_LISTS = 6
+BY_VALUES = {"unique", "unique_consecutive"}
 
 
 def has_backward(op: Any, dtype: torch.dtype) -> bool:
@@ -56,7 +78,8 @@ def counts(report: Report) -> dict[tuple[str, str], list[int]]:
 def run(op: Any, dtype: torch.dtype, *, inference: bool) -> list[Report]:
     backward = has_backward(op, dtype) and not inference
     reports = []
-    for sample in spread(make_samples(op, dtype, gradients=backward), MOST_SAMPLES):
+    samples = make_samples(op, dtype, gradients=backward)
+    for sample in samples if op.name in BY_VALUES else spread(samples, MOST_SAMPLES):
         flop_counter = FlopCounter(device_time=False)
         with torch.inference_mode() if inference else contextlib.nullcontext():
             run_sample(op, sample, backward=backward, mode=flop_counter)
@@ -70,6 +93,33 @@ def worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counter, "key_function", lambda *_: no_key)
 
 
+def run_lists(op: Any, dtype: torch.dtype) -> list[Report]:
+    """Count the samples of an operator on lists, out of place and in place."""
+    reports = []
+    for variant in (op.method_variant, op.inplace_variant):
+        seed()
+        for sample in spread([*op.sample_inputs("cpu", dtype)], MOST_LISTS):
+            flop_counter = FlopCounter(device_time=False)
+            # Not all samples can be run by all variants, as whole numbers in place.
+            with contextlib.suppress(RuntimeError, TypeError), flop_counter:
+                arguments = tree_map_only(torch.Tensor, torch.clone, (sample.input, sample.args))
+                variant(arguments[0], *arguments[1])
+            reports.append(flop_counter.report)
+    return reports
+
+
+def differences(found: list[Report], right: list[Report]) -> list[str]:
+    wrong = []
+    for number, (one, other) in enumerate(zip(found, right, strict=True)):
+        remembered, anew = counts(one), counts(other)
+        wrong += [
+            f"sample {number}: {key} {remembered.get(key)}, right {anew.get(key)}"
+            for key in remembered.keys() | anew.keys()
+            if remembered.get(key) != anew.get(key)
+        ]
+    return wrong
+
+
 @pytest.mark.parametrize("inference", [False, True], ids=["autograd", "inference"])
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_what_is_remembered_is_what_it_costs(
@@ -80,14 +130,22 @@ def test_what_is_remembered_is_what_it_costs(
     with one_thread(), torch.random.fork_rng(devices=[]):
         remembered = {dtype: run(op, dtype, inference=inference) for dtype in dtypes}
         worked_out_anew(monkeypatch)
-        wrong = []
-        for dtype in dtypes:
-            anew = run(op, dtype, inference=inference)
-            for number, (one, other) in enumerate(zip(remembered[dtype], anew, strict=True)):
-                found, right = counts(one), counts(other)
-                wrong += [
-                    f"{dtype}, sample {number}: {key} {found.get(key)}, right {right.get(key)}"
-                    for key in found.keys() | right.keys()
-                    if found.get(key) != right.get(key)
-                ]
-        assert not wrong, "\n".join(wrong)
+        wrong = [
+            f"{dtype}, {line}"
+            for dtype in dtypes
+            for line in differences(remembered[dtype], run(op, dtype, inference=inference))
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", sorted(FOREACH))
+def test_the_same_holds_for_lists_of_tensors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    op = FOREACH[name]
+    dtypes = [dtype for dtype in DTYPES if dtype in op.supported_dtypes("cpu")]
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        remembered = [report for dtype in dtypes for report in run_lists(op, dtype)]
+        assert sum(bool(report.rows) for report in remembered) > len(remembered) / 4
+        worked_out_anew(monkeypatch)
+        anew = [report for dtype in dtypes for report in run_lists(op, dtype)]
+    wrong = differences(remembered, anew)
+    assert not wrong, "\n".join(wrong)

@@ -77,18 +77,19 @@ _WITH_ONEDNN = ("onednn::qadd", "onednn::qadd_relu", "onednn::qmul")
 )
 def arithmetic(call: Call) -> Cost:
     """Both are dequantized (4), added or multiplied (1), rectified if asked for, quantized (5)."""
-    other = call.args[3] if call.operator in _WITH_ONEDNN else call.args[1]
-    if not (isinstance(other, Tensor) and isinstance(call.args[0], Tensor)):
-        return with_a_number(call)
     each = 2 * DEQUANTIZE + 1 + RELU * ("relu" in call.operator) + QUANTIZE
     return Cost.of(other=f"{each}·n", n=first_output(call).numel())
 
 
+#: Those of `arithmetic`'s operators that take a number.
+_OVERLOADS = ("Scalar", "Scalar2", "Scalar_out")
 _NUMBER_FORMS = tuple(
-    f"quantized::{name}_scalar{relu}{out}"
+    f"quantized::{name}{form}"
     for name in ("add", "mul")
-    for relu in ("", "_relu")
-    for out in ("", "_out")
+    for form in (
+        *("_scalar", "_scalar_relu", "_scalar_out", "_scalar_relu_out"),
+        *(f"{relu}.{overload}" for relu in ("", "_relu") for overload in _OVERLOADS),
+    )
 )
 
 
