@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipyflops.views.shown_views import MOST_VIEWS
 from tests.browser.looking import active, ask, cell, chart, eventually, row, rows
 from tests.browser.networks import BY_HAND, MANY, REAL
 
@@ -264,3 +265,33 @@ def test_a_failed_cell_says_so_and_an_empty_one_has_no_table(workbench: Session)
     empty = workbench.page.locator(".ipyflops-widget").first
     assert "no operator ran" in empty.inner_text()
     assert empty.locator(".fw-grid").count() == 0
+
+
+MODELS = "print(len(__import__('ipywidgets').Widget.get_manager_state()['state']))"
+
+
+def test_a_cell_that_runs_again_leaves_one_widget_and_one_program(workbench: Session) -> None:
+    counted = "%%flops\nnet(x)\nNone"
+    workbench.again([REAL, counted, counted])
+    before = int(ask(workbench, MODELS))
+    for _ in range(3):
+        workbench.run()
+        workbench.page.locator(".ipyflops-widget").last.wait_for()
+    eventually(workbench, MODELS, str(before))
+    assert workbench.page.locator(".ipyflops-widget").count() == 2
+    assert workbench.page.locator("#ipyflops-style").count() == 1
+    assert "image/svg" in chart(workbench.page.locator(".ipyflops-widget").first)
+    # Nothing of the runs before is left in the page either.
+    assert workbench.page.locator(".ipyflops-stand-in").count() == 2
+    assert not workbench.page.locator(".ipyflops-stand-in").first.is_visible()
+
+
+def test_what_is_closed_in_the_same_run_is_shown_as_html(workbench: Session) -> None:
+    loop = f"for _ in range({MOST_VIEWS + 1}):\n    %flops net(x);"
+    workbench.again([REAL, loop])
+    stand_ins = workbench.page.locator(".ipyflops-stand-in")
+    stand_ins.first.locator(".f-headline").wait_for(state="visible")
+    assert stand_ins.count() == MOST_VIEWS + 1
+    shown = [one.is_visible() for one in stand_ins.all()]
+    assert shown == [True] + [False] * MOST_VIEWS
+    assert not workbench.page.get_by_text("Error displaying widget").is_visible()
