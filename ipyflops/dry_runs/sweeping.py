@@ -8,14 +8,19 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipyflops.costs import COUNTED
 from ipyflops.dry_runs.calls import check_callable, count_call
-from ipyflops.report import Point, Sweep, Variable, counts_of, fit
+from ipyflops.report import Growth, Point, Sweep, Variable, counts_of, fit
 
 MAX_POINTS = 10_000
+_UNKNOWN = ("irregular", "undetermined")
+#: A cubic growth takes four values, and one more that agrees.
+ENOUGH_VALUES = 5
+#: At most this many points are added for a further value of a variable.
+MAX_PLANE = 100
 
 
 class SweepError(RuntimeError):
@@ -28,7 +33,8 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     Every combination of the values is one call ``function(name=value, …)``, counted as
     `ipyflops.dry_run` does, so it has to make its own inputs from the sizes. Where the given values
     are too few to tell how a count grows, one further value of a variable is counted, between the
-    given ones if there is room, only to check the growth.
+    given ones if there is room, only to check the growth. If two or three values show no growth
+    that fits, up to three further ones are counted.
 
     Parameters
     ----------
@@ -72,7 +78,8 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     notes = dict.fromkeys(note for point in points for note in point.report.notes)
     counted = Sweep(grid, points, notes=tuple(notes))
     checks, failed = _count_checks(counter, counted)
-    return replace(counted, checks=checks, notes=(*failed, *counted.notes))
+    counted = replace(counted, checks=checks, notes=(*failed, *counted.notes))
+    return _count_planes(counter, counted)
 
 
 def _grid(variables: Mapping[str, Iterable[int]]) -> tuple[Variable, ...]:
@@ -188,6 +195,43 @@ def _needs_check(counted: Sweep, index: int) -> bool:
             if known in ("undetermined", "irregular"):
                 return True
     return False
+
+
+def _count_planes(counter: _CallCounter, counted: Sweep) -> Sweep:
+    """Count further values of a variable at all points, where two or three values tell too little.
+
+    Example: through two values goes a line, and a third one shows that the count is no line. It
+    takes four to say that it is a square.
+    """
+    for index, variable in enumerate(counted.variables):
+        values = variable.values
+        others = [one.values for one in counted.variables]
+        plane = math.prod(map(len, others)) // len(values)
+        while (
+            1 < len(values) < ENOUGH_VALUES
+            and plane <= MAX_PLANE
+            and any(point.values[index] not in variable.values for point in counted.checks)
+            and any(one.by_variable[index].known in _UNKNOWN for one in _growths(counted))
+        ):
+            further = _further_value(values)
+            values = tuple(sorted((*values, further)))
+            others[index] = (further,)
+            known = {point.values for point in counted.checks}
+            try:
+                more = [
+                    counter.count(point)
+                    for point in itertools.product(*others)
+                    if point not in known
+                ]
+            except SweepError as error:
+                note = f"the growth with {variable.name} could not be told {error}"
+                return replace(counted, notes=(note, *counted.notes))
+            counted = replace(counted, checks=(*counted.checks, *more))
+    return counted
+
+
+def _growths(counted: Sweep) -> Iterator[Growth]:
+    return (growth for metric in COUNTED for growth in counted.growths(metric).values())
 
 
 def _further_value(values: Sequence[int]) -> int:

@@ -15,6 +15,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 from ipyflops.report.polynomials import (
+    MAX_DEGREE,
     Basis,
     Factor,
     Term,
@@ -29,8 +30,6 @@ from ipyflops.report.polynomials import (
 )
 from ipyflops.report.printable import printable
 
-#: A growth of a higher degree has no name: it is irregular.
-MAX_DEGREE = 6
 #: At most this many of the smallest values are left out where they do not fit in.
 MAX_DROPPED = 2
 NAMES = ("constant", "linear", "quadratic", "cubic")
@@ -233,14 +232,21 @@ def fit(
     if len(counts) != points:
         raise ValueError(f"{points} points need as many counts, not {len(counts)}")
     grid, growth = variables, _fit(variables, counts, checks, unit)
+    if growth.irregular:
+        grid, counts = _with_whole_planes(variables, counts, checks)
+        growth = _fit(grid, counts, checks, unit)
     starts: dict[int, int] = {}
-    for place, variable in enumerate(variables):
+    for place in range(len(variables)):
         if growth.by_variable[place].known not in ("irregular", "undetermined"):
             continue
-        further = sum(point[place] not in variable.values for point, _ in checks)
+        values = grid[place].values
+        further = sum(point[place] not in values for point, _ in checks)
         for dropped in range(1, MAX_DROPPED + 1):
-            # Through two values there is always a line.
-            if len(variable.values) - dropped + further < 3:
+            # Through two values there is always a line; and one of the given values has to fit in.
+            if (
+                len(values) - dropped + further < 3
+                or variables[place].values[-1] not in (values[dropped:])
+            ):
                 break
             smaller, fewer = _without_smallest(grid, counts, place, dropped)
             other = _fit(smaller, fewer, checks, unit)
@@ -252,6 +258,26 @@ def fit(
         replace(one, start=starts.get(place)) for place, one in enumerate(growth.by_variable)
     )
     return replace(growth, variables=variables, by_variable=by_variable)
+
+
+def _with_whole_planes(
+    variables: tuple[Variable, ...],
+    counts: Sequence[int],
+    checks: Sequence[tuple[Sequence[int], int]],
+) -> tuple[tuple[Variable, ...], list[int]]:
+    """The grid with those further values at which there is a count for all points of the others."""
+    points = product(*(variable.values for variable in variables))
+    known = {tuple(point): count for point, count in zip(points, counts, strict=True)}
+    known.update({tuple(point): count for point, count in checks})
+    grid = list(variables)
+    for place, variable in enumerate(variables):
+        for value in sorted({point[place] for point, _ in checks} - {*variable.values}):
+            others = [one.values for one in grid]
+            others[place] = (value,)
+            if all(point in known for point in product(*others)):
+                values = tuple(sorted({*grid[place].values, value}))
+                grid[place] = replace(variable, values=values)
+    return tuple(grid), [known[point] for point in product(*(one.values for one in grid))]
 
 
 def _without_smallest(

@@ -16,6 +16,8 @@ from ipyflops.units import scaled
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+#: A growth of a higher degree has no name.
+MAX_DEGREE = 6
 #: A power, and whether it is multiplied by the logarithm to base 2.
 Factor: TypeAlias = tuple[int, bool]
 Basis: TypeAlias = Literal["powers", "logarithm"]
@@ -103,10 +105,16 @@ def _line(
 
 
 def _polynomial(sizes: Sequence[int], values: Sequence[Fraction]) -> list[Fraction]:
-    """Coefficients by power, by Newton's divided differences."""
+    """Coefficients by power, by Newton's divided differences.
+
+    Once all differences of an order are zero, those of all others are. A polynomial whose degree is
+    beyond `MAX_DEGREE` is of no use, so only its first coefficients are worked out.
+    """
     newton: list[Fraction] = []
     differences = list(values)
-    for order in range(len(sizes)):
+    for order in range(min(len(sizes), MAX_DEGREE + 2)):
+        if not any(differences):
+            break
         newton.append(differences[0])
         differences = [
             (right - left) / (sizes[index + order + 1] - sizes[index])

@@ -351,3 +351,25 @@ def test_an_interrupt_goes_through() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         sweep(forward, n=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("power", "name"), [(1, "linear"), (2, "quadratic"), (3, "cubic")], ids=["1", "2", "3"]
+)
+@pytest.mark.parametrize("rows", [[2], [1, 2]])
+def test_two_values_get_as_many_more_as_it_takes(power: int, name: str, rows: list[int]) -> None:
+    def elements(n: int, m: int) -> None:
+        torch.ones(*(n,) * power, m) + 1
+
+    swept = sweep(elements, n=[4, 8], m=rows)
+    assert swept.growth()["n"].name == name
+    assert swept.growth().determined
+    assert swept.growth().at(n=100, m=rows[0]) == 100**power * rows[0]
+    assert [point.values for point in swept.points] == [(n, m) for n in (4, 8) for m in rows]
+
+
+def test_what_no_value_tells_stays_irregular() -> None:
+    def elements(n: int) -> None:
+        torch.ones((n * n) // 5 % 11 + 1) + 1
+
+    assert sweep(elements, n=[4, 8]).growth().name == "irregular in n"

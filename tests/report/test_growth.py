@@ -106,10 +106,30 @@ def test_a_further_count_tells() -> None:
     assert quadratic.by_variable[0].checked_at == 7
     assert quadratic.at(n=100) == 10_000
     cubic = fitted(lambda n: n**3, ((7,),), n=[1, 2, 3])
-    assert cubic.name == "irregular in n"
+    assert cubic.name == "cubic or more in n"  # as there is one through any four counts
     assert not cubic.determined
     # Where the values were enough, the check changes nothing.
     assert fitted(lambda n: n, ((7,),), n=[1, 2, 3]).by_variable[0].checked_at is None
+    assert fitted(lambda n: n**3, ((7,), (9,)), n=[1, 2, 3]).name == "cubic in n"
+    assert fitted(lambda n: n * n, ((3,), (4,)), n=[1, 2]).expression == "n²"
+    assert fitted(lambda n: n % 3, ((12,), (16,), (20,)), n=[4, 8]).name == "irregular in n"
+
+
+def test_whole_planes_of_further_counts_tell() -> None:
+    def count(n: int, m: int) -> int:
+        return 2 * n * n * m + 3 * m
+
+    planes = tuple((n, m) for n in (3, 4) for m in (5, 6))
+    assert fitted(count, planes, n=[1, 2], m=[5, 6]).by_variable[0].known == "determined"
+    assert fitted(count, planes, n=[1, 2], m=[5, 6])["n"].name == "quadratic"
+    assert fitted(count, planes[:1], n=[1, 2], m=[5, 6])["n"].known == "irregular"
+
+
+def test_many_values_take_time_by_their_number() -> None:
+    """No table of differences is filled: by order 7 all is known, of a line by order 2."""
+    sizes = range(1, 5_001)
+    assert fitted(lambda n: 3 * n + 1, n=sizes).expression == "3·n + 1"
+    assert fitted(lambda n: n % 7, n=sizes).name == "irregular in n"
 
 
 def test_what_has_no_name_has_no_expression() -> None:
