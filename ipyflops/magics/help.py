@@ -24,9 +24,11 @@ Options::
 {options}
 
 Options stand in front; all that follows them is code, dashes included. Code that itself begins
-with a dash goes behind --, a value with spaces in quotes. Of a cell that fails, the report is
-shown, stored and saved as well, and says that it is incomplete. A semicolon at the end of the code
-silences the value, also the Report of -o: r = %flops -o f(x); gives None.
+with a dash goes behind --, a value with spaces in quotes. A value may name variables, as in
+IPython's own magics: --save $path, --per {{batch * length}}:token; the code stays as it is. Of a
+cell that fails, the report is shown, stored and saved as well, and says that it is incomplete. The
+NAME of -v must be none that the code uses. A semicolon at the end of the code silences the value,
+also the Report of -o: r = %flops -o f(x); gives None.
 
 Conventions::
 
@@ -42,8 +44,9 @@ apart; a MAC of integers, as in a quantized layer, is 2 of them. The seconds are
 kernels in the one counted run.
 
 With -t the code then runs again: once to check that it does the same FLOPs, once to warm up, and
-as often as the clock needs, with nothing intercepted. What it prints then is dropped. What it
-changes moves on, and the report says so; --restore puts modules, optimizers, tensors, variables
+as often as the clock needs, with nothing intercepted. What it prints and shows then is dropped,
+and what other threads print is not; figures, and widgets that no variable holds, are closed. What
+it changes moves on, and the report says so; --restore puts modules, optimizers, tensors, variables
 and random numbers that the code names back to where the counted run left them.
 
 With --fake nothing is computed: the code sees copies of the variables that it uses, with tensors

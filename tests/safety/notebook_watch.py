@@ -12,8 +12,8 @@ from typing import Any
 from tests.kernels import WIDGET_VIEW, Cell, Kernel
 
 WATCH = '''
-import builtins, logging, os, signal, sys, threading, time, warnings
-import ipywidgets, matplotlib, torch
+import builtins, logging, os, random, signal, sys, threading, time, warnings
+import ipywidgets, matplotlib, numpy, torch
 from IPython.display import display
 
 class Watch:
@@ -60,14 +60,15 @@ class Watch:
         return {
             "profile": threading.getprofile(), "SIGINT": signal.getsignal(signal.SIGINT),
             "grad": torch.is_grad_enabled(), "dtype": torch.get_default_dtype(),
-            "random": torch.get_rng_state().numpy().tobytes() if self.random else None,
+            "random": torch.get_rng_state().numpy().tobytes(), "Python's random": random.getstate(),
+            "NumPy's random": numpy.random.get_state()[1].tobytes(),
             "own profile": sys.getprofile(), "own trace": sys.gettrace(),
             **{f"variable {name}": id(get_ipython().user_ns[name]) for name in self.apart},
             **self.settings(),
         }
 
-    def begin(self, apart, random):
-        self.apart, self.random = apart, random
+    def begin(self, apart):
+        self.apart = apart
         names = [name for name in get_ipython().user_ns if name[0] != "_"]
         self.known = set(names) - set(apart)
         self.differences, self.ticks = {}, 0
@@ -192,7 +193,7 @@ def check(beside: Beside, kernel: Kernel, code: str, *, fake: bool = False) -> C
     """
     apart = "('model', 'x', 'work')" if fake else "()"
     kernel.everything()
-    assert not kernel.run(f"watch.begin({apart}, random={fake})").error
+    assert not kernel.run(f"watch.begin({apart})").error
     cell = beside.run(code)
     seen = kernel.value("watch.end()")
     assert seen["during"] == {}, (code, seen)
