@@ -125,7 +125,9 @@ def test_a_module_runs_as_without_the_counter(name: str, training: bool) -> None
         assert found == "", f"sample {number}"
         assert not counted.error, f"sample {number}: {counted.error}"
         assert counter.report.unknown == {}
-        assert counter.report.notes == ()
+        # Where torch takes another path, a note says so: see test_other_paths.py.
+        notes = counter.report.notes
+        assert [note for note in notes if not note.startswith("under any dispatch mode")] == []
         check_tree(counter.report, kind)
     assert inputs
     assert other_path == (name in OTHER_PATH), "the table of other paths is out of date"
