@@ -3,6 +3,7 @@
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone    (make lint-js, make test-js: the widget's JavaScript alone)
+#   make test-all-programs  2,000 random programs, and all samples of PyTorch's operators for other paths
 #   make coverage  the tests, and which lines of the package they ran
 #   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
@@ -36,7 +37,7 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-js coverage hooks test-oldest test-newest test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-js test-all-programs coverage hooks test-oldest test-newest test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -62,6 +63,11 @@ lint-js: $(NODE_READY)
 $(NODE_READY): $(READY) tests/javascript/package.json tests/javascript/package-lock.json
 	cd tests/javascript && ../../$(BIN)/npm ci --silent
 	touch $@
+
+# A sample of both is part of `make test`; all of it takes most of an hour.
+test-all-programs: $(READY)
+	IPYFLOPS_PROGRAMS=2000 IPYFLOPS_ALL_SAMPLES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) \
+	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py $(ARGS)
 
 # On its own, because a tracer takes the place where the counter marks frames, and its time.
 coverage: $(READY)

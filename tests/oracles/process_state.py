@@ -24,7 +24,8 @@ def process_state() -> dict[str, Any]:
     frame = sys._getframe(1)
     marks = []
     while frame is not None:
-        marks.append(frame.f_trace)
+        if frame.f_trace is not None:
+            marks.append(f"{frame.f_code.co_qualname}:{frame.f_lineno} {frame.f_trace}")
         frame = frame.f_back  # type: ignore[assignment]
     return {
         "dispatch modes": _get_current_dispatch_mode_stack(),
@@ -49,6 +50,4 @@ def process_state() -> dict[str, Any]:
 def left_behind(before: dict[str, Any]) -> list[str]:
     """Name what is not as it was."""
     after = process_state()
-    return [name for name in before if name != "marks" and before[name] != after[name]] + (
-        ["marks"] if any(mark is not None for mark in after["marks"]) else []
-    )
+    return [f"{name}: {after[name]}" for name in before if before[name] != after[name]]

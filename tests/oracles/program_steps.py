@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_map_only
 
-from tests.oracles.test_random_programs import Plan, Stop, build, plans, programs, run
+from tests.oracles.test_random_programs import Plan, build, plans, programs, run
 from tests.pytorch_databases.running import (
     differentiable_leaves,
     identity,
@@ -33,6 +34,8 @@ from tests.pytorch_databases.running import (
 )
 from tests.pytorch_databases.test_op_db import NOT_ON_CPU, UNINITIALISED, has_backward
 
+#: How often each kind of step ran, and each way of running a group of them.
+RAN: Counter[str] = Counter()
 #: Samples of each entry that programs draw from.
 MOST = 8
 #: Entries whose samples take seconds to make.
@@ -178,6 +181,9 @@ class Group:
 
 def run_steps(steps: tuple[Any, ...], into: Run) -> None:
     for step in steps:
+        RAN[type(step).__name__] += 1
+        if isinstance(step, Group):
+            RAN[step.how] += 1
         step(into)
 
 
@@ -217,6 +223,9 @@ def _coroutine(body: Body, into: Run) -> None:
         await asyncio.sleep(0)
         _caught(body, into)
 
+    if asyncio._get_running_loop() is not None:  # one coroutine runs another's steps itself
+        _caught(body, into)
+        return
     asyncio.run(wait())
 
 
@@ -255,4 +264,5 @@ steps = st.recursive(
     max_leaves=5,
 )
 mixtures = st.lists(steps, min_size=1, max_size=4).map(tuple)
-__all__ = ["Run", "Stop", "mixtures", "run_steps"]
+#: What a hundred programs have at least once.
+KINDS = {"Operator", "Network", "Compiled", "Interrupt", "Group", *WAYS}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,7 +29,7 @@ from ipyflops.formulas import Call, Formula, FreeOperator, lookup
 from ipyflops.report import Report
 from ipyflops.torch_private import can_decompose, decomposition_of
 from tests.oracles.process_state import left_behind, process_state
-from tests.oracles.program_steps import Run, mixtures, run_steps
+from tests.oracles.program_steps import KINDS, RAN, Run, mixtures, run_steps
 from tests.pytorch_databases.running import WARNINGS, one_thread, same_bits
 from tests.safety.programs import adds_up
 
@@ -38,7 +38,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.jit.script"),
 ]
 
-PROGRAMS = int(os.environ.get("IPYFLOPS_PROGRAMS", "40"))
+PROGRAMS = int(os.environ.get("IPYFLOPS_PROGRAMS", "100"))
 aten = torch.ops.aten
 #: What PyTorch's own counter is right for, where the numbers are real and the tensors dense.
 RIGHT = (aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.convolution)
@@ -124,6 +124,7 @@ def check_counts(report: Report, log: Log) -> None:
 
 @settings(
     max_examples=PROGRAMS,
+    phases=[Phase.generate],  # making a failing program smaller takes minutes
     deadline=None,
     derandomize=True,
     database=None,
@@ -153,6 +154,13 @@ def test_a_mixture_runs_as_it_does_and_counts_what_a_log_does(
     if moment is not None:
         interrupt(program, moment)
         assert left_behind(before) == []
+
+
+def test_the_programs_are_of_everything() -> None:
+    if not RAN:
+        pytest.skip("no program ran")
+    assert RAN.keys() >= KINDS
+    assert RAN["Operator"] > PROGRAMS
 
 
 def interrupt(program: tuple[Any, ...], moment: float) -> None:
