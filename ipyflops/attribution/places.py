@@ -160,14 +160,24 @@ class Place:
         return place
 
     def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
-        """Give the place below this one at registered names; makes those in between as well."""
+        """Give the place below this one at registered names; makes those in between as well.
+
+        Another module that takes the name of one that still lives becomes ``name#2``: what the
+        first has counted stays.
+        """
         place, module = self, parent
         for name in names:
             module = unwrap_compiled(submodules(module)[name])
-            key = ("module", name)
-            child = place._children.get(key)
-            if child is None or (child.holder is not module and child.holder is not None):
-                child = place._new(module, name, key)
+            number = 1
+            while True:
+                label = name if number == 1 else f"{name}#{number}"
+                key = ("module", label)
+                child = place._children.get(key)
+                if child is None:
+                    child = place._new(module, label, key)
+                if child.holder is None or child.holder is module:
+                    break
+                number += 1
             child.reference = weakref.ref(module)
             place = child
         return place

@@ -350,3 +350,19 @@ def test_a_module_that_contains_itself() -> None:
     with FlopCounter("contractions") as counter:
         model(X)
     assert modules(counter.report)["model.out"] == 64
+
+
+def test_a_layer_that_is_replaced_keeps_what_it_has_counted() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    first = model[0]
+    with FlopCounter(device_time=False) as counter:
+        model(torch.ones(2, 4))
+        model[0] = nn.Linear(4, 4)
+        model(torch.ones(2, 4))
+    report = counter.report
+    # Two products of 2·2·4·4, and two of 2·4 maxima; the first layer still lives.
+    assert report.flops == 2 * 64 + 2 * 8
+    assert {child.name: child.flops for child in report.find("model").children} == {
+        "0": 64, "1": 16, "0#2": 64
+    }  # fmt: skip
+    assert first is not model[0]
