@@ -145,7 +145,7 @@ def test_a_mixture_runs_as_it_does_and_counts_what_a_log_does(
     counted = outcome(program, Run(), counter)
     report = counter.report
     assert left_behind(before) == []
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     if not same_bits(plain, counted, strides=False):
         # Only where PyTorch itself takes another path under a mode, and the report says so.
         assert any(note.startswith("under any dispatch mode") for note in report.notes)
@@ -177,3 +177,6 @@ def interrupt(program: tuple[Any, ...], moment: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, previous)
+        for thread in threading.enumerate():  # which nobody waits for any more
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
