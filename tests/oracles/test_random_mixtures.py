@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -177,6 +178,7 @@ def interrupt(program: tuple[Any, ...], moment: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, previous)
-        for thread in threading.enumerate():  # which nobody waits for any more
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        time.sleep(0.01)  # a thread that was just being started
+        for thread in threading.enumerate():  # nobody else waits for them now
+            if thread is not threading.current_thread() and thread.ident is not None:
+                thread.join(timeout=60)
