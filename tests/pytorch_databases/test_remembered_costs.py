@@ -93,16 +93,15 @@ def worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counter, "key_function", lambda *_: no_key)
 
 
-def run_lists(op: Any, dtype: torch.dtype) -> list[Report]:
-    """Count the samples of an operator on lists, out of place and in place."""
+def run_lists(op: Any, samples: list[Any]) -> list[Report]:
+    """Count samples of an operator on lists, out of place and in place."""
     reports = []
     for variant in (op.method_variant, op.inplace_variant):
-        seed()
-        for sample in spread([*op.sample_inputs("cpu", dtype)], MOST_LISTS):
+        for sample in samples:
+            arguments = tree_map_only(torch.Tensor, torch.clone, (sample.input, sample.args))
             flop_counter = FlopCounter(device_time=False)
             # Not all samples can be run by all variants, as whole numbers in place.
             with contextlib.suppress(RuntimeError, TypeError), flop_counter:
-                arguments = tree_map_only(torch.Tensor, torch.clone, (sample.input, sample.args))
                 variant(arguments[0], *arguments[1])
             reports.append(flop_counter.report)
     return reports
@@ -143,9 +142,14 @@ def test_the_same_holds_for_lists_of_tensors(name: str, monkeypatch: pytest.Monk
     op = FOREACH[name]
     dtypes = [dtype for dtype in DTYPES if dtype in op.supported_dtypes("cpu")]
     with one_thread(), torch.random.fork_rng(devices=[]):
-        remembered = [report for dtype in dtypes for report in run_lists(op, dtype)]
+        seed()
+        samples = [
+            sample
+            for dtype in dtypes
+            for sample in spread([*op.sample_inputs("cpu", dtype)], MOST_LISTS)
+        ]
+        remembered = run_lists(op, samples)
         assert sum(bool(report.rows) for report in remembered) > len(remembered) / 4
         worked_out_anew(monkeypatch)
-        anew = [report for dtype in dtypes for report in run_lists(op, dtype)]
-    wrong = differences(remembered, anew)
+        wrong = differences(remembered, run_lists(op, samples))
     assert not wrong, "\n".join(wrong)
