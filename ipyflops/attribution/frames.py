@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.utils.checkpoint
 
+from ipyflops.attribution.marks import TraceFunction
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
@@ -67,6 +68,8 @@ _UPDATES = frozenset(
 _SUSPENDABLE_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 #: Whether reading a function's variables leaves a snapshot of them; see `read_variables`.
 _SNAPSHOTS = sys.version_info < (3, 13)
+#: How often each snapshot is held by a `FrameIdentity`, by the snapshot's id.
+_HELD: dict[int, int] = {}
 
 
 def classify(code: CodeType, user_file: str) -> int:
@@ -106,22 +109,81 @@ def self_of(frame: FrameType) -> Any:
         return None  # the body of a class, whose namespace may be an object of any kind
     variables = frame.f_locals
     value = variables.get("self")
-    if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
-        _empty_snapshot(code, variables)
+    if _SNAPSHOTS and sys.getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
+        _empty_snapshot(frame, variables)
     return value
 
 
-def _empty_snapshot(code: CodeType, variables: dict[str, Any]) -> None:
+def _empty_snapshot(frame: FrameType, variables: dict[str, Any]) -> None:
     """Take the variables of a function out of the snapshot of a frame that runs its code.
 
     Anything else stays: Python keeps nowhere but there what ``exec("scale = 3")`` or
     ``locals()["extra"] = 7`` in the function has made.
     """
+    if sys.gettrace() is not None and _may_be_traced_now(frame):
+        return
+    code = frame.f_code
     for name in code.co_varnames:
         variables.pop(name, None)
     if variables:
         for name in code.co_cellvars + code.co_freevars:
             variables.pop(name, None)
+
+
+class FrameIdentity:
+    """Tells whether a frame is the one that it was made of, and keeps no tensor alive.
+
+    Up to Python 3.12 a function's frame has a snapshot of its own, which serves: emptied, it holds
+    nothing. Where there is none, or a tracer has a use for it, the frame itself is kept.
+    """
+
+    __slots__ = ("_frame", "_number", "_snapshot")
+
+    def __init__(self, frame: FrameType) -> None:
+        self._number = id(frame)
+        self._frame: FrameType | None = None
+        self._snapshot: dict[str, Any] | None = None
+        if not (
+            _SNAPSHOTS and frame.f_trace is None and frame.f_code.co_flags & inspect.CO_OPTIMIZED
+        ):
+            self._frame = frame
+            return
+        self._snapshot = frame.f_locals
+        number = id(self._snapshot)
+        _HELD[number] = _HELD.get(number, 0) + 1
+        self_of(frame)  # empties it
+
+    def is_of(self, frame: FrameType) -> bool:
+        """Whether it was made of this frame."""
+        if self._snapshot is None or self._number != id(frame):
+            return self._frame is frame
+        found = frame.f_locals is self._snapshot
+        self_of(frame)
+        return found
+
+    def __del__(self) -> None:
+        if self._snapshot is not None:
+            number = id(self._snapshot)
+            _HELD[number] -= 1
+            if not _HELD[number]:
+                del _HELD[number]
+
+
+def _may_be_traced_now(frame: FrameType) -> bool:
+    """Whether a trace function may be at work for a frame; see `_empty_snapshot`.
+
+    When it ends, Python takes the variables of the frame from the snapshot.
+    """
+    if not (frame.f_trace is None or issubclass(type(frame.f_trace), TraceFunction)):
+        return True
+    tracer: Any = sys.gettrace()
+    if type(tracer) not in (FunctionType, MethodType):
+        tracer = inspect.getattr_static(type(tracer), "__call__", None)
+    code = getattr(tracer, "__code__", None)
+    running: FrameType | None = sys._getframe()
+    while running is not None and running.f_code is not code:
+        running = running.f_back
+    return running is not None
 
 
 def calls_itself(frame: FrameType, module: object) -> bool:
@@ -151,8 +213,8 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
         return variables if issubclass(type(variables), dict) else {}
     copied = dict(variables)
     # Three references: the frame's, this function's, and that of the question itself.
-    if _SNAPSHOTS and sys.getrefcount(variables) <= 3:
-        _empty_snapshot(frame.f_code, variables)
+    if _SNAPSHOTS and sys.getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
+        _empty_snapshot(frame, variables)
     return copied
 
 

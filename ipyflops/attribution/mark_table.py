@@ -10,6 +10,7 @@ from threading import get_ident
 from types import FrameType
 from typing import Any
 
+from ipyflops.attribution.frames import FrameIdentity
 from ipyflops.attribution.marks import Mark, MarksOfAllCounters, TraceFunction
 
 
@@ -24,7 +25,7 @@ class MarkTable:
     def __init__(self, owner: object) -> None:
         self._owner = owner
         #: Outermost first.
-        self._by_thread: dict[int, list[tuple[FrameType, Mark]]] = {}
+        self._by_thread: dict[int, list[tuple[FrameIdentity, Mark]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_thread)
@@ -33,7 +34,7 @@ class MarkTable:
         """Mark a frame: on the frame itself, or beside it where a tracer may use that."""
         present: Any = frame.f_trace
         if gettrace() is not None or not (present is None or _is_ours(present)):
-            self._by_thread.setdefault(get_ident(), []).append((frame, mark))
+            self._by_thread.setdefault(get_ident(), []).append((FrameIdentity(frame), mark))
         elif present is None:
             frame.f_trace = mark
         else:
@@ -56,7 +57,7 @@ class MarkTable:
         remembered = self._by_thread.get(get_ident(), [])
         for index in range(len(remembered) - 1, -1, -1):
             marked, mark = remembered[index]
-            if marked is frame:
+            if marked.is_of(frame):
                 del remembered[index + 1 :]
                 return mark
         return None

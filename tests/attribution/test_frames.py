@@ -193,3 +193,65 @@ def test_the_body_of_a_class_is_not_asked() -> None:
         Builder()(X)
     assert counter.report.flops == 2 * 2 * 4 * 4
     assert not asked
+
+
+def test_a_trace_function_that_computes_leaves_the_variables_alone() -> None:
+    """When a trace function ends, Python takes a frame's variables from its snapshot."""
+
+    class Doubles(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x * 2
+            return y * self.factor(y)
+
+        def factor(self, y: Tensor) -> Tensor:
+            return y.sum()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename == __file__:
+            LAYER(X)
+            return trace
+        return None
+
+    model = Doubles()
+    before = sys.gettrace()
+    with FlopCounter():
+        sys.settrace(trace)
+        try:
+            result = model(X)
+        finally:
+            sys.settrace(before)
+    assert torch.equal(result, X * 2 * 16)
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, nn.LayerNorm])
+def test_under_a_tracer_frames_that_it_leaves_alone_let_go_of_their_tensors(kind: Any) -> None:
+    """Debuggers and coverage do not trace the lines of libraries."""
+    alive: list[bool] = []
+
+    class Chain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(
+                kind(*(4, 4)[: 2 if kind is nn.Linear else 1]) for _ in "ab"
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x * 2
+            first = weakref.ref(x)
+            x = self.layers[0](x)
+            alive.append(first() is not None)
+            return self.layers[1](x)  # type: ignore[no-any-return]
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        return None
+
+    model = Chain()
+    before = sys.gettrace()
+    with torch.no_grad(), FlopCounter() as counter:
+        sys.settrace(trace)
+        try:
+            model(torch.ones(1, 4))
+        finally:
+            sys.settrace(before)
+    assert alive == [False]
+    assert [counter.report.find(f"model.layers.{n}").calls for n in (0, 1)] == [1, 1]
