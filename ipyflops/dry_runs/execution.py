@@ -33,6 +33,10 @@ from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
 FROM_META = "tensors of the meta device were counted as tensors of the CPU"
 NOTHING_SAVED = "torch.save wrote nothing: a dry run has no values to save"
+IN_ORDER = (
+    "data loaders gave the samples in their order, not at random: where samples differ in size, so "
+    "does what a batch costs"
+)
 #: How many names a note lists.
 MAX_NAMES = 8
 
@@ -51,7 +55,7 @@ class DryRun:
         self._substitution: Substitution | None = Substitution(self._mode, variables)
         self._assigned: list[str] = []
         self._uncopied: list[str] = []
-        self._met_meta = self._skipped_saving = False
+        self._met_meta = self._skipped_saving = self._met_loader = False
 
     def copy_globals(
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
@@ -115,7 +119,8 @@ class DryRun:
             with _deferred_interrupt():
                 self._assigned = substitution.assigned_names()
                 self._uncopied = list(substitution.copier.uncopied)
-                self._met_meta, self._skipped_saving = mode.met_meta, mode.skipped_saving
+                self._met_meta, self._met_loader = mode.met_meta, mode.met_loader
+                self._skipped_saving = mode.skipped_saving
                 substitution.restore()
                 mode.restore_gradients()
                 for restore, setting in settings:
@@ -128,6 +133,8 @@ class DryRun:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
         if self._met_meta:
             notes.append(FROM_META)
+        if self._met_loader:
+            notes.append(IN_ORDER)
         if self._skipped_saving:
             notes.append(NOTHING_SAVED)
         if self._uncopied:

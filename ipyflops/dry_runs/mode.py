@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
+from ipyflops.dry_runs.loading import number_of_a_loader
 from ipyflops.dry_runs.operators import (
     GROUPED_PRODUCT,
     grouped_product,
@@ -39,6 +40,7 @@ _CPU = torch.device("cpu")
 _META = torch.device("meta")
 #: The operator that gives a tensor's device.
 _DEVICE_OPERATOR = torch.ops.prim.device.default
+_READS_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - an operator, by name
 #: Operators whose argument is a tensor that torch has just made from numbers.
 _LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
 
@@ -55,6 +57,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         Whether a tensor of the meta device was moved to the CPU.
     skipped_saving : bool
         Whether the code wanted to save something.
+    met_loader : bool
+        Whether the code loaded data in an order that it would have chosen by random numbers.
     """
 
     #: So that operators that take functions come to `__torch_dispatch__`.
@@ -66,6 +70,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.fake_tensor_converter = self._converter
         self.met_meta = False
         self.skipped_saving = False
+        self.met_loader = False
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
@@ -82,6 +87,11 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         if is_higher_order(func):
             return run_higher_order(self, func, args, kwargs or {})
         refuse_unlike_real(func)
+        if func is _READS_NUMBER:
+            number = number_of_a_loader(args[0])
+            if number is not None:
+                self.met_loader = True
+                return number
         if func is GROUPED_PRODUCT:
             with self:
                 made = grouped_product(*args, **(kwargs or {}))

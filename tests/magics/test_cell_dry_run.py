@@ -356,7 +356,7 @@ def test_await(shell: InteractiveShell) -> None:
         ("torch.equal(matrix, matrix)", "equal needs the value of a tensor"),
         ("nn.LazyLinear(3)(matrix)", "a lazy module cannot be built in a dry run"),
         (
-            "for batch in torch.utils.data.DataLoader(matrix, 2): pass",
+            "next(iter(torch.utils.data.DataLoader(matrix, collate_fn=lambda x: x[0].tolist())))",
             "a DataLoader picks and collates real values",
         ),
     ],
