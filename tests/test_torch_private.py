@@ -241,11 +241,12 @@ def a_mode_sees_operators() -> None:
     assert seen.noted == ["aten.ones.default", "aten.add.Tensor"]
 
 
-@relied_on("mode_stack")
+@relied_on("mode_stack", "stack_height")
 def the_stack_holds_the_modes_from_below() -> None:
     assert private.mode_stack() == []
     with Seen(str) as lower, Seen(str) as upper:
         assert private.mode_stack() == [lower, upper]
+        assert private.stack_height() == 2
 
 
 @relied_on("push_mode", "pop_mode")

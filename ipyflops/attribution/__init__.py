@@ -33,9 +33,11 @@ from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.places import Place
+from ipyflops.attribution.this_thread import THREAD, Token
 
 __all__ = [
     "BIAS",
+    "THREAD",
     "Biases",
     "LineKey",
     "Location",
@@ -43,5 +45,6 @@ __all__ = [
     "Locator",
     "MethodLine",
     "Place",
+    "Token",
     "bias_part",
 ]

@@ -6,7 +6,6 @@ node at work is looked up by the node's number (see `sequence`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from threading import get_ident
 
@@ -15,6 +14,7 @@ from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.marks import EngineFrame, Location
 from ipyflops.attribution.places import common
 from ipyflops.attribution.sequence import NodeMap, SequenceMap
+from ipyflops.attribution.this_thread import frames_of_threads
 from ipyflops.torch_private import (
     ENGINE_CODE,
     current_backward_pass,
@@ -81,7 +81,7 @@ class BackwardPasses:
 
     def _waiting_line(self) -> LineKey | None:
         """The line of the user's file that waits for the engine."""
-        frame = sys._current_frames().get(self._thread)
+        frame = frames_of_threads().get(self._thread)
         while frame is not None and frame.f_code is not ENGINE_CODE:
             frame = frame.f_back
         while frame is not None and frame.f_code.co_filename != self._user_file:

@@ -14,6 +14,7 @@ import torch
 import torch.utils.checkpoint
 
 from ipyflops.attribution.marks import TraceFunction
+from ipyflops.attribution.this_thread import frames_of_threads
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
@@ -290,7 +291,7 @@ def user_frames(
     """
     around = list(_around(frame.f_back))
     if threading.get_ident() != thread:
-        around.extend(_around(sys._current_frames().get(thread)))
+        around.extend(_around(frames_of_threads().get(thread)))
     in_file = [one for one in around if one.f_code.co_filename == user_file]
     others = [
         one

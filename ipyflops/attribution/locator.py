@@ -141,7 +141,10 @@ class Locator:
         return self._nodes.in_own_thread()
 
     def release(self, frame: FrameType | None) -> None:
-        """Take the marks from the frames that go on living, and forget all frames."""
+        """Take the marks from the frames that go on living, and forget all frames.
+
+        It may be called twice.
+        """
         self._root.finish()
         self._marks.clear()
         self._kinds.clear()

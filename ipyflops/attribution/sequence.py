@@ -5,11 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from threading import get_ident, local
-from typing import Any
-from weakref import ref
+from threading import get_ident
 
 from ipyflops.attribution.marks import Location
+from ipyflops.attribution.this_thread import THREAD, Token
 from ipyflops.torch_private import current_sequence_number
 
 
@@ -78,8 +77,8 @@ class NodeMap:
     themselves.
 
     A thread that ends leaves its identifier to another, which may be one of the engine. So Python's
-    threads are told by a thread-local variable. Those of the engine, which do not all have one, are
-    told by their identifiers: they never end.
+    threads are told by their tokens. Those of the engine, which do not all keep theirs, are told by
+    their identifiers: they never end.
 
     Attributes
     ----------
@@ -89,23 +88,21 @@ class NodeMap:
 
     #: Threads that have ended whose nodes are remembered.
     MAX_ENDED = 64
-    __slots__ = ("_ended", "_engine", "_local", "_threads", "only")
+    __slots__ = ("_ended", "_engine", "_threads", "only")
 
     def __init__(self) -> None:
-        #: `nodes` is the map of this thread; `alive` is gone when the thread is.
-        self._local = local()
-        self._threads: list[tuple[SequenceMap, ref[Any]]] = []
+        self._threads: dict[Token, SequenceMap] = {}
         self.only: SequenceMap | None = None
         self._ended: deque[SequenceMap] = deque(maxlen=self.MAX_ENDED)
         self._engine: dict[int, SequenceMap] = {}
 
     def in_own_thread(self) -> bool:
         """Whether `begin_thread` was called in this thread; in those of the engine it is not."""
-        return hasattr(self._local, "nodes")
+        return THREAD.token in self._threads
 
     def of_this_thread(self) -> SequenceMap:
         """Give the map of this thread, which may be one of the autograd engine."""
-        sequence: SequenceMap | None = getattr(self._local, "nodes", None)
+        sequence = self._threads.get(THREAD.token)
         return self._of_engine_thread() if sequence is None else sequence
 
     def of_engine_thread(self) -> SequenceMap | None:
@@ -122,16 +119,15 @@ class NodeMap:
 
     def begin_thread(self) -> None:
         """Note the nodes of this thread from now on, leaving out those made since it stopped."""
-        sequence: SequenceMap | None = getattr(self._local, "nodes", None)
+        sequence = self._threads.get(THREAD.token)
         if sequence is not None:
             sequence.skip()
             return
-        self._ended.extend(nodes for nodes, thread in self._threads if thread() is None)
-        self._threads = [known for known in self._threads if known[1]() is not None]
-        sequence = SequenceMap(current_sequence_number())
-        self._local.alive = alive = _Thread()
-        self._threads.append((sequence, ref(alive)))
-        self._local.nodes = sequence
+        ended = [thread for thread in self._threads if not thread.is_alive()]
+        self._ended.extend(self._threads[thread] for thread in ended)
+        left = {thread: nodes for thread, nodes in self._threads.items() if thread not in ended}
+        sequence = left[THREAD.token] = SequenceMap(current_sequence_number())
+        self._threads = left
         self.only = sequence if len(self._threads) == 1 and not self._ended else None
 
     def origins_of(self, number: int, engine_nodes: SequenceMap | None) -> Sequence[Location]:
@@ -154,14 +150,8 @@ class NodeMap:
             origin = self.only.origin_of(number)
             return () if origin is None else (origin,)
         origins: list[Location] = []
-        for sequence in (*(nodes for nodes, _ in self._threads), *self._ended):
+        for sequence in (*self._threads.values(), *self._ended):
             origin = sequence.origin_of(number)
             if origin is not None and not any(_same_origin(origin, one) for one in origins):
                 origins.append(origin)
         return origins
-
-
-class _Thread:
-    """Stands for a thread: a thread-local variable holds it, and so it is gone with the thread."""
-
-    __slots__ = ("__weakref__",)

@@ -9,6 +9,7 @@ from types import FrameType, TracebackType
 from typing import Any
 from weakref import ref
 
+from ipyflops.attribution import THREAD, Token
 from ipyflops.counting import stack
 from ipyflops.counting.held_exit import ended_by_with, held
 from ipyflops.counting.process import OPEN, Counter
@@ -20,31 +21,13 @@ from ipyflops.torch_private import UnwrappedMode
 COUNTING: ContextVar[tuple[object, ...]] = ContextVar("ipyflops_counting", default=())
 
 
-class _Thread(threading.local):
-    """What each thread has of its own; its identifier is another thread's once it has ended."""
+class _AtEnd(threading.local):
+    """Takes modes off the stack of a thread when it ends; there once a counter stepped in."""
 
-    def __init__(self) -> None:
-        self.token = object()
-        #: Takes modes off the stack when the thread ends; there once a counter stepped in.
-        self.at_end: CalledAtEnd | None = None
+    leaves: CalledAtEnd | None = None
 
 
-_THREAD = _Thread()
-
-
-class _CountHere(threading.local):
-    """The count of one counter that this thread takes part in.
-
-    Attributes
-    ----------
-    count : object or None
-        None in threads that no counter has stepped into: those of the autograd engine.
-    began_in : object or None
-        The count that was open when the thread began.
-    """
-
-    count: object | None = None
-    began_in: object | None = None
+_AT_END = _AtEnd()
 
 
 class Block:
@@ -52,7 +35,7 @@ class Block:
 
     def __init__(self, counter: CountedBlocks) -> None:
         self.counter = counter
-        self.thread = _THREAD.token
+        self.thread = THREAD.token
         self.task = Task()
         #: What this block has put into its context, for the time of it.
         self.count: object | None = None
@@ -91,7 +74,10 @@ class CountedBlocks(UnwrappedMode, Counter):
         self.blocks: list[Block] = []
         #: Stands for all blocks that overlap; None while there is none.
         self.count: object | None = None
-        self._here = _CountHere()
+        #: The count that each thread takes part in, and the one in which it began. Threads of the
+        #: autograd engine take part without either.
+        self._parts: dict[Token, object] = {}
+        self._began: dict[Token, object] = {}
         self.not_counted = NotCounted()
         self._error = ""
 
@@ -155,6 +141,9 @@ class CountedBlocks(UnwrappedMode, Counter):
     def _begin_block(self, block: Block, frame: FrameType) -> None:
         with OPEN.lock:
             if not self.blocks:
+                for threads in (self._parts, self._began):
+                    for ended in [one for one in threads if not one.is_alive()]:
+                        del threads[ended]
                 self.count = object()
                 self.not_counted = NotCounted()
                 self.not_counted.begin()
@@ -188,7 +177,7 @@ class CountedBlocks(UnwrappedMode, Counter):
 
     def _block_that_ends(self) -> Block | None:
         """The open block that an `__exit__` in this thread and task is most likely for."""
-        here = [one for one in self.blocks if one.thread is _THREAD.token]
+        here = [one for one in self.blocks if one.thread is THREAD.token]
         of_task = [one for one in here if one.task.runs()]
         return next((blocks[-1] for blocks in (of_task, here, self.blocks) if blocks), None)
 
@@ -199,39 +188,40 @@ class CountedBlocks(UnwrappedMode, Counter):
         with OPEN.lock:
             if self.count is None:
                 return  # it has ended in this moment
-            self._here.began_in = self.count
-            if _THREAD.at_end is None:
-                _THREAD.at_end = CalledAtEnd(OPEN.thread_ends)
+            self._began[THREAD.token] = self.count
+            if _AT_END.leaves is None:
+                _AT_END.leaves = CalledAtEnd(OPEN.thread_ends)
             self._count_here()
 
     def _count_here(self) -> None:
         if self.count not in COUNTING.get():
             COUNTING.set((*COUNTING.get(), self.count))
-        if self._here.count is not self.count:
-            self._here.count = self.count
+        if self._parts.get(THREAD.token) is not self.count:
+            self._parts[THREAD.token] = self.count
             self._begin_thread()
         stack.enter(self, elsewhere=OPEN.is_open_elsewhere())
 
     def belongs_here(self) -> bool:
         """Whether operators that this thread runs are to pass through the mode."""
-        if self.count is None or self._here.count is not self.count:
+        thread = THREAD.token
+        if self.count is None or self._parts.get(thread) is not self.count:
             return False
-        if self._here.began_in is self.count:
+        if self._began.get(thread) is self.count:
             return True
-        return any(one.thread is _THREAD.token for one in self.blocks)
+        return any(one.thread is thread for one in self.blocks)
 
     def is_open_elsewhere(self) -> bool:
         """Whether another thread has a block of it open."""
-        return any(one.thread is not _THREAD.token for one in self.blocks)
+        return any(one.thread is not THREAD.token for one in self.blocks)
 
     def counts_unknown_context(self) -> bool:
         """Whether an operator is counted that runs in a context that does not know of the count."""
-        if self._here.count is None:
+        if THREAD.token not in self._parts:
             return self.count is not None  # a thread of the autograd engine
         if not self.belongs_here():
             call_with_next_step(OPEN.settle_thread)
             return False
-        own = [block for block in self.blocks if block.thread is _THREAD.token]
+        own = [block for block in self.blocks if block.thread is THREAD.token]
         if any(block.task.runs() for block in own):
             return True
         if not own and all(block.task.is_alone() for block in self.blocks):

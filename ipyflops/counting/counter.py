@@ -32,8 +32,6 @@ from ipyflops.torch_private import (
     FakeTensor,
     FunctionalTensor,
     mode_of,
-    pop_mode,
-    push_mode,
 )
 
 #: What a tensor class has in the place of a handler of its own.
@@ -305,9 +303,8 @@ class FlopCounter(CountedBlocks):
         If it does no arithmetic that can be counted (in NumPy, say), the operator is unknown. If it
         does some, and hands values to other code too, a note says so.
         """
-        outside = OutsideCode()
-        with ArithmeticDetector() as detector:
-            out = outside.run(self._counted(kernel), *args, **kwargs)
+        detector, outside = ArithmeticDetector(), OutsideCode()
+        out = stack.run_under(detector, outside.run, self._counted(kernel), *args, **kwargs)
         call = Call(func, args, kwargs, out)
         if detector.saw_arithmetic:
             if outside.got_values:
@@ -321,13 +318,7 @@ class FlopCounter(CountedBlocks):
         """Wrap a function so that it counts, although an operator calls it."""
 
         def counted(*args: Any, **kwargs: Any) -> Any:
-            # No step of Python code lies between `try` and the push, nor before the pop: an
-            # interrupt comes before both, or between them.
-            try:
-                push_mode(self)
-                return function(*args, **kwargs)
-            finally:
-                pop_mode()
+            return stack.run_under(self, function, *args, **kwargs)
 
         return counted
 

@@ -14,6 +14,7 @@ from ipyflops.torch_private import (
     pop_mode,
     push_mode,
     settle_mode_flags,
+    stack_height,
 )
 
 
@@ -62,6 +63,26 @@ def leave_all(*, elsewhere: bool) -> None:
 def user_modes() -> list[TorchDispatchMode]:
     """Give the modes on the stack that are the user's: neither of a block nor PyTorch's."""
     return [mode for mode in _upper() if not issubclass(type(mode), BlockMode)]
+
+
+def run_under(
+    mode: TorchDispatchMode, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    """Call a function with a mode on top of the stack."""
+    height = stack_height()
+    try:
+        push_mode(mode)
+        return function(*args, **kwargs)
+    finally:
+        try:
+            _cut_to(height)
+        finally:
+            _cut_to(height)  # does nothing, unless an interrupt has cut the first one short
+
+
+def _cut_to(height: int) -> None:
+    while stack_height() > height:
+        pop_mode()
 
 
 def run_beneath(

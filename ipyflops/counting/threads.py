@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
+from _thread import _count as number_of_threads
 from collections.abc import Callable
+from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
 
@@ -120,12 +123,11 @@ class NotCounted:
 
     def begin(self) -> None:
         """See what runs when the block begins."""
-        frames = sys._current_frames()
         own = threading.get_ident()
         self._before = {
             thread: _activity(thread)
             for thread in threading.enumerate()
-            if thread.ident != own and _may_compute(thread, frames)
+            if thread.ident != own and (_is_worker(thread) or _runs_user_code(thread))
         }
 
     def forget(self) -> None:
@@ -144,7 +146,7 @@ class NotCounted:
             what = "pool" if _is_worker(busy[0]) else "thread"
             name = busy[0].name
             notes.append(f"not counted: a {what} from before the block ({name}{more}) was at work")
-        if _unknown_threads():
+        if _has_unknown_threads():
             notes.append("not counted: a thread that was not started by Python's threading module")
         if self.hook_replaced:
             notes.append("not counted: threads that began after threading.setprofile was called")
@@ -162,26 +164,31 @@ def _is_worker(thread: threading.Thread) -> bool:
     return (getattr(target, "__module__", ""), getattr(target, "__name__", "")) in _WORKERS
 
 
-def _may_compute(thread: threading.Thread, frames: dict[int, FrameType]) -> bool:
-    """Whether a thread runs code of the user, or would for a pool."""
-    return _is_worker(thread) or _runs_user_code(frames.get(thread.ident or 0))
+def _runs_user_code(thread: threading.Thread) -> bool:
+    """Whether a thread was begun with code that was neither installed nor came with Python."""
+    begins_with: Any = getattr(thread, "_target", None) or type(thread).run
+    while isinstance(begins_with, partial):
+        begins_with = begins_with.func
+    code = getattr(getattr(begins_with, "__func__", begins_with), "__code__", None)
+    return code is not None and _is_user_code(code.co_filename)
 
 
-def _runs_user_code(frame: FrameType | None) -> bool:
-    """Whether there is code in a stack that was neither installed nor came with Python."""
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if is_the_users(name) and not is_installed(name) and not name.startswith("<frozen"):
-            return True
-        frame = frame.f_back
-    return False
+@lru_cache(1024)
+def _is_user_code(filename: str) -> bool:
+    return is_the_users(filename) and not is_installed(filename)
 
 
-def _unknown_threads() -> bool:
-    """Whether a thread runs code of the user that `threading` knows nothing of."""
-    known = {thread.ident for thread in threading.enumerate()} | {threading.get_ident()}
-    frames = sys._current_frames()
-    return any(_runs_user_code(frame) for ident, frame in frames.items() if ident not in known)
+def _has_unknown_threads() -> bool:
+    """Whether there is a thread that `threading` knows nothing of."""
+    if not _more_than_known():
+        return False
+    time.sleep(0.005)  # one that `threading` has forgotten may not have quite ended
+    return _more_than_known()
+
+
+def _more_than_known() -> bool:
+    known = [one for one in threading.enumerate() if type(one).__name__ != "_DummyThread"]
+    return number_of_threads() > len([one for one in known if one is not threading.main_thread()])
 
 
 def _activity(thread: threading.Thread) -> tuple[int, int]:

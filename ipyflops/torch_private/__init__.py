@@ -159,6 +159,8 @@ with _required():
     # The modes of this thread, from below: the counter leaves from between others, and lets the
     # user's look first. Without it: an error at import.
     mode_stack = _python_dispatch._get_current_dispatch_mode_stack
+    # How many there are. Without it: an error at import.
+    stack_height: Callable[[], int] = torch._C._len_torch_dispatch_stack
     # Put a mode on this thread's stack, and take off the uppermost that is not PyTorch's own. Each
     # is one step that no interrupt can divide, as it can a mode's `__enter__`.
     # Without them: an error at import.
