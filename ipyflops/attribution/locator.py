@@ -58,7 +58,10 @@ from ipyflops.attribution.sequence import NodeMap
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import CALL_CODE, WRAPPED_CALL_CODE, current_sequence_number
 
-EAGERLY = "compiled code was counted as the eager code that it was compiled from"
+EAGERLY = (
+    "compiled code was run and counted as the eager code that it was compiled from, which draws "
+    "other random numbers, rounds otherwise and may need more memory"
+)
 
 
 class Locator:

@@ -159,10 +159,12 @@ class CountedBlocks(UnwrappedMode, Counter):
         """End a block, wherever it began; may be called again."""
         with OPEN.lock:
             self.blocks = [one for one in self.blocks if one is not block]
-            COUNTING.set(tuple(count for count in COUNTING.get() if count is not block.count))
             if not self.blocks:
                 self.count = None
                 OPEN.remove(self)
+            # Nor does any other count stay that has ended, as one that ended in another thread.
+            goes_on = {count for count in COUNTING.get() if OPEN.has(count)} - {block.count}
+            COUNTING.set(tuple(count for count in COUNTING.get() if count in goes_on))
             OPEN.settle_thread()
             block.task.forget()
             if not self.blocks:

@@ -106,8 +106,8 @@ class FlopCounter(CountedBlocks):
       `torch.nn.DataParallel`, until the thread or the block ends;
     - a thread that was there before the block is not; if it belongs to a pool, or runs code of
       yours, and had work to do, the report says so (on Linux, where this can be seen);
-    - a thread that `threading` does not start is not; if it runs code of yours where the block
-      ends, the report says so;
+    - a thread that `threading` does not start is not; if it still runs where the block ends, the
+      report says so;
     - another process is not, as a worker of a `torch.utils.data.DataLoader`: the report says so
       where it was forked.
 

@@ -26,9 +26,12 @@ class Counter(stack.BlockMode):
     ----------
     not_counted : NotCounted
         What runs beside its blocks.
+    count : object or None
+        Stands for all blocks that overlap; None while there is none.
     """
 
     not_counted: NotCounted
+    count: object | None
 
     def step_into_thread(self) -> None:
         """Begin to count in this thread, which has just begun."""
@@ -89,6 +92,10 @@ class OpenCounters:
     def settle_thread(self) -> bool:
         """Have those modes on this thread's stack that belong there; whether one had to leave."""
         return stack.settle(elsewhere=self.is_open_elsewhere())
+
+    def has(self, count: object) -> bool:
+        """Whether a count goes on."""
+        return any(one.count is count for one in self.counters)
 
     def is_open_elsewhere(self) -> bool:
         """Whether a block is open in another thread."""

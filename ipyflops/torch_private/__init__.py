@@ -38,6 +38,11 @@ from ipyflops.torch_private.compiler import (
     SHARDING_FILE,
     EagerStance,
 )
+from ipyflops.torch_private.devices import (
+    cuda_driver_version,
+    data_sheet_of,
+    default_store,
+)
 from ipyflops.torch_private.fakes import (
     CONVERSION,
     StrongConverter,
@@ -70,8 +75,11 @@ __all__ = [
     "asks_for_target_twice",
     "can_decompose",
     "conversion_of_modules",
+    "cuda_driver_version",
     "custom_kernels",
+    "data_sheet_of",
     "decomposition_of",
+    "default_store",
     "higher_order_operators",
     "is_made_a_graph",
     "keeping_promises",
@@ -365,35 +373,6 @@ BUFFERS = "_buffers"
 #: of a replica. Without them: what replicas run counts at the line.
 FORWARD_HOOKS = "_forward_hooks"
 REPLICA = "_is_replica"
-
-# --- devices and processes -----------------------------------------------------------------------
-
-
-def cuda_driver_version() -> int:
-    """The release of the CUDA driver, which a remembered ceiling belongs to. Without it: 0."""
-    return int(getattr(torch._C, "_cuda_getDriverVersion", lambda: 0)())
-
-
-def data_sheet_of(device: torch.device) -> Any:
-    """What PyTorch has of a CUDA device's data sheet.
-
-    Without it: None, so that rates are compared with measured ceilings alone.
-    """
-    try:
-        from torch._inductor.analysis.device_info import lookup_device_info
-
-        return lookup_device_info(torch.cuda.get_device_name(device))
-    except Exception:
-        return None
-
-
-def default_store() -> Any:
-    """The store over which the ranks of a job found each other, to gather their reports.
-
-    Without it: an error that names it, when reports are gathered.
-    """
-    return torch.distributed.distributed_c10d._get_default_store()
-
 
 if _missing:
     raise ImportError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,6 +45,7 @@ class EagerStance:
         self._before: Any = None
         #: What the public function gave, where there is no private one.
         self._public: Any = None
+        self._silenced = False
 
     def is_set(self) -> bool:
         """Whether it stands now; the user may have set another one since."""
@@ -69,11 +71,14 @@ class EagerStance:
             return
         self._before = eval_frame._stance
         if self._ours is None:
-            self._ours = _eager_stance()
+            self._ours = _eager_stance(self._silence)
         eval_frame._set_stance(self._ours)
 
     def set_back(self) -> None:
         """Let the one before stand again; one that the user has set since stays."""
+        if self._silenced:
+            _warnings_shown().discard(_NOT_COMPILED)
+            self._silenced = False
         if not self.is_set():
             return
         if self._public is None:
@@ -82,8 +87,26 @@ class EagerStance:
             chosen, self._public = self._public, None
             chosen.__exit__(None, None, None)
 
+    def _silence(self) -> None:
+        """Have attention not warn, until `set_back`, that it is not compiled: it is compiled."""
+        shown = _warnings_shown()
+        if _NOT_COMPILED not in shown:
+            shown.add(_NOT_COMPILED)
+            self._silenced = True
 
-def _eager_stance() -> Any:
+
+#: The warning of `flex_attention` that it runs uncompiled, which PyTorch shows once in a process,
+#: and its list of those that it has shown. Without them (other names): the warning is shown.
+_NOT_COMPILED = "flex_attention_performance"
+
+
+def _warnings_shown() -> set[str]:
+    module = sys.modules.get("torch.nn.attention.flex_attention")
+    shown: set[str] = getattr(module, "_WARNINGS_SHOWN", set())
+    return shown
+
+
+def _eager_stance(when_asked: Callable[[], None]) -> Any:
     """Give the stance, which PyTorch asks for its name whenever compiled code is called."""
     from torch._dynamo.eval_frame import DynamoStance
 
@@ -101,6 +124,7 @@ def _eager_stance() -> Any:
 
         @property
         def stance(self) -> str:  # type: ignore[override]
+            when_asked()
             needed = _in_hop_compile() and torch.is_grad_enabled()
             return "default" if needed else "force_eager"
 

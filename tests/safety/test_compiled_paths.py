@@ -225,3 +225,31 @@ def test_make_fx_runs_once_and_counts_once() -> None:
             graph = make_fx(lambda a: a @ a, tracing_mode=mode)(x)
         assert counter.report.flops == (128 if mode == "real" else 0)
         assert torch.equal(graph(x), x @ x)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.compile:UserWarning")
+def test_compiled_attention_does_not_warn_that_it_is_not_compiled() -> None:
+    from torch.nn.attention import flex_attention as module
+
+    module._WARNINGS_SHOWN.clear()
+    q = torch.randn(1, 1, 16, 16)
+    attention = torch.compile(module.flex_attention, backend="eager")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with FlopCounter("contractions") as counter:
+            attention(q, q, q)
+    assert not [one for one in caught if "without torch.compile" in str(one.message)]
+    # Two products of 16x16 matrices, of scores and of values.
+    assert counter.report.flops == 2 * 2 * 16 * 16 * 16
+    # Where it is not compiled, it says so, as without the block.
+    with pytest.warns(UserWarning, match="without torch.compile"):
+        module.flex_attention(q, q, q)
+
+
+def test_the_report_says_that_eager_code_draws_other_random_numbers() -> None:
+    function = torch.compile(lambda x: torch.dropout(x, 0.5, True), backend="eager")
+    with FlopCounter() as counter:
+        function(torch.ones(4, 4))
+    (note,) = notes_on_compiling(counter)
+    assert "other random numbers" in note
+    assert "more memory" in note

@@ -1,7 +1,9 @@
 """Threads and processes that a block starts, and those that were there before."""
 
+import _thread
 import asyncio
 import gc
+import queue
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from ipyflops.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
 MM = 2 * 2 * 2 * 2
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 SQUARE = torch.ones(2, 2)
 
 
@@ -307,3 +310,143 @@ def test_workers_of_a_data_loader_are_not_counted_and_the_report_says_so() -> No
     assert len(batches) == 2
     assert counter.report.flops == 0
     assert any("process" in note for note in counter.report.notes)
+
+
+# --- threads that outlive their block, and those that it did not start ---------------------------
+
+
+class Worker:
+    """A thread that runs functions one after the other, without a Python call in between."""
+
+    def __init__(self, start: Any = None) -> None:
+        self.tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        if start is None:
+            self.thread = threading.Thread(target=self.work)
+            self.thread.start()
+        else:
+            start(self.work, ())
+
+    def work(self) -> None:
+        while (task := self.tasks.get()) is not None:
+            self.done.put(task())
+
+    def run(self, task: Any) -> Any:
+        self.tasks.put(task)
+        return self.done.get(timeout=30)
+
+    def end(self) -> None:
+        self.tasks.put(None)
+
+
+def product() -> Any:
+    return SQUARE @ SQUARE
+
+
+def of_thread() -> tuple[int, Any]:
+    modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+    return len(modes), sys.getprofile()
+
+
+def test_a_thread_that_outlives_its_block_is_not_counted_any_more() -> None:
+    """Also one that calls no function in a loop, but only runs operators."""
+    stop, ran = [False], [0]
+
+    def work() -> None:
+        square = SQUARE
+        while not stop[0]:
+            square = square @ square
+            ran[0] += 1
+
+    thread = threading.Thread(target=work, daemon=True)
+    with FlopCounter() as counter:
+        thread.start()
+        while ran[0] < 100:
+            time.sleep(0.001)
+    time.sleep(0.1)  # the operator ends that ran while the block ended
+    found = counter.report.flops
+    assert found >= 100 * MM
+    before = ran[0]
+    while ran[0] < before + 1_000:
+        time.sleep(0.001)
+    assert counter.report.flops == found
+    with counter:  # nor when the same counter counts again
+        before = ran[0]
+        while ran[0] < before + 1_000:
+            time.sleep(0.001)
+        SQUARE @ SQUARE
+    stop[0] = True
+    thread.join()
+    assert counter.report.flops == found + MM
+
+
+def test_a_thread_has_no_profile_function_and_loses_the_mode_with_its_next_operator() -> None:
+    with FlopCounter() as counter:
+        worker = Worker()
+        worker.run(product)
+        assert worker.run(of_thread) == (1, None)
+    assert counter.report.flops == MM
+    worker.run(product)
+    assert worker.run(of_thread) == (0, None)
+    worker.run(product)
+    assert counter.report.flops == MM
+    worker.end()
+
+
+def test_a_thread_leaves_the_mode_when_it_ends() -> None:
+    with FlopCounter() as counter:
+        run_in_thread(product)
+        run_in_thread(product)
+    reference = weakref.ref(counter)
+    assert counter.report.flops == 2 * MM
+    del counter
+    gc.collect()
+    assert reference() is None
+
+
+@linux
+def test_a_thread_from_before_that_worked_is_named() -> None:
+    worker = Worker()
+    worker.run(product)
+    with FlopCounter() as counter:
+        worker.run(product)
+    with FlopCounter() as idle:
+        product()
+    worker.end()
+    name = worker.thread.name
+    assert counter.report.flops == 0
+    assert counter.report.notes == (
+        f"not counted: a thread from before the block ({name}) was at work",
+    )
+    assert idle.report.notes == ()
+
+
+def test_a_thread_that_threading_does_not_start_is_named() -> None:
+    with FlopCounter() as counter:
+        worker = Worker(_thread.start_new_thread)
+        worker.run(product)
+    worker.end()
+    assert counter.report.flops == 0
+    assert counter.report.notes == (
+        "not counted: a thread that was not started by Python's threading module",
+    )
+
+
+def profile(frame: Any, event: str, argument: Any) -> None:
+    """Profile nothing."""
+
+
+@pytest.mark.parametrize("last", [None, profile])
+def test_threads_that_begin_with_a_profile_function_of_the_user_are_named(last: Any) -> None:
+    with FlopCounter() as counter:
+        run_in_thread(product)
+        threading.setprofile(profile)
+        run_in_thread(product)
+        threading.setprofile(last)
+    found = threading.getprofile()
+    threading.setprofile(None)  # type: ignore[arg-type]
+    assert found is last
+    assert counter.report.flops == MM
+    assert counter.report.notes == (
+        "not counted: threads that began after threading.setprofile was called",
+    )
