@@ -43,7 +43,6 @@ TOLD_BY_INPUTS = frozenset(
         "gelu",
         "gelu_backward",
         "mm",
-        "native_batch_norm",
         "native_batch_norm_backward",
         "native_layer_norm",
         "native_layer_norm_backward",

@@ -367,3 +367,11 @@ def test_a_quantized_product_with_a_number_depends_on_its_sign() -> None:
             ops.quantized.add(x, number)
         # Dequantized (2), shifted (1) and quantized again (4), where the zero point has no room.
         assert bool(counter.report.flops) == moved, number
+
+
+def test_batch_norm_gives_no_statistics_on_a_cpu_in_evaluation() -> None:
+    """4 numbers for each channel go in; two more for each come out, but only on other devices."""
+    for device, statistics in (("meta", 2 * 16), ("cpu", 0), ("meta", 2 * 16)):
+        x, channels = torch.zeros(2, 4, 3, device=device), torch.ones(4, device=device)
+        norm = partial(ops.aten.native_batch_norm.default, x, *[channels] * 4, False, 0.1, 1e-5)
+        assert bytes_and_flops(norm)[0] == 2 * 96 + 16 + statistics, device
