@@ -59,7 +59,6 @@ _UNSUPPORTED = (
 #: Names of PyTorch's code for fake tensors, and of ours: no program asked for an error about them.
 _OWN_NAMES = re.compile(
     r"Fake ?Tensor|fake tensor|fake mode|DryRunMode|shape_env|HigherOrderOperator"
-    r"|_apply\(\): Couldn't swap"
 )
 _TORCH_DATA = os.path.join(PYTORCH_FOLDER, "utils", "data", "")
 _DATA_LOADER = (
