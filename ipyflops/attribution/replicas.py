@@ -9,7 +9,6 @@ at work in some thread, and those below a variable of the user's.
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
@@ -20,6 +19,7 @@ from torch.nn.parallel import data_parallel
 
 from ipyflops.attribution.frames import read_variables
 from ipyflops.attribution.modules import submodules, vars_of
+from ipyflops.attribution.this_thread import frames_of_threads
 from ipyflops.torch_private import FORWARD_HOOKS, REPLICA
 
 _DATA_PARALLEL_CODE = data_parallel.__code__
@@ -64,7 +64,7 @@ def is_replica(module: object) -> bool:
 
 def _at_work() -> Iterator[Any]:
     """The modules that are run in parallel now, in whichever thread."""
-    for innermost in sys._current_frames().values():
+    for innermost in frames_of_threads().values():
         frame: FrameType | None = innermost
         while frame is not None:
             code = frame.f_code
