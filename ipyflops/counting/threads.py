@@ -120,10 +120,13 @@ class NotCounted:
         self.hook_replaced = False
         self.stance_replaced = False
         self._before: dict[threading.Thread, tuple[int, int]] = {}
+        #: How many threads ran that `threading` had not started.
+        self._unknown_before = 0
 
     def begin(self) -> None:
         """See what runs when the block begins."""
         own = threading.get_ident()
+        self._unknown_before = _unknown_threads()
         self._before = {
             thread: _activity(thread)
             for thread in threading.enumerate()
@@ -146,7 +149,7 @@ class NotCounted:
             what = "pool" if _is_worker(busy[0]) else "thread"
             name = busy[0].name
             notes.append(f"not counted: a {what} from before the block ({name}{more}) was at work")
-        if _has_unknown_threads():
+        if self._unknown_threads_began():
             notes.append("not counted: a thread that was not started by Python's threading module")
         if self.hook_replaced:
             notes.append("not counted: threads that began after threading.setprofile was called")
@@ -156,6 +159,13 @@ class NotCounted:
             number = f"{self.processes} processes" if self.processes > 1 else "a process"
             notes.append(f"not counted: what {number} computed that the block started")
         return notes
+
+    def _unknown_threads_began(self) -> bool:
+        """Whether there are more threads than before that `threading` knows nothing of."""
+        if _unknown_threads() <= self._unknown_before:
+            return False
+        time.sleep(0.005)  # one that `threading` has forgotten may not have quite ended
+        return _unknown_threads() > self._unknown_before
 
 
 def _is_worker(thread: threading.Thread) -> bool:
@@ -178,17 +188,10 @@ def _is_user_code(filename: str) -> bool:
     return is_the_users(filename) and not is_installed(filename)
 
 
-def _has_unknown_threads() -> bool:
-    """Whether there is a thread that `threading` knows nothing of."""
-    if not _more_than_known():
-        return False
-    time.sleep(0.005)  # one that `threading` has forgotten may not have quite ended
-    return _more_than_known()
-
-
-def _more_than_known() -> bool:
+def _unknown_threads() -> int:
+    """How many threads run that `threading` has not started, as those of a debugger."""
     known = [one for one in threading.enumerate() if type(one).__name__ != "_DummyThread"]
-    return number_of_threads() > len([one for one in known if one is not threading.main_thread()])
+    return number_of_threads() - len([one for one in known if one is not threading.main_thread()])
 
 
 def _activity(thread: threading.Thread) -> tuple[int, int]:

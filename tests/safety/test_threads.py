@@ -432,6 +432,15 @@ def test_a_thread_that_threading_does_not_start_is_named() -> None:
     )
 
 
+def test_a_thread_from_before_that_threading_does_not_know_is_not_named() -> None:
+    """A debugger has such threads, and they have nothing to do with the block."""
+    worker = Worker(_thread.start_new_thread)
+    with FlopCounter() as counter:
+        product()
+    worker.end()
+    assert counter.report.notes == ()
+
+
 def profile(frame: Any, event: str, argument: Any) -> None:
     """Profile nothing."""
 
