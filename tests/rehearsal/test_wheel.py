@@ -36,8 +36,8 @@ from ipyflops.views.widget.view import FlopsView
 
 assert version("ipyflops") == ipyflops.__version__
 view = FlopsView(ipyflops.last())
-assert "export" in str(view._esm) and "treegrid" in str(view._esm)
-assert ".ipyflops" in str(view._css)
+assert "export" in str(view._esm) and "treegrid" in view._program.code
+assert ".ipyflops" in view._program.style
 assert "<details" in ipyflops.last()._repr_mimebundle_()["text/html"]
 print(*sorted(ipyflops.__all__))
 print(ipyflops.__file__)
