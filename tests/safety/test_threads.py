@@ -435,6 +435,7 @@ def test_a_thread_that_threading_does_not_start_is_named() -> None:
 def test_a_thread_from_before_that_threading_does_not_know_is_not_named() -> None:
     """A debugger has such threads, and they have nothing to do with the block."""
     worker = Worker(_thread.start_new_thread)
+    worker.run(product)  # so that it has begun
     with FlopCounter() as counter:
         product()
     worker.end()
