@@ -22,7 +22,7 @@ from ipyflops.views.frontend import running_cell, running_shell
 #: So many widgets a run of a cell has at most; the oldest closes, and its HTML takes its place.
 #: It is what bounds a loop that shows a report a thousand times, and all cells together of a
 #: program that does not say which cell runs.
-MOST_VIEWS = 20
+MAX_VIEWS = 20
 
 
 @dataclass
@@ -53,8 +53,8 @@ class ShownViews:
             old = self._of_other_runs(cell.name, cell.run)
             views = self._cells.setdefault(cell.name, _Cell(cell.run)).views
             views.append(weakref.ref(view))
-            old += views[:-MOST_VIEWS]
-            del views[:-MOST_VIEWS]
+            old += views[:-MAX_VIEWS]
+            del views[:-MAX_VIEWS]
             self._listen()
         _close(old)
 

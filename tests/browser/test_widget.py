@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipyflops.views.shown_views import MOST_VIEWS
+from ipyflops.views.shown_views import MAX_VIEWS
 from tests.browser.looking import active, ask, cell, chart, eventually, row, rows
 from tests.browser.networks import BY_HAND, MANY, REAL
 
@@ -287,11 +287,11 @@ def test_a_cell_that_runs_again_leaves_one_widget_and_one_program(workbench: Ses
 
 
 def test_what_is_closed_in_the_same_run_is_shown_as_html(workbench: Session) -> None:
-    loop = f"for _ in range({MOST_VIEWS + 1}):\n    %flops net(x);"
+    loop = f"for _ in range({MAX_VIEWS + 1}):\n    %flops net(x);"
     workbench.again([REAL, loop])
     stand_ins = workbench.page.locator(".ipyflops-stand-in")
     stand_ins.first.locator(".f-headline").wait_for(state="visible")
-    assert stand_ins.count() == MOST_VIEWS + 1
+    assert stand_ins.count() == MAX_VIEWS + 1
     shown = [one.is_visible() for one in stand_ins.all()]
-    assert shown == [True] + [False] * MOST_VIEWS
+    assert shown == [True] + [False] * MAX_VIEWS
     assert not workbench.page.get_by_text("Error displaying widget").is_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from torch import nn
 from ipyflops import FlopCounter
 from ipyflops.report import Peak, Rate, Report, ReportFormatError, Timing
 from ipyflops.views import document, one_line, to_frame, to_html, to_text
+from tests.report.test_report import put
 
 NUMBERS = (10**400, 10**99, 2**63, 1.7e308, 1e99, 5e-324, 1e-29, -5e-324, math.inf, math.nan, 0)
 TEXTS = ("lone \ud800", "\udcff.py")
@@ -48,15 +48,6 @@ def places(data: Any, kinds: tuple[type, ...], path: tuple[Any, ...] = ()) -> It
             yield from places(data[index], kinds, (*path, index))
     elif type(data) in kinds:
         yield path
-
-
-def put(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    copy = json.loads(json.dumps(data))
-    target = copy
-    for step in path[:-1]:
-        target = target[step]
-    target[path[-1]] = value
-    return copy
 
 
 def show(report: Report, *, charts: bool = False) -> None:

@@ -9,7 +9,7 @@ import ipywidgets
 import pytest
 
 from ipyflops.views import WIDGET_VIEW, mime_bundle, to_widget
-from ipyflops.views.shown_views import MOST_VIEWS, SHOWN_VIEWS
+from ipyflops.views.shown_views import MAX_VIEWS, SHOWN_VIEWS
 from tests.shells import fresh_shell
 from tests.views import reports
 
@@ -86,12 +86,12 @@ def test_code_that_a_cell_runs_by_itself_is_part_of_it(front_end: FrontEnd) -> N
 def test_a_loop_and_a_program_that_names_no_cells_have_a_limit(
     front_end: FrontEnd, cell: str | None
 ) -> None:
-    many = MOST_VIEWS + 5
+    many = MAX_VIEWS + 5
     if cell is None:  # as nbclient does
         shown = [name for _ in range(many) for name in front_end.run(None)]
     else:
         shown = front_end.run(cell, f"for _ in range({many}): show()")
-    assert are_open(shown) == [False] * 5 + [True] * MOST_VIEWS
+    assert are_open(shown) == [False] * 5 + [True] * MAX_VIEWS
 
 
 def test_a_widget_that_the_user_made_is_the_users(front_end: FrontEnd) -> None:
