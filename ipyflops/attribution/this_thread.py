@@ -9,11 +9,12 @@ garbage collector frees one while `sys._current_frames` is at work. This one is 
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from types import FrameType
 from weakref import ref
+
+from ipyflops.garbage import uncollected
 
 
 class _Alive:
@@ -47,14 +48,5 @@ THREAD = _ThisThread()
 
 
 def frames_of_threads() -> dict[int, FrameType]:
-    """The frame that each thread is in, by its identifier.
-
-    No garbage is collected meanwhile: see above.
-    """
-    collects = gc.isenabled()
-    try:
-        gc.disable()
-        return sys._current_frames()
-    finally:
-        if collects:
-            gc.enable()
+    """The frame that each thread is in, by its identifier."""
+    return uncollected(sys._current_frames)

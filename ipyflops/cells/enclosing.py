@@ -19,6 +19,7 @@ from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from ipyflops.cells.variables import functions_in, variables_named_within
+from ipyflops.garbage import uncollected
 
 _TEMPLATE = """\
 def outer():
@@ -114,10 +115,11 @@ def enclose(
     named = {str(one.argval) for one in steps if one.opname.endswith("_NAME")} | inner
     names = sorted((named.intersection(variables) | stored) - own)
     awaits = any(part.co_flags & inspect.CO_COROUTINE for part in parts)
-    template = ast.parse(
+    template = uncollected(
+        ast.parse,
         _TEMPLATE.format(
             names=" = ".join(names), listed=", ".join(names), kind="async def" if awaits else "def"
-        )
+        ),
     )
     function: Any = template.body[0]
     body = list(module.body)

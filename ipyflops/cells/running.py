@@ -27,6 +27,7 @@ from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.enclosing import Enclosed, enclose
 from ipyflops.cells.origin import Origin, Shell
 from ipyflops.cells.source_lines import keep_lines
+from ipyflops.garbage import uncollected
 
 NO_AWAIT = (
     "this front end runs an event loop already, so a magic cannot await in it. "
@@ -101,7 +102,7 @@ def compile_cell(
     source = padding + transformed
     filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
     keep_lines(filename, source)
-    tree = shell.compile.ast_parse(source, filename=filename)
+    tree = uncollected(shell.compile.ast_parse, source, filename=filename)
     module = shell.transform_ast(tree)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if shell.autoawait else 0
     with shell.compile.extra_flags(flags):

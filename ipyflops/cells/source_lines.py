@@ -7,14 +7,16 @@ have moved then. What IPython compiles is not what was typed: ``%time f(x)`` is 
 
 from __future__ import annotations
 
-import ast
 import linecache
 import re
 import sys
+from tokenize import ENDMARKER, NEWLINE, STRING, TokenError, generate_tokens
 from typing import Any
 
 from ipyflops.cells.code_files import readable_name
 
+#: So often is asked again where another thread has emptied the cache.
+ATTEMPTS = 3
 _CELL = re.compile(r"In\[(\d+)\]")
 _CALL = re.compile(
     r"(?P<head>\s*(?:[\w.,\[\]* ]+ = )?)get_ipython\(\)\."
@@ -43,11 +45,23 @@ def source_lines(filename: str) -> list[str]:
     filename : str
         As in code objects.
     """
-    kept = [line.rstrip("\r\n") for line in linecache.getlines(filename)]
+    kept = [line.rstrip("\r\n") for line in _cached_lines(filename)]
     cell = _CELL.fullmatch(readable_name(filename))
     if cell is None:
         return kept
     return [as_typed(line) for line in _lines_of_cell(int(cell[1]), kept)]
+
+
+def _cached_lines(filename: str) -> list[str]:
+    """The lines of a file from Python's cache of them; none if that fails in any way."""
+    for _ in range(ATTEMPTS):
+        try:
+            return linecache.getlines(filename)
+        except (KeyError, IndexError):
+            continue  # another thread has emptied the cache meanwhile, as each traceback does
+        except Exception:
+            break  # a name that no file can have, a loader that fails
+    return []
 
 
 def _lines_of_cell(number: int, kept: list[str]) -> list[str]:
@@ -65,11 +79,8 @@ def as_typed(line: str) -> str:
     call = _CALL.fullmatch(line)
     if call is None:
         return line
-    try:
-        arguments = ast.literal_eval(f"({call['arguments']},)")
-    except (SyntaxError, ValueError):
-        return line
-    if not all(isinstance(one, str) for one in arguments):
+    arguments = _strings(call["arguments"])
+    if not arguments:
         return line
     head, method = call["head"], call["method"]
     if method == "run_line_magic":
@@ -80,3 +91,17 @@ def as_typed(line: str) -> str:
         return f"{head}%%{name} {rest}".rstrip()
     once = method == "system" or head.strip()
     return f"{head}{'!' if once else '!!'}{arguments[0]}"
+
+
+def _strings(arguments: str) -> list[str]:
+    """The values of arguments that are strings, as IPython writes them; none if one is not."""
+    values: list[str] = []
+    try:
+        for token in generate_tokens(iter([arguments]).__next__):
+            if token.type == STRING and token.string[0] in "'\"":
+                values.append(eval(token.string))  # a plain string: nothing runs
+            elif token.string != "," and token.type not in {NEWLINE, ENDMARKER}:
+                return []
+    except (SyntaxError, TokenError):
+        return []
+    return values

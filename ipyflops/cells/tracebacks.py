@@ -5,11 +5,11 @@ On Python 3.10 the frames come back: raising an error again restores its first t
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Collection, Iterator
 from types import CodeType, TracebackType
 
 from ipyflops.cells.code_files import package_of
+from ipyflops.cells.source_lines import source_lines
 from ipyflops.torch_private import OPERATORS_MODULE
 
 
@@ -81,9 +81,10 @@ def _is_ours(frame: TracebackType) -> bool:
 def _is_our_fault(innermost: TracebackType) -> bool:
     """Whether an error was raised by ipyflops itself, not by an operator that it calls."""
     code = innermost.tb_frame.f_code
-    line = linecache.getline(code.co_filename, innermost.tb_lineno)
-    calls_operator = code.co_name == "__torch_dispatch__" and "run(*args, **kwargs)" in line
-    return _is_ours(innermost) and not calls_operator
+    if not (_is_ours(innermost) and code.co_name == "__torch_dispatch__"):
+        return _is_ours(innermost)
+    line = source_lines(code.co_filename)[innermost.tb_lineno - 1 :][:1]
+    return not any("run(*args, **kwargs)" in one for one in line)
 
 
 def _module(frame: TracebackType) -> str:

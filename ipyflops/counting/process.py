@@ -154,6 +154,7 @@ def reset() -> None:
 
     Examples
     --------
+    >>> from ipyflops import FlopCounter, reset
     >>> counter = FlopCounter().__enter__()
     >>> reset()
     >>> counter.report.complete, counter.report.error

@@ -7,14 +7,12 @@ a report carries no more than a reader will look at. Where the lines of methods 
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from tokenize import TokenError
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from tokenize import COMMENT, DEDENT, ENDMARKER, INDENT, NEWLINE, NL, TokenError, generate_tokens
 from types import CodeType
-from typing import Any
 
 from ipyflops.attribution import MethodLine
 from ipyflops.cells import readable_name, source_lines
@@ -30,6 +28,9 @@ MAX_METHODS = 200
 CONTEXT = 3
 #: The line of a magic in the compiled cell, where it is a comment; see `ipyflops.cells.origin`.
 _MAGIC = re.compile(r"# (?=%%?\w)")
+_DEF = "def"
+#: With these words a statement goes on.
+_GOES_ON = frozenset({"elif", "else", "except", "finally"})
 
 
 def counted_code(filename: str, label: str, numbers: Iterable[int]) -> list[Excerpt]:
@@ -81,14 +82,47 @@ def _spans(text: Sequence[str], ran: Iterable[int]) -> list[tuple[int, int]]:
 
 def _blocks(text: Sequence[str]) -> list[tuple[int, int]]:
     """First and last line of all functions, and of the file's other statements but classes."""
+    blocks: list[tuple[int, int]] = []
+    # The functions and the statement that have begun: how deep they stand, and their first line.
+    functions: list[tuple[int, int]] = []
+    statement = 0
+    last = 0
     try:
-        module = ast.parse("\n".join(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        for depth, words, first, line_end in (*_logical_lines(text), (0, ("", ""), 0, 0)):
+            while functions and functions[-1][0] >= depth:
+                blocks.append((functions.pop()[1], last))
+            if not depth and words[0] not in _GOES_ON:
+                if statement:
+                    blocks.append((statement, last))
+                statement = 0 if words[0] in {"@", "class"} or _DEF in words else first
+            if words[0] == _DEF or words == ("async", _DEF):
+                functions.append((depth, first))
+            last = line_end
+    except (SyntaxError, TokenError):
         return []
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    blocks: list[Any] = [one for one in ast.walk(module) if isinstance(one, functions)]
-    blocks += [one for one in module.body if not isinstance(one, (*functions, ast.ClassDef))]
-    return [(one.lineno, one.end_lineno or one.lineno) for one in blocks]
+    return blocks
+
+
+def _logical_lines(text: Sequence[str]) -> Iterator[tuple[int, tuple[str, str], int, int]]:
+    """The lines that each hold a statement: how deep, their first two words, first and last line.
+
+    From Python's tokens. A syntax tree would tell more than is needed. To make one, Python counts
+    up to 3.11 for all threads together, so that code of the user's would fail which makes one at
+    the same time; and it would warn again of what stands in the code.
+    """
+    depth = 0
+    words: list[str] = []
+    first = 0
+    for token in generate_tokens((f"{line}\n" for line in text).__next__):
+        if token.type in {INDENT, DEDENT}:
+            depth += 1 if token.type == INDENT else -1
+        elif token.type == NEWLINE:
+            begin, then, *_ = (*words, "", "")
+            yield depth, (begin, then), first, token.start[0]
+            words = []
+        elif token.type not in {NL, COMMENT, ENDMARKER} and len(words) < 2:
+            first = first if words else token.start[0]
+            words.append(token.string)
 
 
 class FollowedLines:
@@ -166,6 +200,6 @@ def _function_at(text: Sequence[str], first: int) -> list[str]:
     """The lines of the function that begins at a line, without the indentation they share."""
     try:
         block = inspect.getblock([f"{line}\n" for line in text[first - 1 : first - 1 + MAX_LINES]])
-    except (SyntaxError, TokenError):
+    except Exception:  # it is no function, or no Python
         block = []
     return [line.rstrip("\r\n") for line in block]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import linecache
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import torch
 from torch import nn
 
 from ipyflops import FlopCounter, Report
-from ipyflops.counting.source_code import MAX_WHOLE, counted_code
+from ipyflops.cells import source_lines
+from ipyflops.counting.source_code import MAX_WHOLE, _blocks, counted_code
 from ipyflops.report import Excerpt, ReportFormatError, Source
 
 NETWORK = """\
@@ -206,7 +209,7 @@ def test_of_a_long_file_the_functions_that_ran_are_shown(tmp_path: Path) -> None
         (MAX_WHOLE + 1, ("def f(x):", "    y = x", "    return y")),
         (MAX_WHOLE + 5, ("z = (", "    1 +", "    2)")),
     ]
-    path.write_text("no python here\n" * (MAX_WHOLE + 10))
+    path.write_text("no python (here\n" * (MAX_WHOLE + 10))
     linecache.checkcache(str(path))
     (window,) = counted_code(str(path), "long.py", [20])
     assert (window.first, len(window.lines)) == (17, 7)
@@ -252,3 +255,18 @@ def test_where_the_class_is_in_the_counted_file_its_lines_are_the_reports(tmp_pa
     (whole,) = report.excerpts
     assert whole.lines[25] == "        x = x + 1"
     assert report.by_line["network.py:26"].flops == 16
+
+
+@pytest.mark.parametrize(
+    "module", ["argparse", "inspect", "typing", "contextlib", "asyncio.base_events", "tokenize"]
+)
+def test_blocks_are_those_of_pythons_own_syntax_tree(module: str) -> None:
+    """Long files of Python's own library, with decorators, strings of many lines, and so on."""
+    text = source_lines(str(importlib.import_module(module).__file__))
+    tree = ast.parse("\n".join(text))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    expected: list[ast.AST] = [one for one in ast.walk(tree) if isinstance(one, functions)]
+    expected += [one for one in tree.body if not isinstance(one, (*functions, ast.ClassDef))]
+    lines = sorted({(one.lineno, one.end_lineno) for one in expected})  # type: ignore[attr-defined]
+    assert sorted(set(_blocks(text))) == lines
+    assert len(lines) > 20
