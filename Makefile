@@ -9,6 +9,8 @@
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
+#   make test-torch   the tests on another PyTorch  (TORCH=2.6.0 says which)
+#   make test-colab   the magics, tutorials and views on the packages of Google Colab
 #   make test-nightly  the tests on PyTorch's nightly build  (TORCH_NIGHTLY_INDEX says where it is)
 #   make docs    the reference and the table of operators, which are made of the code
 #   make dist    the wheel and the source distribution, checked
@@ -30,14 +32,14 @@ READY := $(VENV)/.ready
 
 # The PyTorch that this repository is developed with. It is installed before everything else, so
 # that no other requirement picks a newer build, with gigabytes of CUDA libraries, on its own.
-TORCH := torch==2.13.0
+TORCH := 2.13.0
 
 # Node.js comes with .venv; npm brings what checks the widget's JavaScript, and leaves this file.
 NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-js test-all-programs coverage hooks test-oldest test-newest test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-js test-all-programs coverage hooks test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -88,6 +90,16 @@ test-oldest: $(VENV)-oldest/.ready
 test-newest: $(VENV)-newest/.ready
 	OMP_NUM_THREADS=1 $(VENV)-newest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
 
+test-torch: $(VENV)-torch-$(TORCH)/.ready
+	OMP_NUM_THREADS=1 $(VENV)-torch-$(TORCH)/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+
+# PyTorch stands in no list of Colab's packages here: the one that is developed with has a CPU build.
+test-colab: $(VENV)-colab/.ready
+	$(VENV)-colab/bin/python -m pip uninstall --quiet --yes ipyflops
+	$(VENV)-colab/bin/python -m pip install --quiet --report $(VENV)-colab/report.json .
+	IPYFLOPS_COLAB=$(VENV)-colab/report.json OMP_NUM_THREADS=1 $(VENV)-colab/bin/python -m pytest $(SHARED) \
+	    tests/colab tests/cells tests/magics tests/views/widget $(ARGS)
+
 # The nightly build is another one every night, so it is installed anew each time.
 test-nightly: $(VENV)-nightly/bin/python
 	@test -n "$(TORCH_NIGHTLY_INDEX)" || { \
@@ -105,6 +117,19 @@ $(VENV)-oldest/.ready $(VENV)-newest/.ready: pyproject.toml tests/oldest.txt
 	$(@D)/bin/python -m pip install --quiet $(CONSTRAINT) --editable '.[test,pandas,lab]'
 	touch $@
 
+$(VENV)-torch-%/.ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet torch==$*
+	$(@D)/bin/python -m pip install --quiet torch==$* --editable '.[test,pandas,lab]'
+	touch $@
+
+$(VENV)-colab/.ready: tests/colab/pins.txt tests/colab/tools.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet torch==$(TORCH)
+	$(@D)/bin/python -m pip install --quiet torch==$(TORCH) \
+	    --requirement tests/colab/pins.txt --requirement tests/colab/tools.txt
+	touch $@
+
 docs: $(READY)
 	$(BIN)/python -m tests.documentation.reference
 	$(BIN)/python -m ipyflops.formulas --markdown > ipyflops/formulas/OPERATORS.md
@@ -120,7 +145,7 @@ bench: $(VENV)/.bench
 
 $(VENV)/.bench: $(READY) tests/benchmarks/requirements.txt
 	sed 's/#.*//' tests/benchmarks/requirements.txt | while read -r one; do \
-	    test -z "$$one" || $(BIN)/python -m pip install --quiet "$$one" $(TORCH) \
+	    test -z "$$one" || $(BIN)/python -m pip install --quiet "$$one" torch==$(TORCH) \
 	        || echo "make bench: $$one cannot be installed, so it is left out"; \
 	done
 	touch $@
@@ -133,11 +158,11 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(NODE_MODULES)
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(NODE_MODULES)
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet torch==$(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[test,pandas,lab,browser]'
 	touch $@

@@ -13,6 +13,8 @@ explains. Everywhere else::
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
 from ipyflops.costs import Cost
@@ -44,6 +46,14 @@ __all__ = [
     "temporary_formula",
     "unload_ipython_extension",
 ]
+
+
+if not getattr(sys, "_is_gil_enabled", lambda: True)():  # from Python 3.13 on
+    warnings.warn(
+        "this Python is free-threaded: where several threads count at once, counts may be lost",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def load_ipython_extension(shell: Any) -> None:

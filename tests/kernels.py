@@ -114,7 +114,7 @@ class Kernel:
         cell = self._cells[name]
         while reply and name not in self._replies:
             with contextlib.suppress(queue.Empty):
-                answer = self._client.shell_channel.get_msg(timeout=deadline - time.monotonic())
+                answer = self._client.get_shell_msg(timeout=deadline - time.monotonic())
                 self._replies[answer["parent_header"]["msg_id"]] = answer["content"]
                 continue
             raise AssertionError(f"no reply after {PATIENCE} s: {cell.messages[-5:]}")
@@ -152,7 +152,7 @@ class Kernel:
         self._client.control_channel.send(message)
         deadline = time.monotonic() + PATIENCE
         while True:
-            answer = self._client.control_channel.get_msg(timeout=deadline - time.monotonic())
+            answer = self._client.get_control_msg(timeout=deadline - time.monotonic())
             if answer["parent_header"]["msg_id"] == message["header"]["msg_id"]:
                 return str(answer["content"]["subshell_id"])
 
@@ -167,7 +167,7 @@ class Kernel:
     def _read(self) -> None:
         while not self._ended.is_set():
             try:
-                message = self._client.iopub_channel.get_msg(timeout=0.2)
+                message = self._client.get_iopub_msg(timeout=0.2)
             except queue.Empty:
                 continue
             parent = message["parent_header"].get("msg_id", "")

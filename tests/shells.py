@@ -40,8 +40,15 @@ def fresh_shell(*extensions: str) -> Iterator[InteractiveShell]:
             shell.atexit_operations()
             atexit.unregister(shell.atexit_operations)
             sys.modules["__main__"], sys.path[:] = main, path
-            if async_helpers._asyncio_event_loop is not None:
-                async_helpers._asyncio_event_loop.close()
+            close_event_loop()
+
+
+def close_event_loop() -> None:
+    """Close the loop in which IPython has awaited, if it has made one."""
+    runner = getattr(async_helpers, "_asyncio_runner", None)  # IPython 7 keeps it there
+    loop = getattr(async_helpers, "_asyncio_event_loop", None) or getattr(runner, "_loop", None)
+    if loop is not None:
+        loop.close()
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
+import subprocess
+import sys
 import types
 
 import pytest
@@ -57,3 +59,23 @@ def test_no_public_name_is_also_a_module_or_a_folder() -> None:
     modules = {module.name for module in pkgutil.iter_modules(ipyflops.__path__)}
     assert modules >= {"magics", "units"}
     assert not modules & set(ipyflops.__all__)
+
+
+#: Python 3.13's own way to ask whether threads take turns; the answer is set here.
+IMPORTS = """
+import sys, warnings
+sys._is_gil_enabled = lambda: {gil}
+with warnings.catch_warnings(record=True) as shown:
+    warnings.simplefilter("default")
+    import ipyflops
+    import ipyflops.magics
+print(*(str(one.message) for one in shown if "free-threaded" in str(one.message)), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("gil", [True, False])
+def test_a_free_threaded_python_is_warned_of_once(gil: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS.format(gil=gil)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("counts may be lost") == (0 if gil else 1)

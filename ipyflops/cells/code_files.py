@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from ipyflops.cells import old_ipython
+
 #: The folders of PyTorch and of this package, each with a separator at its end.
 PYTORCH_FOLDER = os.path.join(os.path.dirname(torch.__file__), "")
 OWN_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
@@ -36,7 +38,8 @@ def readable_name(filename: str, shell: Any = None) -> str:
         shell = ipython.get_ipython()
     if shell is not None:
         # IPython's own tracebacks name cells by this.
-        label = shell.compile.format_code_name(filename)
+        named = getattr(shell.compile, "format_code_name", None)
+        label = old_ipython.format_code_name(shell, filename) if named is None else named(filename)
         if label:
             return str(label[1])
     return os.path.basename(filename) or filename

@@ -23,6 +23,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from ipyflops.cells import old_ipython
 from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.enclosing import Enclosed, enclose
 from ipyflops.cells.origin import Origin, Shell
@@ -95,13 +96,12 @@ def compile_cell(
         if error.lineno is not None:
             error.lineno += padding.count("\n")
             source = origin.padding + text
-            error.filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
+            error.filename = _keep(shell, source, origin)
         raise
     # The lines above are put in front only now, because the transformations remove blank lines and
     # look for a magic on the first line.
     source = padding + transformed
-    filename = shell.compile.cache(source, origin.number, raw_code=origin.raw)
-    keep_lines(filename, source)
+    filename = _keep(shell, source, origin)
     tree = uncollected(shell.compile.ast_parse, source, filename=filename)
     module = shell.transform_ast(tree)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if shell.autoawait else 0
@@ -122,7 +122,7 @@ def compile_cell(
         enclosed=enclosed,
         within_line=origin.within_line,
         # IPython's decorator output_can_be_silenced reads the raw text, and fails on `!echo it's`.
-        silenced=bool(shell.displayhook.semicolon_at_end_of_expression(transformed)),
+        silenced=_is_silenced(shell, transformed),
     )
     if cell.awaits and not _can_await(shell):
         raise UsageError(NO_AWAIT)
@@ -179,6 +179,19 @@ async def _run_async(steps: Iterable[tuple[Callable[[], Any], CodeType]]) -> obj
         if _is_coroutine(code):
             value = await value
     return value
+
+
+def _keep(shell: Shell, source: str, origin: Origin) -> str:
+    """Keep the source for tracebacks, as IPython does with that of a cell; gives its file."""
+    filename: str = shell.compile.cache(source, origin.number, raw_code=origin.raw)
+    keep_lines(filename, source)
+    old_ipython.note_code_name(shell, filename, origin.number)
+    return filename
+
+
+def _is_silenced(shell: Shell, code: str) -> bool:
+    silences = getattr(shell.displayhook, "semicolon_at_end_of_expression", None)
+    return bool((silences or old_ipython.ends_with_semicolon)(code))
 
 
 def _blank_lines(text: str) -> str:

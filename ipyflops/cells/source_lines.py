@@ -13,6 +13,7 @@ import sys
 from tokenize import ENDMARKER, NEWLINE, STRING, TokenError, generate_tokens
 from typing import Any
 
+from ipyflops.cells import old_ipython
 from ipyflops.cells.code_files import readable_name
 
 #: So often is asked again where another thread has emptied the cache.
@@ -35,6 +36,7 @@ def keep_lines(filename: str, text: str) -> None:
     linecache.cache[filename] = (
         len(text), None, [f"{line}\n" for line in lines_of(text)], filename,
     )  # fmt: skip
+    old_ipython.keep_source(filename)
 
 
 def source_lines(filename: str) -> list[str]:

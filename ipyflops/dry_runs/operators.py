@@ -21,12 +21,14 @@ from torch import Tensor
 from ipyflops.cells import PYTORCH_FOLDER
 from ipyflops.dry_runs.errors import INSTEAD, DryRunError
 from ipyflops.torch_private import (
+    GROUPED_MM,
     HIGHER_ORDER_FOLDER,
     HigherOrderOperator,
     OpOverload,
     composite_kernel,
     is_made_a_graph,
     kernel_below_a_mode,
+    operator_of,
 )
 
 #: Operators whose results are sparse or quantized.
@@ -34,9 +36,8 @@ _OTHER_LAYOUTS = re.compile(
     r"aten::(_?to_sparse\w*|_?sparse_\w*tensor\w*|_?quantize_per_\w+|_make_per_\w+_tensor"
     r"|_?empty_\w*quantized\w*)$"
 )
-aten = torch.ops.aten
 #: The operator that `grouped_product` stands in for.
-GROUPED_PRODUCT = aten._grouped_mm.default  # noqa: SLF001 - an operator, by its name
+GROUPED_PRODUCT = operator_of(GROUPED_MM)  # None before PyTorch 2.8
 #: Functions of PyTorch that make a graph of a program and run that, by file and name.
 _GRAPH_MAKERS = frozenset({("eager_transforms.py", "linearize"), ("proxy_tensor.py", "wrapped")})
 #: Parts of PyTorch that make graphs for their own ends, which do not count in a real run either.

@@ -6,12 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from IPython.core.completer import (
-    CompletionContext,
-    SimpleCompletion,
-    SimpleMatcherResult,
-    context_matcher,
-)
+from IPython.core import completer
 
 from ipyflops.cells import Shell
 from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
@@ -42,23 +37,28 @@ class Completion(NamedTuple):
     exclusive: bool
 
 
-def option_matcher(shell: Shell) -> Any:
-    """Make the matcher for a shell's ``Completer.custom_matchers``."""
+def option_matchers(shell: Shell) -> list[Any]:
+    """Make what goes into a shell's ``Completer.custom_matchers``.
 
-    def match(context: CompletionContext) -> SimpleMatcherResult:
+    Nothing in IPython 7, whose matchers are not told what stands before the last word.
+    """
+    if not hasattr(completer, "context_matcher"):
+        return []
+
+    def match(context: completer.CompletionContext) -> completer.SimpleMatcherResult:
         completion = complete(context.text_until_cursor, shell.user_ns)
         if completion is None:
             return {"completions": []}
         return {
             "completions": [
-                SimpleCompletion(text, type="option") for text in completion.candidates
+                completer.SimpleCompletion(text, type="option") for text in completion.candidates
             ],
             "matched_fragment": completion.fragment,
             "suppress": completion.exclusive and bool(completion.candidates),
             "ordered": True,
         }
 
-    return context_matcher(identifier=IDENTIFIER)(match)
+    return [completer.context_matcher(identifier=IDENTIFIER)(match)]
 
 
 def complete(text: str, variables: dict[str, Any]) -> Completion | None:

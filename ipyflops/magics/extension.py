@@ -17,7 +17,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from ipyflops.cells import Shell
-from ipyflops.magics.completion import IDENTIFIER, option_matcher
+from ipyflops.magics.completion import IDENTIFIER, option_matchers
 from ipyflops.magics.flops import FlopsMagics
 from ipyflops.report import Report
 
@@ -61,12 +61,12 @@ def load(shell: Shell) -> None:
     """Give a shell the magics and the completion of their options; watch its ``%%px`` cells."""
     with _as_before_if_it_fails(shell.configurables):
         magics = _magics(shell)
-        matcher = option_matcher(shell)
+        matchers = option_matchers(shell)
         magics.parallel_cells.start()
     unload(shell)
     shell.register_magics(magics)
     ALIASES.put_back(shell)
-    shell.Completer.custom_matchers.append(matcher)
+    shell.Completer.custom_matchers += matchers
     shell.display_formatter.ipython_display_formatter.for_type(Report, magics.display)
 
 

@@ -77,7 +77,13 @@ class Widgets:
 def living_widgets() -> Mapping[str, Any]:
     """All widgets by the names of their models; empty where nobody has imported ipywidgets."""
     module = sys.modules.get("ipywidgets.widgets.widget")
-    return getattr(module, "_instances", {})
+    # ipywidgets 7 has the table in the class, where it is deprecated since 8.
+    return getattr(module, "_instances", None) or _of_ipywidgets_7(module)
+
+
+def _of_ipywidgets_7(module: ModuleType | None) -> Mapping[str, Any]:
+    table = vars(getattr(module, "Widget", object)).get("widgets")
+    return table if isinstance(table, dict) else {}
 
 
 def _is_widget(value: object) -> bool:

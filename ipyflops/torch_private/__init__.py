@@ -50,6 +50,7 @@ from ipyflops.torch_private.fakes import (
     is_made_a_graph,
     kernel_below_a_mode,
 )
+from ipyflops.torch_private.old_releases import GROUPED_MM, operator_of
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     can_decompose,
@@ -67,6 +68,7 @@ __all__ = [
     "COMPILED_FROM",
     "COMPILER_MODULE",
     "CONVERSION",
+    "GROUPED_MM",
     "GUARDED_CALLS_FILE",
     "HIGHER_ORDER_FOLDER",
     "SHARDING_FILE",
@@ -86,6 +88,7 @@ __all__ = [
     "kernel_below_a_mode",
     "launched_triton_constants",
     "launched_triton_kernel",
+    "operator_of",
 ]
 
 _missing: list[str] = []
@@ -377,5 +380,5 @@ REPLICA = "_is_replica"
 if _missing:
     raise ImportError(
         f"this ipyflops does not know PyTorch {torch.__version__}, which lacks what counting needs "
-        f"({'; '.join(_missing)}). Use PyTorch 2.12.1 to 2.15, or a newer ipyflops"
+        f"({'; '.join(_missing)}). Use PyTorch 2.6 to 2.15, or a newer ipyflops"
     )

@@ -50,19 +50,3 @@ def test_the_readme_has_the_badge_and_no_other_address() -> None:
     for name in DOCUMENTS:
         named = re.findall(r"(?:github\.com|v2/gh)/([\w.-]+/[\w.-]+)", read(name))
         assert {one for one in named if one.partition("/")[2] == "ipyflops"} <= {repository()}
-
-
-def test_the_range_is_that_of_the_package() -> None:
-    """The README's table of versions begins where pyproject.toml does."""
-    project = read("pyproject.toml")
-    for package, label in (
-        ("torch", "PyTorch"),
-        ("ipython", "IPython"),
-        ("anywidget", "anywidget"),
-    ):
-        (oldest,) = re.findall(rf'^    "{package}>=([\d.]+)",$', project, re.M)
-        assert re.search(rf"^\| {label} \| {re.escape(oldest)} \|", read("README.md"), re.M), (
-            package
-        )
-    (python,) = re.findall(r'^requires-python = ">=([\d.]+)"$', project, re.M)
-    assert f"| Python | {python} |" in read("README.md")

@@ -137,7 +137,7 @@ def test_magics_that_cannot_be_made_take_none_away(
     def fail(shell: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("ipyflops.magics.extension.option_matcher", fail)
+    monkeypatch.setattr("ipyflops.magics.extension.option_matchers", fail)
     with pytest.raises(RuntimeError):
         ipyflops.load_ipython_extension(shell)
     assert traces(shell) == before

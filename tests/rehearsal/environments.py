@@ -23,7 +23,7 @@ def pytorch() -> str:
     """The requirement of the PyTorch that the repository is developed with."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (found,) = re.findall(r"^TORCH := (\S+)$", makefile, re.M)
-    return str(found)
+    return f"torch=={found}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""What older releases of PyTorch lack; each line names the first release that needs it no more.
+
+Example: PyTorch 2.6 and 2.7 have no ``aten::_grouped_mm``. `operator_of` gives None for it there,
+and None is no operator that a call could be compared with. When a release is supported no longer,
+what names it here can be deleted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+#: Grouped products. Without them (before PyTorch 2.8): no operator.
+GROUPED_MM = "aten::_grouped_mm.default"
+
+
+def operator_of(name: str) -> Any:
+    """Give an operator by its whole name; None if this PyTorch does not have it.
+
+    Parameters
+    ----------
+    name : str
+        As ``aten::mm.default``; of a packet, ``aten::mm``.
+    """
+    namespace, _, rest = name.partition("::")
+    base, _, overload = rest.partition(".")
+    packet = getattr(getattr(torch.ops, namespace), base, None)
+    return getattr(packet, overload, None) if overload else packet
