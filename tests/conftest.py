@@ -1,28 +1,17 @@
-"""What all tests share: what the oldest PyTorch lacks, a memory that is empty, a ^C that works."""
+"""What all tests share: what a PyTorch lacks, a memory that is empty, a ^C that works."""
 
 from __future__ import annotations
 
 import gc
-import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
-import torch
 
 from ipyflops.counting import first_calls
 from ipyflops.counting.recording import SIGNATURES
 from ipyflops.formulas import OFFSETS
-from tests import sums
-
-RELEASE = tuple(map(int, re.findall(r"\d+", torch.__version__)[:2]))
-
-#: Tests, by the beginning of their ids, that PyTorch 2.12 cannot pass, and what it lacks.
-NEED_2_13 = {
-    "tests/architectures/test_fake.py::test_attention_kernels[dtype2": (
-        "PyTorch 2.12 makes the fake log-sum-exp of attention in float64 a tensor of float32"
-    ),
-}
+from tests import missing, sums
 
 
 def pytest_configure() -> None:
@@ -34,13 +23,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if RELEASE >= (2, 13):
-        return
-    for item in items:
-        for beginning, reason in NEED_2_13.items():
-            if item.nodeid.startswith(beginning):
-                item.add_marker(pytest.mark.skip(reason=reason))
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Skip a test that asks for what this PyTorch does not have."""
+    try:
+        return (yield)
+    except AttributeError as error:
+        missing.needs(not (name := missing.lacks(error)), name)
+        raise
 
 
 def pytest_collection_finish() -> None:

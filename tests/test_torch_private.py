@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ipyflops import torch_private as private
+from tests.missing import needs
 
 FOLDER = Path(private.__file__).parent
 PACKAGE = FOLDER.parent
@@ -90,6 +91,7 @@ def an_operator_calls_itself_from_this_module() -> None:
 
 @relied_on("SHARED_MODULES")
 def these_modules_define_what_a_dry_run_shares() -> None:
+    needs("torch._C._distributed" in sys.modules, "the module torch._C._distributed")
     assert set(private.SHARED_MODULES) <= set(sys.modules)
     assert type(aten.mm.default).__module__ in private.SHARED_MODULES
 
@@ -402,6 +404,8 @@ def a_modes_method_is_not_wrapped_for_the_compiler() -> None:
     def dispatch(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **(kwargs or {}))
 
+    asks = hasattr(private.TorchDispatchMode, "_should_skip_dynamo")
+    needs(asks, "modes that are wrapped for the compiler")
     for base in (private.TorchDispatchMode, private.FakeTensorMode):
         wrapped = type("Mode", (base,), {"__torch_dispatch__": dispatch})
         mode = type("Mode", (private.UnwrappedMode, base), {"__torch_dispatch__": dispatch})
@@ -568,6 +572,19 @@ def writing_changes_the_version() -> None:
     assert private.version_of(tensor) != before
 
 
+# --- older releases ------------------------------------------------------------------------------
+
+
+@relied_on("operator_of", "GROUPED_MM")
+def an_operator_is_found_by_its_name() -> None:
+    assert private.operator_of("aten::mm.default") is aten.mm.default
+    assert private.operator_of("aten::mm") is aten.mm
+    assert private.operator_of("aten::mm.nothing") is None
+    assert private.operator_of("aten::nothing.default") is None
+    needs(hasattr(aten, "_grouped_mm"), "aten::_grouped_mm")
+    assert private.operator_of(private.GROUPED_MM) is aten._grouped_mm.default
+
+
 # --- the compiler --------------------------------------------------------------------------------
 
 
@@ -688,6 +705,7 @@ def the_driver_of_a_gpu_has_a_version() -> None:
 
 @relied_on("data_sheet_of")
 def the_data_sheet_has_rates_and_bandwidth() -> None:
+    needs(importlib.util.find_spec("torch._inductor.analysis"), "data sheets of GPUs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "get_device_name", lambda device=None: "NVIDIA A100")
         sheet = private.data_sheet_of(torch.device("cuda"))

@@ -63,9 +63,10 @@ class StrongConverter(_Converter):  # type: ignore[misc]
         dispatch_keys: Any = None,
     ) -> Any:
         """Give the fake of a meta tensor. Every operator's result is made here, each once."""
-        return fake_tensor.FakeTensor(
-            fake_mode, t, device, pytype=pytype, dispatch_keys=dispatch_keys
-        )
+        # PyTorch 2.6 gives neither, and its tensors take neither.
+        given = {"pytype": pytype, "dispatch_keys": dispatch_keys}
+        options = {name: value for name, value in given.items() if value is not None}
+        return fake_tensor.FakeTensor(fake_mode, t, device, **options)
 
     def forget(self) -> None:
         """Let go of all fake tensors."""

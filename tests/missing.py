@@ -1,0 +1,55 @@
+"""What a release of PyTorch lacks is no failure: a test that asks for it is skipped, and says so.
+
+Example: a test calls ``torch.ops.aten._grouped_mm``, which PyTorch 2.6 does not have. PyTorch
+raises an `AttributeError`, and the test is skipped with its name. It is skipped only if the test itself
+asked: where the package asks, the package is at fault. With the release that the repository is
+developed with nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+import torch
+
+TESTS = Path(__file__).parent
+_MAKEFILE = (TESTS.parent / "Makefile").read_text(encoding="utf-8")
+#: Whether this is another PyTorch than that of development.
+IS_OTHER = torch.__version__.partition("+")[0] not in re.findall(
+    r"^TORCH := (.*)$", _MAKEFILE, re.M
+)
+#: How PyTorch and Python say that something is not there.
+_SAID = re.compile(
+    r"'_OpNamespace' '(?P<namespace>\w+)' object has no attribute '(?P<operator>\w+)'"
+    r"|The underlying op of '(?P<packet>[\w.]+)' has no overload name '(?P<overload>\w+)'"
+    r"|module '(?P<module>torch[\w.]*)' has no attribute '(?P<name>\w+)'"
+)
+
+
+def lacks(error: BaseException) -> str:
+    """Give the name of what PyTorch lacks, if a test has asked for it; else nothing."""
+    said = _SAID.match(str(error)) if isinstance(error, AttributeError) else None
+    if said is None or not IS_OTHER or not _asked_by_a_test(error.__traceback__):
+        return ""
+    return ".".join(filter(None, said.groups())).replace("::", ".")
+
+
+def needs(there: object, what: str) -> None:
+    """Skip a test where another PyTorch lacks something; with that of development it must be."""
+    if not there:
+        assert IS_OTHER, f"PyTorch lacks {what}"
+        pytest.skip(f"PyTorch {torch.__version__} lacks {what}")
+
+
+def _asked_by_a_test(traceback: TracebackType | None) -> bool:
+    """Whether the innermost frame that is not PyTorch's is one of the tests."""
+    folder = Path(torch.__file__).parent
+    files = []
+    while traceback is not None:
+        files.append(Path(traceback.tb_frame.f_code.co_filename))
+        traceback = traceback.tb_next
+    others = [file for file in files if folder not in file.parents]
+    return bool(others) and TESTS in others[-1].parents
