@@ -1,9 +1,9 @@
 """What a release of PyTorch lacks is no failure: a test that asks for it is skipped, and says so.
 
 Example: a test calls ``torch.ops.aten._grouped_mm``, which PyTorch 2.6 does not have. PyTorch
-raises an `AttributeError`, and the test is skipped with its name. It is skipped only if the test itself
-asked: where the package asks, the package is at fault. With the release that the repository is
-developed with nothing is skipped.
+raises an `AttributeError`, and the test is skipped with its name. It is skipped only if the test
+itself asked: where the package asks, the package is at fault. With the release that the repository
+is developed with nothing is skipped.
 """
 
 from __future__ import annotations

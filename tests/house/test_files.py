@@ -73,6 +73,7 @@ def test_tests_stand_as_the_package_stands() -> None:
         "architectures",
         "benchmarks",
         "browser",
+        "colab",
         "data",
         "documentation",
         "house",
