@@ -26,6 +26,9 @@ WORKERS ?= auto
 # Files are taken in their order: a slow file of few tests that came last would keep one process busy.
 SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Old packages say of themselves and of each other that they are deprecated.
+OLD := -W ignore::DeprecationWarning
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -85,20 +88,20 @@ rehearse: $(READY)
 
 # Both download gigabytes on Linux, where other releases are to be had with CUDA libraries only.
 test-oldest: $(VENV)-oldest/.ready
-	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest $(SHARED) $(OLD) --ignore tests/browser $(ARGS)
 
 test-newest: $(VENV)-newest/.ready
 	OMP_NUM_THREADS=1 $(VENV)-newest/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
 
 test-torch: $(VENV)-torch-$(TORCH)/.ready
-	OMP_NUM_THREADS=1 $(VENV)-torch-$(TORCH)/bin/python -m pytest $(SHARED) --ignore tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)-torch-$(TORCH)/bin/python -m pytest $(SHARED) $(OLD) --ignore tests/browser $(ARGS)
 
 # PyTorch stands in no list of Colab's packages here: the one that is developed with has a CPU build.
 test-colab: $(VENV)-colab/.ready
 	$(VENV)-colab/bin/python -m pip uninstall --quiet --yes ipyflops
 	$(VENV)-colab/bin/python -m pip install --quiet --report $(VENV)-colab/report.json .
-	IPYFLOPS_COLAB=$(VENV)-colab/report.json OMP_NUM_THREADS=1 $(VENV)-colab/bin/python -m pytest $(SHARED) \
-	    tests/colab tests/cells tests/magics tests/views/widget $(ARGS)
+	IPYFLOPS_COLAB=$(VENV)-colab/report.json OMP_NUM_THREADS=1 $(VENV)-colab/bin/python -m pytest $(SHARED) $(OLD) \
+	    tests/colab tests/magics tests/views/widget $(ARGS)
 
 # The nightly build is another one every night, so it is installed anew each time.
 test-nightly: $(VENV)-nightly/bin/python

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from IPython.core import async_helpers
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -41,6 +43,16 @@ def fresh_shell(*extensions: str) -> Iterator[InteractiveShell]:
             atexit.unregister(shell.atexit_operations)
             sys.modules["__main__"], sys.path[:] = main, path
             close_event_loop()
+
+
+#: Whether IPython is an old one, as Google Colab's 7.34.
+IS_OLD = not hasattr(CachingCompiler, "format_code_name")
+
+
+def needs_ipython_8(what: str) -> None:
+    """Skip a test of what IPython 7 does otherwise, or cannot do."""
+    if IS_OLD:
+        pytest.skip(f"IPython 7 {what}")
 
 
 def close_event_loop() -> None:

@@ -14,6 +14,8 @@ import tokenize
 from typing import Any
 from weakref import WeakKeyDictionary
 
+#: The package through which IPython 7 calls a magic: its frame is no caller's.
+WRAPPER_OF_MAGICS = "decorator"
 #: What IPython 7 calls the code of a cell in a terminal.
 _NAMED = re.compile(r"<ipython-input-(\d+)-[0-9a-f]+>")
 #: Tokens behind the last one that counts.

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from ipyflops.cells.code_files import package_of, readable_name
+from ipyflops.cells.old_ipython import WRAPPER_OF_MAGICS
 
 #: IPython's InteractiveShell. Some versions of it have types, others have not.
 Shell: TypeAlias = Any
@@ -114,7 +115,7 @@ def _caller() -> FrameType | None:
     """The frame that called the magic: the first that is not in IPython or ipyflops."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if package_of(frame) not in ("IPython", "ipyflops"):
+        if package_of(frame) not in ("IPython", "ipyflops", WRAPPER_OF_MAGICS):
             return frame
         frame = frame.f_back
     return None

@@ -9,13 +9,14 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyflops.magics.options import OPTIONS
-from tests.shells import fresh_shell, run
+from tests.shells import fresh_shell, needs_ipython_8, run
 
 FLAGS = [flag for option in OPTIONS for flag in option.flags]
 
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
+    needs_ipython_8("does not tell a matcher what stands before the last word")
     with fresh_shell("ipyflops") as shell:
         shell.Completer.use_jedi = False
         yield shell
