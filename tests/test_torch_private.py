@@ -624,6 +624,26 @@ def compiled_functions_run_eagerly_and_stay_compiled() -> None:
     assert sys.modules[private.COMPILED_CALLS_MODULE].__file__ == private.COMPILED_CALLS_FILE
 
 
+@relied_on("is_compiled_call")
+def the_frame_that_calls_compiled_code_is_told_from_the_one_that_keeps_from_it() -> None:
+    found = []
+
+    def note(value: Tensor) -> Tensor:
+        codes = [frame.f_code for frame in frames()]
+        codes = [one for one in codes if one.co_filename == private.COMPILED_CALLS_FILE]
+        found.append([private.is_compiled_call(one) for one in codes])
+        return value
+
+    value = torch.ones(2)
+    with torch.compiler.set_stance("force_eager"):
+        torch.compile(note, backend="eager")(value)
+    torch.compiler.disable(note)(value)
+    compiled, kept = found
+    assert any(compiled)
+    assert kept
+    assert not any(kept)
+
+
 @relied_on("COMPILED_FROM")
 def a_compiled_module_holds_the_module() -> None:
     module = nn.Linear(2, 2)

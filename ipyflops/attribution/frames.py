@@ -22,6 +22,7 @@ from ipyflops.torch_private import (
     ENGINE_CODE,
     HIGHER_ORDER_FOLDER,
     SHARDING_FILE,
+    is_compiled_call,
 )
 
 # What a code object can tell. A code object may tell several of these things.
@@ -87,8 +88,7 @@ def classify(code: CodeType, user_file: str) -> int:
     elif file == _FUNCTIONAL_FILE:
         kind = DROPOUT if code.co_name in _DROPOUT_NAMES else 0
     elif file == COMPILED_CALLS_FILE:
-        # The same file has the wrapper of code that must not be compiled: of optimizers, say.
-        kind = COMPILED if code.co_name == "compile_wrapper" else 0
+        kind = COMPILED if is_compiled_call(code) else 0
     elif file == SHARDING_FILE:
         kind = SHAPE_PROPAGATION
     elif file == _CLIPPING_FILE:

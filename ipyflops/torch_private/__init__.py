@@ -50,7 +50,7 @@ from ipyflops.torch_private.fakes import (
     is_made_a_graph,
     kernel_below_a_mode,
 )
-from ipyflops.torch_private.old_releases import GROUPED_MM, operator_of
+from ipyflops.torch_private.old_releases import GROUPED_MM, is_compiled_call, operator_of
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     can_decompose,
@@ -83,6 +83,7 @@ __all__ = [
     "decomposition_of",
     "default_store",
     "higher_order_operators",
+    "is_compiled_call",
     "is_made_a_graph",
     "keeping_promises",
     "kernel_below_a_mode",

@@ -7,12 +7,23 @@ what names it here can be deleted.
 
 from __future__ import annotations
 
+from types import CodeType
 from typing import Any
 
 import torch
 
 #: Grouped products. Without them (before PyTorch 2.8): no operator.
 GROUPED_MM = "aten::_grouped_mm.default"
+
+
+def is_compiled_call(code: CodeType) -> bool:
+    """Whether code in `COMPILED_CALLS_FILE` calls what is compiled.
+
+    The same file has the wrapper of code that must not be compiled: of optimizers, say. Before
+    PyTorch 2.8 both have one name, and only the first asks whether a graph is made.
+    """
+    old = code.co_name == "_fn" and "is_fx_tracing" in code.co_freevars
+    return old or code.co_name == "compile_wrapper"
 
 
 def operator_of(name: str) -> Any:
