@@ -148,8 +148,8 @@ def test_exporting_within_the_block_gives_the_right_program() -> None:
     x = torch.ones(1, 4)
     model = Pair()
     with FlopCounter("contractions"):
-        # As releases since 2.7 do by themselves. Elsewise the compiler makes the graph, and in those
-        # before it does not do so in a block that counts.
+        # As PyTorch 2.7 and newer do by default. Else the compiler makes the graph, which PyTorch
+        # 2.6 cannot do in a block that counts.
         program = torch.export.export(model, (x,), strict=False)
     assert torch.equal(program.module()(x), model(x))
 
