@@ -21,8 +21,9 @@ unwrap
 
 from __future__ import annotations
 
+from ipyflops.counting.accelerators import accelerator_in_use, module_of, wait_for
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.counting.process import reset
 from ipyflops.counting.progress import Progress
 
-__all__ = ["FlopCounter", "Progress", "reset"]
+__all__ = ["FlopCounter", "Progress", "accelerator_in_use", "module_of", "reset", "wait_for"]

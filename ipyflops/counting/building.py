@@ -25,6 +25,7 @@ def build_report(
     complete: bool,
     error: str,
     device: str = "cpu",
+    no_times: str = "",
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -35,8 +36,10 @@ def build_report(
     recorder : Recorder
     convention, complete, error, device
         See `Report`.
+    no_times : str
+        A note on why no kernel time is known; empty where all are.
     """
-    tables = _Tables(locator)
+    tables = _Tables(locator, timed=not no_times)
     tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
     excerpts = tables.excerpts()
     notes = [*(locator.notes if locator is not None else ()), *tables.notes()]
@@ -55,7 +58,7 @@ def build_report(
             f"{', '.join(recorder.partly_outside)}"
         )
     notes += recorder.other_paths.notes()
-    notes += first_calls.notes(recorder)
+    notes += [no_times] if no_times else first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),
         lines=tuple(tables.lines),
@@ -73,8 +76,9 @@ def build_report(
 class _Tables:
     """The report's tables while they are filled, each entry kept once."""
 
-    def __init__(self, locator: Locator | None) -> None:
+    def __init__(self, locator: Locator | None, *, timed: bool) -> None:
         self._locator = locator
+        self._timed = timed
         self._locations = {} if locator is None else locator.locations.by_place()
         self.scopes: list[Scope] = []
         self.lines: list[Line] = []
@@ -122,9 +126,15 @@ class _Tables:
         for entry in list(location.entries.values()):
             signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
+            calls, nanoseconds = entry.calls, entry.nanoseconds if self._timed else 0
             if location.method_line is not None:
                 self._on_lines.add(
-                    location.method_line, location.phase, index, signature.summed, entry
+                    location.method_line,
+                    location.phase,
+                    index,
+                    signature.summed,
+                    calls,
+                    nanoseconds,
                 )
             self.rows.append(
                 Row(
@@ -132,8 +142,8 @@ class _Tables:
                     line,
                     location.phase,
                     index,
-                    entry.calls,
-                    entry.nanoseconds,
+                    calls,
+                    nanoseconds,
                     sample=entry.sample or 0,
                 )
             )

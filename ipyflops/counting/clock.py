@@ -1,5 +1,7 @@
 """How long an operator's kernel runs: by the clock on a CPU, by events on a GPU.
 
+`device_clocks` has the clocks of other accelerators, and says which one a count takes.
+
 A CPU's kernel has run when its call returns. A GPU's has only been asked to: so two events are
 recorded on the stream around the call, and read once the GPU is past them. Nothing waits for the
 GPU while the code runs, unless too many calls (`MAX_PENDING`) have not been read yet.
@@ -30,23 +32,23 @@ def stopped() -> int:
     return 0
 
 
-def cuda_clock() -> CudaClock | None:
-    """Give a clock for GPUs; None where there is no GPU."""
-    return CudaClock() if torch.cuda.is_available() else None
-
-
 class Span:
     """The events around one call, and what its time is added to."""
 
     __slots__ = ("device", "end", "entry", "start", "stream")
 
-    def __init__(self, device: int) -> None:
-        events: Any = torch.cuda.Event
+    def __init__(self, device: int, *, timed: bool = True) -> None:
         self.device = device
-        self.start = events(enable_timing=True)
-        self.end = events(enable_timing=True)
+        if timed:
+            events: Any = torch.cuda.Event
+            self.start = events(enable_timing=True)
+            self.end = events(enable_timing=True)
         self.stream: Any = None
         self.entry: Entry | None = None
+
+
+#: Of a call before CUDA is set up: on fake tensors, or the one that sets it up, which takes long.
+BEFORE_CUDA = Span(-1, timed=False)
 
 
 class CudaClock:
@@ -69,6 +71,8 @@ class CudaClock:
             device = _device_of(kwargs.values())
         if device is None:
             return None
+        if not torch.cuda.is_initialized():
+            return BEFORE_CUDA
         self.calls[device] += 1
         free = self._free.get(device)
         span = free.pop() if free else Span(device)
@@ -89,7 +93,8 @@ class CudaClock:
     def keep(self, span: Span, entry: Entry) -> None:
         """Have the call's time added to an entry, once it is known."""
         if span.stream is None:
-            self._give_back(span)
+            if span is not BEFORE_CUDA:
+                self._give_back(span)
             return
         span.entry = entry
         self._pending.append(span)
@@ -146,7 +151,9 @@ def _device_of(values: Any) -> int | None:
         elif isinstance(value, torch.device):
             if value.type == "cuda":
                 index: Any = value.index  # torch's types say that it is never None
-                return torch.cuda.current_device() if index is None else int(index)
+                if index is None:
+                    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+                return int(index)
         elif isinstance(value, (list, tuple)) and (device := _device_of(value)) is not None:
             return device
     return None

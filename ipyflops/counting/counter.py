@@ -22,6 +22,7 @@ from ipyflops.counting.decomposition import (
     python_kernel,
     runner,
 )
+from ipyflops.counting.device_clocks import BlockClock, device_clock
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder
@@ -138,7 +139,7 @@ class FlopCounter(CountedBlocks):
         self._source = source
         self._follow_methods = follow_methods
         self._clock = clock.now if device_time else clock.stopped
-        self._cuda = clock.cuda_clock() if device_time else None
+        self._cuda = device_clock() if device_time else None
         self._recorder = Recorder()
         self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
@@ -165,6 +166,8 @@ class FlopCounter(CountedBlocks):
             )
             self._recorder.file_label = source.name
             self._entered = True
+        if isinstance(self._cuda, BlockClock):
+            self._cuda.begin_block()
 
     def _begin_thread(self) -> None:
         self._locator.begin_thread()
@@ -172,6 +175,8 @@ class FlopCounter(CountedBlocks):
     def _end_count(self, frame: FrameType) -> None:
         if not self._entered:
             return
+        if isinstance(self._cuda, BlockClock):
+            self._cuda.end_block()
         self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
         self._locator.release(frame)
         self._operators.clear()
@@ -196,6 +201,7 @@ class FlopCounter(CountedBlocks):
             complete=not self.blocks and not self._error,
             error=self._error,
             device=(self._cuda and self._cuda.device) or "cpu",
+            no_times=self._cuda.note() if isinstance(self._cuda, BlockClock) else "",
         )
 
     def keep_errors(self) -> list[FormulaError]:

@@ -27,6 +27,7 @@ from ipyflops.formulas import (
     Verdict,
     dtype_of,
     noting_missed_values,
+    tf32_switches,
     user_formula,
 )
 from ipyflops.report import Signature, VerdictName
@@ -128,6 +129,7 @@ class Recorder:
         return summed
 
     def _remembered(self, key: Key, call: Call, verdict: Verdict, location: Location) -> Signature:
+        key = (*key, *tf32_switches())
         signature = SIGNATURES.get(key, verdict)
         if signature is None:
             signature = self._signature(call, verdict, location)

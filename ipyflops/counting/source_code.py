@@ -16,7 +16,6 @@ from types import CodeType
 
 from ipyflops.attribution import MethodLine
 from ipyflops.cells import readable_name, source_lines
-from ipyflops.counting.entries import Entry
 from ipyflops.report import Excerpt, LineCount, Phase
 
 #: A source of up to so many lines is shown whole; of a longer one, the functions that ran.
@@ -134,7 +133,13 @@ class FollowedLines:
         self._apart: dict[CodeType, list[LineCount]] = defaultdict(list)
 
     def add(
-        self, method_line: MethodLine, phase: Phase, signature: int, summed: bool, entry: Entry
+        self,
+        method_line: MethodLine,
+        phase: Phase,
+        signature: int,
+        summed: bool,
+        calls: int,
+        nanoseconds: int,
     ) -> None:
         """Add what ran on a line of a method, to that line and to those that led there.
 
@@ -145,10 +150,9 @@ class FollowedLines:
         signature : int
             Its index in the report.
         summed : bool
-            Whether the signature stands for all calls of the entry together.
-        entry : Entry
+            Whether the signature stands for all calls together.
+        calls, nanoseconds : int
         """
-        calls, nanoseconds = entry.calls, entry.nanoseconds
         for one in method_line.chain():
             # The methods in the order in which they were met.
             sums = self._sums[one.code]

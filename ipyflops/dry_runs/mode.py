@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ipyflops.counting import accelerator_in_use
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
 from ipyflops.dry_runs.loading import number_of_a_loader
 from ipyflops.dry_runs.operators import (
@@ -73,6 +74,14 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.met_loader = False
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
+
+    @property
+    def avoid_device_init(self) -> bool:
+        """Whether PyTorch is to set up no accelerator, because the user's code has set up none.
+
+        PyTorch itself asks whether CUDA is available. That forbids it to processes forked later.
+        """
+        return accelerator_in_use() is None
 
     def __torch_dispatch__(
         self,

@@ -8,7 +8,7 @@ folders import only from here.
 from __future__ import annotations
 
 from ipyflops.formulas import families as _families  # noqa: F401 - fills the registry
-from ipyflops.formulas.arithmetic_dtype import dtype_of
+from ipyflops.formulas.arithmetic_dtype import dtype_of, tf32_switches
 from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.offsets import OFFSETS, offsets_among
 from ipyflops.formulas.operator_names import operator_name
@@ -44,5 +44,6 @@ __all__ = [
     "register_formula",
     "temporary_formula",
     "tensors",
+    "tf32_switches",
     "user_formula",
 ]

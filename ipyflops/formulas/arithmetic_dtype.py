@@ -5,6 +5,9 @@ scales in float32, a batch norm of bfloat16 numbers keeps its statistics in floa
 against the peak of the dtype of what is multiplied, which is not the widest one. So a formula says
 which argument tells it (``dtype_from``, see `ipyflops.formulas.registry.formula`). Where it says
 nothing, PyTorch's own rule of promotion holds.
+
+A GPU may round the operands of float32 products to TF32, and does so in convolutions unless it is
+told not to. That is many times faster and has a peak of its own, so it has a name of its own here.
 """
 
 from __future__ import annotations
@@ -49,7 +52,59 @@ def dtype_of(call: Call) -> str:
         dtype = promoted(inputs) if known else _of_the_largest(inputs)
         dtype = dtype or promoted(call.outputs())
         dtype = dtype or next((one.dtype for one in (*inputs, *call.outputs())), None)
+    if dtype is torch.float32 and isinstance(own, Formula) and _in_tf32(call, own):
+        return "tf32"
     return "none" if dtype is None else str(dtype).removeprefix("torch.")
+
+
+#: Products that cuBLAS computes; those of vectors are not for tensor cores.
+_PRODUCTS = frozenset(
+    ("mm", "addmm", "bmm", "baddbmm", "addbmm", "matmul", "matmul_backward", "linear")
+) | {"linear_backward", "_addmm_activation", "_grouped_mm"}
+#: The families whose kernels on a GPU are cuDNN's, and what its switch for TF32 is called there.
+_CUDNN_FAMILIES = {"convolutions": "conv", "convolution_backends": "conv", "recurrent": "rnn"}
+#: NVIDIA's GPUs have TF32 from this capability on (Ampere).
+_FIRST_WITH_TF32 = 8
+
+
+def _in_tf32(call: Call, own: Formula) -> bool:
+    """Whether a call on float32 tensors computes in TF32, as far as PyTorch tells."""
+    switch = _CUDNN_FAMILIES.get(own.family)
+    base = call.operator.partition("::")[2].removesuffix("_")
+    if switch is None and base not in _PRODUCTS:
+        return False
+    tensor = next(call.inputs(), None)
+    cuda: Any = torch.cuda
+    if tensor is None or not tensor.is_cuda or not cuda.is_initialized():
+        return False
+    if torch.version.hip or cuda.get_device_capability(tensor.device)[0] < _FIRST_WITH_TF32:
+        return False
+    if switch is None:
+        return _set_to_tf32(torch.backends.cuda.matmul)
+    cudnn: Any = torch.backends.cudnn
+    return bool(cudnn.enabled) and _set_to_tf32(getattr(cudnn, switch, cudnn))
+
+
+def tf32_switches() -> tuple[bool, ...]:
+    """What the switches for TF32 are set to, on which the dtype of a call depends on a GPU.
+
+    Examples
+    --------
+    >>> tf32_switches() in ((), (False, True, True))
+    True
+    """
+    if not torch.cuda.is_initialized():
+        return ()
+    cudnn: Any = torch.backends.cudnn
+    of_cudnn = (getattr(cudnn, switch, cudnn) for switch in ("conv", "rnn"))
+    backends = (torch.backends.cuda.matmul, *of_cudnn)
+    return tuple(map(_set_to_tf32, backends))
+
+
+def _set_to_tf32(backend: Any) -> bool:
+    """What a backend is set to; PyTorch before 2.9 has the older switch only."""
+    precision = getattr(backend, "fp32_precision", None)
+    return bool(backend.allow_tf32) if precision is None else precision == "tf32"
 
 
 def _named(call: Call, sources: Iterable[DtypeSource]) -> torch.dtype | None:

@@ -15,8 +15,8 @@ from ipyflops.cells import Shell, running
 from ipyflops.magics.leftovers import Figures, Widgets
 from ipyflops.magics.muting import Muted
 from ipyflops.magics.options import Options
-from ipyflops.measuring import peak, variables_of
-from ipyflops.report import Peak, Report
+from ipyflops.measuring import Ceilings, mode_of, time_again, variables_of
+from ipyflops.report import Peak, Rate, Report, real_dtype
 
 
 def with_timing(
@@ -41,9 +41,6 @@ def with_timing(
     figures : Figures
         Those of pyplot that were open before the counted run.
     """
-    # Only here: torch's benchmark takes long to import.
-    from ipyflops.measuring.clean_repeats import time_again
-
     namespace = shell.user_ns if local is None else local
     widgets = Widgets()
     with Muted(shell) as muted, figures.repeated() as close_figures:
@@ -69,29 +66,48 @@ def with_timing(
 def with_peak(report: Report, *, quiet: bool = False) -> Report:
     """Measure the peak of the device that the report's kernels ran on.
 
-    A dtype whose products cannot be measured has no peak, and a note says so.
+    The cell has run, and whatever goes wrong here is only a note: a dtype whose products cannot be
+    measured, a device that is full or gone.
     """
-    progress = _silent if quiet else _print_progress
     dtypes = [name for name, totals in report.by_dtype.items() if totals.flops]
-    rates = {}
-    device_peak: Peak | None = None
     notes = list(report.notes)
-    for name in dtypes or ["float32"]:
-        dtype = getattr(torch, {"complex32": "float16"}.get(name, name), torch.float32)
-        dtype = dtype.to_real() if dtype.is_complex else dtype
-        try:
-            dtype_peak = peak(report.device, dtype, progress=progress)
-        except ValueError as error:
-            note = f"no peak for {name}, whose FLOPs are left out of the utilisation: {error}"
-            if note not in notes:
+    rates: dict[str, Rate] = {}
+    peak: Peak | None = None
+    try:
+        ceilings = Ceilings(
+            torch.device(report.device), progress=_silent if quiet else _print_progress
+        )
+        for name in dtypes or ["float32"]:
+            note = _add_rate(ceilings, name, rates)
+            if note and note not in notes:
                 notes.append(note)
-            continue
-        device_peak = device_peak or dtype_peak
-        rates[dtype_peak.rates[0].dtype] = dtype_peak.rates[0]
-    if device_peak is None:
-        return replace(report, notes=tuple(notes))
-    device_peak = replace(device_peak, rates=tuple(rates.values()))
-    return replace(report, peak=device_peak, notes=tuple(notes))
+        if rates:
+            peak = ceilings.peak(tuple(rates.values()))
+        if ceilings.short_of_memory:
+            notes.append(
+                f"little memory is free on {report.device}: the peak was measured with smaller "
+                "tensors, and is too low, perhaps"
+            )
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        notes.append(f"no peak: {type(error).__name__}: {first}".rstrip(": "))
+    return replace(report, peak=peak, notes=tuple(notes))
+
+
+def _add_rate(ceilings: Ceilings, name: str, rates: dict[str, Rate]) -> str:
+    """Add the rate of what a report calls a dtype; if there is none, give a note that says why."""
+    real = real_dtype(name)
+    if real != "tf32" and not isinstance(getattr(torch, real, None), torch.dtype):
+        real = "float32"  # an operator without tensors
+    if real in rates:
+        return ""
+    try:
+        # A GPU's report calls products in TF32 by that name: its float32 is plain.
+        mode = "" if ceilings.device.type == "cuda" else mode_of(ceilings.device, torch.float32)
+        rates[real] = ceilings.rate(real, mode if real == "float32" else "")
+    except ValueError as error:
+        return f"no peak for {name}, whose FLOPs are left out of the utilisation: {error}"
+    return ""
 
 
 def _print_progress(text: str) -> None:

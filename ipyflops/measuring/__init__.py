@@ -6,9 +6,19 @@ Clean repeats with nothing intercepted (``-t``), and what the device can do at m
 
 from __future__ import annotations
 
-# `clean_repeats` is not here: torch's benchmark takes long to import, and only -t needs it.
+from ipyflops.measuring.clean_repeats import time_again
 from ipyflops.measuring.devices import cpu_name
-from ipyflops.measuring.peaks import peak
+from ipyflops.measuring.peaks import Ceilings, peak
+from ipyflops.measuring.precision import mode_of
 from ipyflops.measuring.restoring import gradient_of, random_states, variables_of
 
-__all__ = ["cpu_name", "gradient_of", "peak", "random_states", "variables_of"]
+__all__ = [
+    "Ceilings",
+    "cpu_name",
+    "gradient_of",
+    "mode_of",
+    "peak",
+    "random_states",
+    "time_again",
+    "variables_of",
+]

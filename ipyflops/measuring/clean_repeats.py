@@ -1,22 +1,25 @@
-"""Clean repeats of counted code: wall time with nothing intercepted, by `torch.utils.benchmark`.
+"""Clean repeats of counted code: wall time with nothing intercepted.
 
 A repeat gives the rate of the counted FLOPs only if it does the same FLOPs. So one repeat is
 counted first, and the timing says how its FLOPs differ. Neither this repeat nor the run to warm up
 is timed.
+
+`torch.utils.benchmark` is not used: it asks for an accelerator when it is imported, which forbids
+CUDA to processes that are forked later, and it waits for one device of several.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
-from timeit import Timer as PlainTimer
+from timeit import Timer
 from typing import Any
 
 import torch
-from torch.utils import benchmark
 
-from ipyflops.counting import FlopCounter
+from ipyflops.counting import FlopCounter, accelerator_in_use, module_of, wait_for
 from ipyflops.measuring.restoring import ChangeDetector, Snapshot
 from ipyflops.report import Report, Timing
 from ipyflops.units import percent, scaled
@@ -31,8 +34,29 @@ REPEATS, SECONDS_PER_REPEAT = 7, 0.2
 #: A repeat whose FLOPs differ by more than this share is refused: it does other work.
 TOLERANCE = 0.01
 
-#: Waits until the accelerator has finished, and gives the time in seconds.
-clock: Callable[[], float] = benchmark.timer
+#: A repeat takes at least so long, so that its loop and clock do not matter.
+MIN_SECONDS_OF_A_REPEAT = 1e-3
+
+
+def clock() -> float:
+    """Wait until the accelerators have finished, and give the time in seconds."""
+    kind = accelerator_in_use()
+    if kind is not None:
+        for device in _used_devices(kind):
+            wait_for(device)
+    return time.perf_counter()
+
+
+def _used_devices(kind: str) -> list[torch.device]:
+    """The current device, and the others that hold memory; no other one is set up."""
+    module = module_of(kind)
+    reserved = getattr(module, "memory_reserved", None)
+    if reserved is None or module.device_count() == 1:
+        return [torch.device(kind)]
+    current = module.current_device()
+    return [
+        torch.device(kind, i) for i in range(module.device_count()) if i == current or reserved(i)
+    ]
 
 
 def time_again(
@@ -135,19 +159,22 @@ def _time(runs: _Runs, loops: int | None, repeats: int | None) -> tuple[tuple[fl
     start = clock()
     runs.run_clean()
     one_run = max(clock() - start, 1e-9)
+    timer = Timer("run()", timer=clock, globals={"run": runs.run_clean})
     if loops is None and repeats is None:
-        timer = benchmark.Timer(
-            "run()",
-            globals={"run": runs.run_clean},
-            timer=clock,
-            num_threads=torch.get_num_threads(),
-        )
-        measurement = timer.blocked_autorange(
-            min_run_time=max(MIN_SECONDS, (MIN_REPEATS - 0.5) * one_run)
-        )
-        return tuple(measurement.times), measurement.number_per_run
-    # Not torch's timer: it would add runs to warm up to those that were asked for.
+        return _until_enough(timer, one_run)
     number = loops or max(1, math.ceil(SECONDS_PER_REPEAT / one_run))
-    plain = PlainTimer("run()", timer=clock, globals={"run": runs.run_clean})
-    times = plain.repeat(repeats or REPEATS, number)
-    return tuple(time / number for time in times), number
+    times = timer.repeat(repeats or REPEATS, number)
+    return tuple(seconds / number for seconds in times), number
+
+
+def _until_enough(timer: Timer, one_run: float) -> tuple[tuple[float, ...], int]:
+    """Repeat until there are enough repeats, and these took long enough together."""
+    number = 1
+    while one_run * number < MIN_SECONDS_OF_A_REPEAT:
+        # A first run is slow: so the loops are found by longer and longer trials.
+        number *= 10
+        one_run = max(timer.timeit(number) / number, 1e-9)
+    repeats: list[float] = []
+    while len(repeats) < MIN_REPEATS or sum(repeats) * number < MIN_SECONDS:
+        repeats.append(max(timer.timeit(number) / number, 1e-12))
+    return tuple(repeats), number

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-from ipyflops.torch_private import cuda_driver_version, data_sheet_of
+from ipyflops.counting import module_of
+from ipyflops.measuring.drivers import amd_driver, nvidia_driver
+from ipyflops.report import DataSheet, data_sheet_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,12 @@ class Device:
             return cls("CPU", f"{cpu_name()}, {threads} thread{'s' if threads != 1 else ''}")
         if device.type == "cuda":
             return cls("GPU", torch.cuda.get_device_name(device), _cuda_driver())
-        return cls(device.type, platform.machine())
+        if device.type == "xpu":
+            properties: Any = torch.xpu.get_device_properties(device)
+            return cls("GPU", properties.name, f"driver {properties.driver_version}")
+        if device.type == "mps":  # a part of the chip that the CPU is, too
+            return cls("GPU", f"{cpu_name()} (MPS)", f"macOS {platform.mac_ver()[0]}")
+        return cls(device.type, f"{device.type}, {cpu_name()}")
 
 
 def cpu_name() -> str:
@@ -78,47 +85,22 @@ def _command_output(*command: str) -> str:
 
 
 def _cuda_driver() -> str:
-    version = cuda_driver_version()
-    runtime = torch.version.hip or torch.version.cuda or ""
-    return f"driver {version}, runtime {runtime}"
+    hip: str | None = torch.version.hip
+    release = amd_driver() if hip else nvidia_driver()
+    runtime = hip or torch.version.cuda or ""
+    # A driver that does not tell its release still has one that a runtime asks for.
+    return f"driver {release or 'unknown'}, runtime {runtime}"
 
 
-def mode_of(device: torch.device, dtype: torch.dtype) -> str:
-    """The precision that products of a dtype are set to, as ``tf32``; empty for the usual one."""
-    if dtype is not torch.float32:
-        return ""
-    if device.type == "cuda":
-        matmul: Any = torch.backends.cuda.matmul
-        precision = getattr(matmul, "fp32_precision", None)
-        tf32 = precision == "tf32" if precision is not None else matmul.allow_tf32
-        return "tf32" if tf32 else ""
-    precision = torch.get_float32_matmul_precision()
-    return "" if precision == "highest" else f"precision {precision}"
+def cache_bytes(device: torch.device) -> int:
+    """The size of a device's last cache as PyTorch gives it; 0 where it gives none."""
+    if device.type not in ("cuda", "xpu"):
+        return 0
+    properties: Any = module_of(device.type).get_device_properties(device)
+    sizes = (getattr(properties, name, 0) for name in ("L2_cache_size", "last_level_cache_size"))
+    return max(int(size) for size in sizes)
 
 
-def data_sheet_flops(device: torch.device, dtype: torch.dtype) -> float | None:
-    """FLOPS of dense products by the data sheet; None if torch does not know it."""
-    info = _data_sheet(device)
-    tf32 = dtype is torch.float32 and mode_of(device, dtype) == "tf32"
-    tera = info and info.tops.get("torch.tf32" if tf32 else dtype)
-    if not tera:
-        return None
-    # Data sheets may give the rate of sparse products, except for plain float32 and float64.
-    plain = dtype is torch.float64 or (dtype is torch.float32 and not tf32)
-    if not plain and not hasattr(info, "tops_sparsity_factor"):
-        # PyTorch 2.12 does not say that its rates of the H100 are sparse, and has the A100's TF32.
-        return None if "H100" in torch.cuda.get_device_name(device) else float(tera) * 1e12
-    factor = 1 if plain else info.tops_sparsity_factor
-    return float(tera) * 1e12 / factor
-
-
-def data_sheet_bandwidth(device: torch.device) -> float | None:
-    """Bytes per second of the device's memory by the data sheet; None if torch does not know it."""
-    info = _data_sheet(device)
-    return float(info.dram_bw_gbs) * 1e9 if info else None
-
-
-def _data_sheet(device: torch.device) -> Any:
-    if device.type != "cuda":
-        return None
-    return data_sheet_of(device)
+def data_sheet(device: torch.device) -> DataSheet | None:
+    """What the maker says of a device; None where that is not known."""
+    return data_sheet_of(torch.cuda.get_device_name(device)) if device.type == "cuda" else None

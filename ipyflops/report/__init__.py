@@ -6,8 +6,9 @@ PyTorch nor IPython. Other folders import only from here.
 
 from __future__ import annotations
 
-from ipyflops.report.ceilings import Peak, Rate
+from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
 from ipyflops.report.difference import Change, Status
 from ipyflops.report.excerpts import Excerpt, LineCount, Source
 from ipyflops.report.explanation import Explanation
@@ -39,11 +40,13 @@ from ipyflops.report.tree import Node, walk
 __all__ = [
     "COLLECTIVES",
     "COLLECTIVE_OF",
+    "DATA_SHEETS",
     "LAST_REPORT",
     "MAX_FILE_BYTES",
     "MAX_NUMBER",
     "PHASES",
     "Change",
+    "DataSheet",
     "Difference",
     "Excerpt",
     "Explanation",
@@ -71,12 +74,14 @@ __all__ = [
     "VariableGrowth",
     "VerdictName",
     "counts_of",
+    "data_sheet_of",
     "fit",
     "growth_of",
     "last",
     "merge_ranks",
     "printable",
     "read_bounded",
+    "real_dtype",
     "walk",
     "written_whole",
 ]

@@ -10,6 +10,17 @@ from ipyflops.report.printable import printable
 _PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
 
+def real_dtype(dtype: str) -> str:
+    """The dtype whose products a report's dtype is held to, by name.
+
+    Examples
+    --------
+    >>> real_dtype("complex64"), real_dtype("tf32")
+    ('float32', 'tf32')
+    """
+    return _PARTS.get(dtype, dtype)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """The largest FLOPS that a device reaches with matrix products of one dtype.
@@ -17,11 +28,11 @@ class Rate:
     Attributes
     ----------
     dtype : str
-        As ``float32``.
+        As ``float32``; ``tf32`` for products of float32 in TF32.
     flops_per_second : float
         Measured.
     data_sheet : float or None
-        What the maker says, where torch knows it.
+        What the maker says, where that is known.
     mode : str
         How products of this dtype are computed, as ``tf32``; empty for plainly.
     """
@@ -47,7 +58,7 @@ class Peak:
     bytes_per_second : float
         Memory bandwidth, measured; 0 where it was not.
     data_sheet_bytes_per_second : float or None
-        What the maker says, where torch knows it.
+        What the maker says, where that is known.
     """
 
     kind: str
@@ -63,7 +74,7 @@ class Peak:
 
     def rate(self, dtype: str) -> Rate | None:
         """The rate of a dtype, a complex one by its parts; None where it was not measured."""
-        wanted = _PARTS.get(dtype, dtype)
+        wanted = real_dtype(dtype)
         return next((rate for rate in self.rates if rate.dtype == wanted), None)
 
     @property

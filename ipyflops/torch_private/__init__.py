@@ -38,11 +38,7 @@ from ipyflops.torch_private.compiler import (
     SHARDING_FILE,
     EagerStance,
 )
-from ipyflops.torch_private.devices import (
-    cuda_driver_version,
-    data_sheet_of,
-    default_store,
-)
+from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     CONVERSION,
     StrongConverter,
@@ -77,9 +73,7 @@ __all__ = [
     "asks_for_target_twice",
     "can_decompose",
     "conversion_of_modules",
-    "cuda_driver_version",
     "custom_kernels",
-    "data_sheet_of",
     "decomposition_of",
     "default_store",
     "higher_order_operators",
@@ -90,6 +84,7 @@ __all__ = [
     "launched_triton_constants",
     "launched_triton_kernel",
     "operator_of",
+    "scaled_product",
 ]
 
 _missing: list[str] = []

@@ -5,27 +5,30 @@ The rules are those of the folder's ``__init__``, which hands these names on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
-def cuda_driver_version() -> int:
-    """The release of the CUDA driver, which a remembered ceiling belongs to. Without it: 0."""
-    return int(getattr(torch._C, "_cuda_getDriverVersion", lambda: 0)())
+def scaled_product(left: Tensor, right: Tensor) -> Callable[[], Tensor]:
+    """A product of float8, with a scale of 1 for each operand: `torch.mm` takes no float8.
 
-
-def data_sheet_of(device: torch.device) -> Any:
-    """What PyTorch has of a CUDA device's data sheet.
-
-    Without it: None, so that rates are compared with measured ceilings alone.
+    PyTorch 2.10 has a public function for it; earlier ones only the private operator. Without
+    either: an error, so that the rate of float8 is not known.
     """
-    try:
-        from torch._inductor.analysis.device_info import lookup_device_info
-
-        return lookup_device_info(torch.cuda.get_device_name(device))
-    except Exception:
-        return None
+    # Devices multiply the wider of the two formats only by the other one, stored by columns.
+    right = right.to(torch.float8_e4m3fn).t()
+    one = torch.ones((), device=left.device)
+    functional: Any = torch.nn.functional
+    if not hasattr(functional, "scaled_mm"):
+        old: Any = torch._scaled_mm
+        return lambda: old(left, right, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+    whole = functional.ScalingType.TensorWise
+    return lambda: functional.scaled_mm(
+        left, right, one, whole, one, whole, output_dtype=torch.bfloat16
+    )
 
 
 def default_store() -> Any:

@@ -68,10 +68,6 @@ def test_without_a_clock_no_time_is_kept(kernels: Kernels) -> None:
     assert counter.report.seconds == counter.report.flops_per_second == 0
 
 
-def test_no_gpu_means_nothing_to_ask() -> None:
-    assert clock.cuda_clock() is None or torch.cuda.is_available()
-
-
 # --- the first call ------------------------------------------------------------------------------
 
 
@@ -133,7 +129,8 @@ class Gpu:
         self.busy = True
         self.events = 0
         cuda = torch.cuda
-        monkeypatch.setattr(cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+        monkeypatch.setattr(cuda, "is_initialized", lambda: True)
         monkeypatch.setattr(cuda, "Event", lambda enable_timing: Event(self, enable_timing))
         monkeypatch.setattr(cuda, "current_stream", lambda device=None: f"stream of {device}")
         monkeypatch.setattr(cuda, "is_current_stream_capturing", lambda: self.capturing)
@@ -224,6 +221,21 @@ def test_what_is_over_is_read_without_waiting(gpu: Gpu, monkeypatch: pytest.Monk
     for _ in range(100):
         call(cuda, gpu, entry())
     assert gpu.waits == 0
+
+
+def test_the_call_that_sets_cuda_up_has_no_time(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes a second, and no kernel runs; before it there are only fake tensors."""
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    cuda = clock.CudaClock()
+    into = entry()
+    for device in (torch.device("cuda"), torch.device("cuda", 1)):
+        span = cuda.begin(([4, 4],), {"device": device})
+        assert span is not None
+        cuda.end(span)
+        cuda.keep(span, into)
+    cuda.resolve()
+    assert into.nanoseconds == gpu.events == 0
+    assert cuda.device is None
 
 
 def test_a_captured_graph_has_no_time(gpu: Gpu) -> None:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
 import ipyflops
-from ipyflops.formulas import Call, Formula, dtype_of, lookup
+from ipyflops.formulas import Call, Formula, dtype_of, lookup, tf32_switches
 from ipyflops.formulas.registry import REGISTRY, RESULT
 from tests.pytorch_databases import running
 
@@ -320,3 +320,74 @@ def test_one_argument_in_single_precision_decides_only_where_pytorch_promotes() 
                     wrong.append(f"{func}: {dtype_of(call)} in place of {expected}")
     assert not sorted(set(wrong))
     assert tried > 50
+
+
+# --- TF32, on a GPU that is not here -------------------------------------------------------------
+
+
+class OnGpu(Tensor):
+    """A tensor that says it is on a GPU."""
+
+    is_cuda = True
+
+
+@pytest.fixture
+def ampere(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A GPU of a capability; the switch for TF32 is put back afterwards."""
+    capability = [8, 0]
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: tuple(capability))
+    yield capability
+    torch.backends.cuda.matmul.fp32_precision = "none"
+
+
+def on_gpu(*sizes: int, dtype: torch.dtype = SINGLE) -> Tensor:
+    return torch.ones(*sizes, dtype=dtype).as_subclass(OnGpu)
+
+
+def product() -> Call:
+    return Call(aten.mm.default, (on_gpu(2, 2), on_gpu(2, 2)), {}, on_gpu(2, 2))
+
+
+def convolution(dtype: torch.dtype = SINGLE) -> Call:
+    image, weight = on_gpu(1, 1, 4, 4, dtype=dtype), on_gpu(1, 1, 3, 3, dtype=dtype)
+    rest = (None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1)
+    return Call(aten.convolution.default, (image, weight, *rest), {}, on_gpu(1, 1, 2, 2))
+
+
+def test_convolutions_run_in_tf32_unless_they_are_told_not_to(ampere: list[int]) -> None:
+    assert dtype_of(convolution()) == "tf32"
+    assert dtype_of(convolution(HALF)) == "bfloat16"
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        assert dtype_of(convolution()) == "float32"
+
+
+def test_products_run_in_tf32_where_they_are_told_to(ampere: list[int]) -> None:
+    assert dtype_of(product()) == "float32"
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    assert dtype_of(product()) == "tf32"
+    summed = Call(aten.add.Tensor, (on_gpu(2), on_gpu(2)), {}, on_gpu(2))
+    assert dtype_of(summed) == "float32"
+
+
+def test_what_was_remembered_before_the_switch_is_not_taken_after_it(ampere: list[int]) -> None:
+    """What a call costs is remembered for the whole process."""
+    found = []
+    for precision in ("ieee", "tf32", "ieee"):
+        torch.backends.cuda.matmul.fp32_precision = precision
+        found.append(tf32_switches())
+    assert found == [(False, True, True), (True, True, True), (False, True, True)]
+
+
+def test_older_gpus_have_no_tf32(ampere: list[int]) -> None:
+    ampere[0] = 7
+    assert dtype_of(convolution()) == "float32"
+
+
+def test_nothing_is_asked_before_cuda_is_set_up(
+    ampere: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake tensor may be on a GPU that is not there."""
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: pytest.fail("asked"))
+    assert dtype_of(convolution()) == "float32"

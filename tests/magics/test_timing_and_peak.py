@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipyflops.measuring import peaks
 from ipyflops.measuring.ceiling_cache import CACHE
+from ipyflops.measuring.measurements import Measured
 from ipyflops.report import LAST_REPORT
 from tests.counted import FLOPS, last, model_shell
 from tests.shells import run
@@ -30,13 +31,13 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
 def ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device whose products have a known rate; float64 has none."""
 
-    def products(device: torch.device, dtype: torch.dtype) -> float:
+    def products(device: torch.device, dtype: torch.dtype) -> Measured:
         if dtype is torch.float64:
             raise RuntimeError("no such kernel")
-        return 1e9
+        return Measured(1e9)
 
-    monkeypatch.setattr(peaks, "_product_rate", products)
-    monkeypatch.setattr(peaks, "_bandwidth", lambda device: 1e8)
+    monkeypatch.setattr(peaks, "product_rate", products)
+    monkeypatch.setattr(peaks, "bandwidth", lambda device: Measured(1e8))
     monkeypatch.setattr(CACHE, "recall", lambda key: None)
     monkeypatch.setattr(CACHE, "remember", lambda key, value: None)
 
@@ -180,6 +181,48 @@ def test_a_dtype_without_a_peak_is_named(shell: InteractiveShell) -> None:
     assert {rate.dtype for rate in report.peak.rates} == {"float32"}
     (note,) = report.notes
     assert note.startswith("no peak for float64, whose FLOPs are left out")
+
+
+@pytest.mark.usefixtures("ceilings")
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "no memory free"),
+        (RuntimeError("CUDA error: device-side assert triggered\nmore"), "CUDA error: device-side"),
+    ],
+)
+def test_a_peak_that_cannot_be_measured_is_a_note_on_a_cell_that_ran(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, error: Exception, note: str
+) -> None:
+    def fail(*_: object) -> Measured:
+        raise error
+
+    for name in ("product_rate", "bandwidth"):
+        monkeypatch.setattr(peaks, name, fail)
+    done = run(shell, "%%flops --peak\nruns.append(1)\nmodel(x)\n'the result'")
+    assert done.error is None
+    assert done.result == "the result"
+    assert runs(shell) == 1
+    assert last().peak is None
+    assert last().flops == FLOPS
+    (said,) = last().notes
+    assert note in said
+    assert "\n" not in said
+
+
+@pytest.mark.usefixtures("ceilings")
+def test_a_full_device_is_measured_with_less_and_the_report_says_so(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peaks, "bandwidth", lambda device: Measured(0.0, short_of_memory=True))
+    remembered: list[str] = []
+    monkeypatch.setattr(CACHE, "remember", lambda key, value: remembered.append(key))
+    run(shell, "%flops -q --peak model(x)")
+    peak = last().peak
+    assert peak is not None
+    assert peak.bytes_per_second == 0
+    assert "little memory is free on cpu: the peak was measured with smaller" in last().notes[0]
+    assert not any(key.endswith("bytes") for key in remembered)
 
 
 @pytest.mark.usefixtures("ceilings")

@@ -7,21 +7,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch._inductor.analysis import device_info
 
 import ipyflops
 from ipyflops import FlopCounter, Report
-from ipyflops.measuring import ceiling_cache, devices, peaks
+from ipyflops.measuring import ceiling_cache, measurements
 from ipyflops.measuring.ceiling_cache import CACHE, cache_folder
 from ipyflops.report import Peak, Rate
 from ipyflops.units import scaled
-
-# The module, which the function of the same name hides.
 
 FLOPS = {torch.float32: 1e9, torch.bfloat16: 4e9, torch.float64: 5e8}
 
@@ -32,6 +28,7 @@ class Machine:
     def __init__(self) -> None:
         self.now = 0.0
         self.products: list[tuple[int, torch.dtype]] = []
+        self.sizes: list[int] = []
 
     def clock(self) -> float:
         return self.now
@@ -41,19 +38,20 @@ class Machine:
             raise RuntimeError(f'"addmm" not implemented for {dtype}\nand more')
         self.products.append((side, dtype))
         # The smallest product is slow, as on a real device.
-        return 2 * side**3 / (FLOPS[dtype] / (2 if side == peaks.SIDES[0] else 1))
+        return 2 * side**3 / (FLOPS[dtype] / (2 if side == measurements.SIDES[0] else 1))
 
-    def bandwidth(self, device: torch.device) -> float:
+    def passes(self, size: int, device: torch.device) -> float:
+        self.sizes.append(size)
         return 2e8
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
     machine = Machine()
-    monkeypatch.setattr(peaks, "MAX_PRODUCT_SECONDS", 1e6)
-    monkeypatch.setattr(peaks, "SIDES", (64, 128, 256))
-    monkeypatch.setattr(peaks, "_product_seconds", machine.product)
-    monkeypatch.setattr(peaks, "_bandwidth", machine.bandwidth)
+    monkeypatch.setattr(measurements, "MAX_PRODUCT_SECONDS", 1e6)
+    monkeypatch.setattr(measurements, "SIDES", (64, 128, 256))
+    monkeypatch.setattr(measurements, "_product_seconds", machine.product)
+    monkeypatch.setattr(measurements, "_passes", machine.passes)
     monkeypatch.setattr(ceiling_cache, "cache_folder", lambda: tmp_path / "cache")
     CACHE.reset()
     yield machine
@@ -77,61 +75,9 @@ def test_the_fastest_product_is_the_peak(machine: Machine) -> None:
 def test_products_that_take_long_are_the_last(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peaks, "MAX_PRODUCT_SECONDS", 0.0)
+    monkeypatch.setattr(measurements, "MAX_PRODUCT_SECONDS", 0.0)
     assert ipyflops.peak("cpu").flops_per_second == pytest.approx(5e8)
     assert [side for side, _ in machine.products] == [64]
-
-
-def test_a_device_that_is_full_has_a_peak_still(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def product(side: int, device: torch.device, dtype: torch.dtype) -> float:
-        if side > 128:
-            raise torch.OutOfMemoryError("full")
-        return machine.product(side, device, dtype)
-
-    monkeypatch.setattr(peaks, "_product_seconds", product)
-    assert ipyflops.peak("cpu").flops_per_second == pytest.approx(1e9)
-
-
-def test_the_real_products_and_passes_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = iter(range(10**6))
-    monkeypatch.setattr(peaks, "clock", lambda: next(ticks))
-    assert peaks._product_seconds(8, torch.device("cpu"), torch.float32) == 1
-    monkeypatch.setattr(peaks, "TENSOR_BYTES", 4096)
-    assert peaks._bandwidth(torch.device("cpu")) == 8192
-
-
-def test_short_products_are_timed_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine()
-    monkeypatch.setattr(peaks, "clock", machine.clock)
-    runs: list[int] = []
-
-    def run() -> None:
-        runs.append(1)
-        machine.now += 1e-5
-
-    assert peaks._min_seconds(run) == pytest.approx(1e-5)
-    assert len(runs) > 1000
-
-
-@pytest.mark.parametrize("dtype", peaks.FLOAT8, ids=str)
-def test_products_in_float8_are_measured_with_scales(
-    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As `torch._scaled_mm` computes them; `torch.mm` refuses them."""
-    product = peaks._scaled_product(32, torch.device("cpu"), dtype)
-    with FlopCounter() as counter:
-        result = product()
-    assert torch.equal(result, torch.full((32, 32), 32.0, dtype=torch.bfloat16))
-    # The scales are one factor of each output.
-    expected = 2 * 32**3 + 32 * 32
-    counted = counter.report.by_dtype[str(dtype).removeprefix("torch.")].flops
-    assert counted == expected
-    monkeypatch.setattr(
-        peaks, "_min_seconds", lambda function: 2.0 if function() is not None else 0
-    )
-    assert peaks._product_seconds(32, torch.device("cpu"), dtype) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -226,56 +172,6 @@ def test_the_folder_is_the_platforms(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     assert cache_folder() == Path(folder).expanduser()
-
-
-# --- a GPU, which is not here --------------------------------------------------------------------
-
-
-class Gpu:
-    """What torch says of a GPU."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: name)
-        monkeypatch.setattr(torch._C, "_cuda_getDriverVersion", lambda: 12080, raising=False)
-        monkeypatch.setattr(torch.version, "cuda", "12.8")
-
-
-def test_a_gpu_goes_first_and_has_its_data_sheet(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    Gpu(monkeypatch, "NVIDIA A100")
-    peak = ipyflops.peak(dtype=torch.bfloat16)
-    assert (peak.kind, peak.name) == ("GPU", "NVIDIA A100")
-    assert peak.rates[0].data_sheet == 312.5e12
-    assert peak.data_sheet_bytes_per_second == 2039e9
-    assert "data sheet" in str(peak)
-    keys = json.loads((tmp_path / "cache" / ceiling_cache.FILE).read_text())
-    assert len(keys) == 2
-    assert all("driver 12080, runtime 12.8" in key for key in keys)
-
-
-def test_sparse_rates_of_a_data_sheet_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
-    Gpu(monkeypatch, "NVIDIA H100")
-    device = torch.device("cuda")
-    if not hasattr(device_info.DeviceInfo, "tops_sparsity_factor"):  # PyTorch 2.12 cannot tell
-        assert devices.data_sheet_flops(device, torch.bfloat16) is None
-        assert devices.data_sheet_flops(device, torch.float32) == 67.5e12
-        return
-    monkeypatch.setattr(torch.backends.cuda, "matmul", SimpleNamespace(fp32_precision="ieee"))
-    assert devices.data_sheet_flops(device, torch.bfloat16) == 1979e12 / 2
-    assert devices.data_sheet_flops(device, torch.float32) == 67e12
-    monkeypatch.setattr(torch.backends.cuda, "matmul", SimpleNamespace(fp32_precision="tf32"))
-    assert devices.mode_of(device, torch.float32) == "tf32"
-    assert devices.data_sheet_flops(device, torch.float32) == 989e12 / 2
-    monkeypatch.setattr(torch.backends.cuda, "matmul", SimpleNamespace(allow_tf32=True))
-    assert devices.mode_of(device, torch.float32) == "tf32"
-
-
-def test_an_unknown_gpu_has_no_data_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
-    Gpu(monkeypatch, "Something New")
-    assert devices.data_sheet_flops(torch.device("cuda"), torch.float32) is None
-    assert devices.data_sheet_bandwidth(torch.device("cuda")) is None
 
 
 # --- in a report ---------------------------------------------------------------------------------

@@ -61,6 +61,16 @@ def test_what_is_recomputed_there_is_recomputed_and_not_backward(counted: Any, f
     assert counted[form]["phases"] == {**counted["plain"]["phases"], "recompute": PRODUCT}
 
 
+def test_no_time_is_shown_where_kernels_cannot_be_timed(counted: Any) -> None:
+    """The call returns before the kernel has run, on every accelerator but this one."""
+    timed = counted["timed"]
+    assert set(timed["seconds"]) == {0}
+    assert timed["device"] == "numpy_device:0"
+    (note,) = timed["notes"]
+    assert note.startswith("kernels on numpy_device cannot be timed one by one, so no kernel time")
+    assert "the block took" in note
+
+
 def test_a_thread_of_the_engine_is_no_thread_that_left_it_its_identifier(counted: Any) -> None:
     found = counted["after threads"]
     assert found["recycled"], "the engine's thread got an identifier of its own: nothing was tested"

@@ -1,0 +1,51 @@
+"""The accelerator that a process uses by now, asked in a way that sets none up.
+
+``torch.cuda.is_available()`` alone forbids CUDA to every process that is forked later. So nothing
+is asked of an accelerator before the user's own code has set it up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def accelerator_in_use() -> str | None:
+    """The kind of accelerator that this process has set up, as ``cuda``; None for none.
+
+    Examples
+    --------
+    >>> accelerator_in_use() in (None, "cuda", "xpu", "mps")
+    True
+    """
+    # Which kind PyTorch was built for: it asks no driver.
+    built_for: Any = torch.accelerator.current_accelerator()
+    if built_for is None:
+        return None
+    kind = str(built_for.type)
+    # Some have no such state, as MPS: there is nothing that could be set up too early.
+    is_initialized = getattr(module_of(kind), "is_initialized", None)
+    return kind if is_initialized is None or is_initialized() else None
+
+
+def module_of(kind: str) -> Any:
+    """PyTorch's module for a kind of device, as `torch.cuda`; None where there is none."""
+    try:
+        return torch.get_device_module(kind)
+    except RuntimeError:
+        return None
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was asked to do; a CPU always has."""
+    if device.type in ("cpu", "meta"):
+        return
+    synchronize = getattr(module_of(device.type), "synchronize", None)
+    if synchronize is None:
+        return
+    index: Any = device.index  # torch's types say that it is never None
+    if index is None or device.type == "mps":  # of which there is one
+        synchronize()
+    else:
+        synchronize(device)
