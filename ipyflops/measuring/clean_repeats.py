@@ -97,6 +97,7 @@ def time_again(
     seconds: tuple[float, ...] = ()
     number = loops or 1
     refusal = remark = ""
+    not_restored: tuple[str, ...] = ()
     try:
         refusal, remark = _compare_flops(report, runs.run_counted())
         seconds, number = _time(runs, loops, repeats)
@@ -104,7 +105,7 @@ def time_again(
         refusal = f"a repeat failed: {type(error).__name__}: {error}".rstrip(": ")
     finally:
         if snapshot is not None:
-            snapshot.restore()
+            not_restored = snapshot.restore()
     return Timing(
         seconds=seconds,
         loops=number,
@@ -112,7 +113,7 @@ def time_again(
         runs=1 + runs.count,
         refusal=refusal,
         remark=remark,
-        moved=() if restore else detector.changed(),
+        moved=not_restored if restore else detector.changed(),
         restored=restore,
     )
 

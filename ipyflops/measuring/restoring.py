@@ -1,4 +1,4 @@
-"""What running code again changes: modules, optimizers, tensors and random numbers.
+"""What running code again changes: modules, optimizers, tensors, random numbers, kept states.
 
 Repeats of a training step train the model further. A `ChangeDetector` says afterwards what has
 changed, without copies. A `Snapshot` keeps copies and puts them back.
@@ -6,7 +6,6 @@ changed, without copies. A `Snapshot` keeps copies and puts them back.
 
 from __future__ import annotations
 
-import copy
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -16,18 +15,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
 
+from ipyflops.counting import accelerator_in_use, module_of
+from ipyflops.measuring.kept_states import KeptState, keeps_state, state_fingerprint
 from ipyflops.torch_private import version_of
 
 #: The name of random numbers among the names of what has changed.
 RANDOM = "random numbers"
 
-_WITH_STATE = (torch.optim.Optimizer, LRScheduler)
-
 
 def variables_of(parts: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The modules, optimizers, schedulers, tensors and generators that code names.
+    """The modules, tensors, generators and objects that keep a state, which code names.
 
     Functions that the code names are followed. What lies inside other objects is not found.
     """
@@ -40,7 +38,7 @@ def variables_of(parts: Iterable[CodeType], namespace: Mapping[str, Any]) -> dic
                 continue
             seen.add(name)
             value = namespace[name]
-            if isinstance(value, (torch.nn.Module, Tensor, torch.Generator, *_WITH_STATE)):
+            if isinstance(value, (torch.nn.Module, Tensor, torch.Generator)) or keeps_state(value):
                 variables[name] = value
             if isinstance(value, MethodType):
                 value = value.__func__
@@ -92,21 +90,7 @@ def _fingerprint(value: Any) -> object:
         return _version(value), _version(gradient_of(value))
     if isinstance(value, torch.Generator):
         return value.get_state().numpy().tobytes()
-    return _state_fingerprint(value.state_dict())
-
-
-def _state_fingerprint(value: Any) -> object:
-    """A nested state in which each tensor is replaced by its version.
-
-    An optimizer may write to a tensor, or put another one in its place.
-    """
-    if isinstance(value, Tensor):
-        return _version(value)
-    if isinstance(value, Mapping):
-        return tuple((key, _state_fingerprint(item)) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_state_fingerprint, value))
-    return value if isinstance(value, (int, float, str, bool)) else type(value)
+    return state_fingerprint(value)
 
 
 def _version(tensor: Tensor | None) -> object:
@@ -147,9 +131,13 @@ def random_states() -> list[tuple[Callable[[Any], object], Any]]:
         (torch.set_rng_state, torch.get_rng_state()),
         (random.setstate, random.getstate()),
     ]
-    cuda: Any = torch.cuda
-    if cuda.is_initialized():
-        states.append((cuda.set_rng_state_all, cuda.get_rng_state_all()))
+    kind = accelerator_in_use()
+    module = None if kind is None else module_of(kind)
+    for all_devices in ("_all", ""):  # MPS has one device, and no function for all
+        getter = getattr(module, f"get_rng_state{all_devices}", None)
+        if getter is not None:
+            states.append((getattr(module, f"set_rng_state{all_devices}"), getter()))
+            break
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         states.append((numpy.random.set_state, numpy.random.get_state()))
@@ -157,7 +145,7 @@ def random_states() -> list[tuple[Callable[[Any], object], Any]]:
 
 
 class Snapshot:
-    """Copies of modules, optimizers, schedulers, tensors, variables and random numbers.
+    """Copies of modules, tensors, kept states, variables and random numbers.
 
     Parameters
     ----------
@@ -175,11 +163,12 @@ class Snapshot:
         self._tensors: dict[int, _TensorCopy] = {}
         self._training: list[tuple[torch.nn.Module, bool]] = []
         self._states: list[tuple[Callable[[Any], object], Any]] = []
-        for value in variables.values():
-            self._save(value)
+        self._kept: dict[str, KeptState] = {}
+        for name, value in variables.items():
+            self._save(name, value)
         self._states += random_states()
 
-    def _save(self, value: Any) -> None:
+    def _save(self, name: str, value: Any) -> None:
         if isinstance(value, torch.nn.Module):
             self._training += [(module, module.training) for module in value.modules()]
             for tensor in (*value.parameters(), *value.buffers()):
@@ -193,7 +182,7 @@ class Snapshot:
                 for group in value.param_groups:
                     for parameter in group["params"]:
                         self._save_tensor(parameter)
-            self._states.append((value.load_state_dict, copy.deepcopy(value.state_dict())))
+            self._kept[name] = KeptState(value)
 
     def _save_tensor(self, tensor: Tensor) -> None:
         if id(tensor) in self._tensors or torch.nn.parameter.is_lazy(tensor):
@@ -206,18 +195,20 @@ class Snapshot:
             None if gradient is None else gradient.detach().clone(),
         )
 
-    def restore(self) -> None:
-        """Put everything back."""
+    def restore(self) -> tuple[str, ...]:
+        """Put everything back; give the names of objects whose state could not be put back."""
         for copied in self._tensors.values():
             copied.restore()
         for module, training in self._training:
             module.training = training
+        failed = tuple(name for name, kept in self._kept.items() if not kept.restore())
         for set_state, state in self._states:
             set_state(state)
         if self._namespace is not None:
             for name in [name for name in self._namespace if name not in self._bound]:
                 del self._namespace[name]
             self._namespace.update(self._bound)
+        return failed
 
 
 @dataclass(frozen=True, slots=True)

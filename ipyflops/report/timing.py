@@ -29,9 +29,9 @@ class Timing:
     remark : str
         What else a reader has to know.
     moved : tuple of str
-        What the runs after the counted one changed, as ``model``; empty where it was put back.
+        What the runs after the counted one changed, as ``model``, and was not put back.
     restored : bool
-        Whether modules, optimizers and random numbers were put back.
+        Whether what the code names was put back, so modules, optimizers and random numbers.
     """
 
     seconds: tuple[float, ...]

@@ -132,12 +132,15 @@ def timing_notes(report: Report) -> tuple[str, ...]:
         said += f"; clean time is the median of {timing.repeats:,} repeats{each}"
         said += f", IQR {duration(timing.iqr)}"
     notes = [said]
+    moved = ", ".join(timing.moved)
     if timing.restored:
         notes.append(
             "modules, optimizers, tensors, variables and random numbers that it names were put back"
         )
-    elif timing.moved:
-        notes.append(f"the repeats moved {', '.join(timing.moved)} on; --restore puts them back")
+        if moved:
+            notes.append(f"not put back, because it does not take its own state: {moved}")
+    elif moved:
+        notes.append(f"the repeats moved {moved} on; --restore puts them back")
     if timing.remark:
         notes.append(timing.remark)
     return tuple(notes)
