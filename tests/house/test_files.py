@@ -69,6 +69,7 @@ def test_nothing_is_written_twice() -> None:
 def test_tests_stand_as_the_package_stands() -> None:
     """A folder of tests is one of the package's, or is named here for what it checks."""
     whole = {
+        "accelerators",
         "architectures",
         "benchmarks",
         "browser",
