@@ -55,7 +55,7 @@ def _lengths(
     return [end - begin for begin, end in pairwise(begins)], known
 
 
-def _packed(
+def packed(
     queries: tuple[Tensor | None, int],
     keys: tuple[Tensor | None, Tensor | None, int],
     batch: int,
@@ -78,7 +78,7 @@ def _flash(call: Call, *, window: Sequence[int] | None = None) -> Pairs:
     left, right = window or (call.get("window_size_left"), call.get("window_size_right"))
     if call.get("is_causal"):
         right = 0
-    band = Band(_limit(left), _limit(right))
+    band = Band(limit(left), limit(right))
     offsets_q = call.get("cum_seq_q", call.get("cu_seq_q"))
     offsets_k = call.get("cum_seq_k", call.get("cu_seq_k"))
     paged = call.get("block_table") is not None
@@ -86,10 +86,10 @@ def _flash(call: Call, *, window: Sequence[int] | None = None) -> Pairs:
     longest_q = query.shape[1] if offsets_q is None else call["max_q"]
     longest_k = key.shape[1] if offsets_k is None and not paged else call["max_k"]
     keys = offsets_k, call.get("seqused_k"), longest_k
-    return _packed((offsets_q, longest_q), keys, batch, query.shape[-2], band)
+    return packed((offsets_q, longest_q), keys, batch, query.shape[-2], band)
 
 
-def _limit(size: int | None) -> int | None:
+def limit(size: int | None) -> int | None:
     """A window's size, where −1 means no limit as None does."""
     return None if size is None or size < 0 else size
 
@@ -167,11 +167,11 @@ def _cudnn(call: Call) -> Pairs:
     band = Band(right=0 if call["is_causal"] else None, bottom_right=False)
     if query.dim() == 4:
         lengths = (None, query.shape[2]), (None, None, key.shape[2])
-        return _packed(*lengths, query.shape[0], query.shape[1], band)
+        return packed(*lengths, query.shape[0], query.shape[1], band)
     offsets_q, offsets_k = call["cum_seq_q"], call["cum_seq_k"]
     batch = offsets_q.numel() - 1 if offsets_q is not None else 1
     lengths = (offsets_q, call["max_q"]), (offsets_k, None, call["max_k"])
-    return _packed(*lengths, batch, query.shape[1], band)
+    return packed(*lengths, batch, query.shape[1], band)
 
 
 @formula("aten::_efficient_attention_forward", by_value=True, dtype_from="query")
@@ -203,4 +203,4 @@ def _efficient(call: Call) -> Pairs:
     longest_q = query.shape[1] if offsets_q is None else call["max_seqlen_q"]
     longest_k = key.shape[1] if offsets_k is None else call["max_seqlen_k"]
     keys = offsets_k, call.get("seqlen_k"), longest_k
-    return _packed((offsets_q, longest_q), keys, batch, query.shape[2], band)
+    return packed((offsets_q, longest_q), keys, batch, query.shape[2], band)
