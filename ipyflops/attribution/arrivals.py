@@ -21,10 +21,10 @@ from ipyflops.attribution.frames import (
     user_frames,
 )
 from ipyflops.attribution.marks import Location
-from ipyflops.attribution.modules import ModelsOfVariables, unwrap_compiled
+from ipyflops.attribution.modules import attribute_name, unwrap_compiled
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
-from ipyflops.attribution.variables import namespaces, variable_name, variable_path
+from ipyflops.attribution.variables import UserName, UserNames, namespaces
 from ipyflops.report import Phase
 
 
@@ -66,7 +66,7 @@ class Arrivals:
         self._user_file = user_file
         self._thread = thread
         self._replicas = Replicas()
-        self._models = ModelsOfVariables()
+        self._names = UserNames()
 
     def of_frame(
         self, frame: FrameType, kind: int, around: Location, call_frame: FrameType | None
@@ -163,19 +163,78 @@ class Arrivals:
         # A graph that nobody holds is one that PyTorch made: of a function given to `cond`, say.
         is_graph = issubclass(type(module), torch.fx.GraphModule)
         if around.kind == "module":
-            return around.registered(module) if is_graph else around.module(module)
+            if is_graph:
+                return around.registered(module)
+            return self._inside(around, module, frame)
         known = self._root.known(module)
         if known is not None:
             return known
-        frames = user_frames(frame, self._user_file, self._thread)
-        path = variable_path(module, frames, self._models)
-        if path is None:
-            return None if is_graph else self._root.unregistered(module, type(module).__name__)
-        name, owner, names = path
-        place = self._root.unregistered(owner, name)
-        if names:
-            place = place.descend(owner, names)
-            self._root.remember(module, place)
+        name = self._name(around, module, frame)
+        if name is not None:
+            return self._named(self._root, module, name)
+        return None if is_graph else self._root.without_name(module)
+
+    def _inside(self, around: Place, module: torch.nn.Module, frame: FrameType) -> Place:
+        """The place of a module that another module called.
+
+        What is registered elsewhere in the same model stands where it is registered.
+        """
+        known = around.known(module)
+        if known is not None:
+            return known
+        outermost = around
+        while outermost.parent is not None and outermost.parent.kind == "module":
+            outermost = outermost.parent
+        is_looked_for = around.is_looked_for(module)
+        name: UserName | None = None
+        if not outermost.of_user and is_looked_for:
+            # What a library, or nobody, has given a name to has called something of the user's.
+            place = self._root.known(module)
+            name = self._name(around, module, frame)
+            if place is None and name is not None and not (name.package or name.below):
+                place = self._named(self._root, module, name)
+            if place is not None and place.of_user:
+                around.remember(module, place)
+                return place
+        place = self._in_same_model(around, module, is_looked_for)
+        if place is None and is_looked_for:
+            name = name or self._name(around, module, frame)
+            if name is not None and not name.package:
+                place = self._named(around, module, name)
+        if place is None:
+            return around.without_name(module)
+        around.remember(module, place)
+        return place
+
+    def _in_same_model(
+        self, around: Place, module: torch.nn.Module, is_looked_for: bool
+    ) -> Place | None:
+        """The place of a module that one around holds: registered, or as any other attribute."""
+        for outer in around.enclosing():
+            place = outer.registered(module)
+            if place is not None:
+                return place
+            if not is_looked_for:
+                return None
+        for outer in around.enclosing():
+            attribute = attribute_name(outer.holder, module)
+            if attribute is not None:
+                return outer.unregistered(module, attribute)
+        return None
+
+    def _name(self, around: Place, holder: object, frame: FrameType) -> UserName | None:
+        """What the user calls a module or an optimizer that was called at `around`."""
+        if not around.is_looked_for(holder):
+            return None
+        return self._names.find(holder, user_frames(frame, self._user_file, self._thread))
+
+    def _named(self, at: Place, module: torch.nn.Module, name: UserName) -> Place:
+        """The place of a module below one, by the name that was found for it."""
+        place = at.unregistered(name.owner, name.label)
+        place.of_user = not name.package
+        if name.below:
+            place = place.descend(name.owner, name.below)
+            at.remember(module, place)
         return place
 
     def _optimizer(
@@ -184,10 +243,9 @@ class Arrivals:
         """The place of an optimizer one of whose methods was called."""
         place = self._root.known(optimizer)
         if place is None:
-            name = variable_name(optimizer, user_frames(frame, self._user_file, self._thread))
-            place = self._root.unregistered(
-                optimizer, name or type(optimizer).__name__, "optimizer"
-            )
+            name = self._names.find(optimizer, user_frames(frame, self._user_file, self._thread))
+            label = type(optimizer).__name__ if name is None else name.label
+            place = self._root.unregistered(optimizer, label, "optimizer")
         if around is not place and frame.f_code.co_name == "step":
             place.calls += 1
         return place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -120,32 +119,3 @@ class DescendantNames:
                     self._names[id(child)] = (*names, name)
                     frontier.append((*names, name))
         self._frontier = frontier
-
-
-class ModelsOfVariables:
-    """Finds modules below the models that the user's variables hold.
-
-    A module that no model has is looked for in all of them. So that a program with thousands of
-    these does not take hours, models are walked anew only until `MAX_WALKED` modules were met;
-    then what the last walks have found must do.
-    """
-
-    MAX_WALKED = 100_000
-
-    def __init__(self) -> None:
-        self._walked = 0
-        #: By the id of the model; the reference tells whether that is still the same.
-        self._names: dict[int, tuple[weakref.ref[Any], DescendantNames]] = {}
-
-    def find(self, model: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
-        """The names from a model down to a module; None if it is not below."""
-        known = self._names.get(id(model))
-        if known is not None and known[0]() is model:
-            found = known[1].find(model, module)
-            if found is not None or self._walked >= self.MAX_WALKED:
-                return found
-        names = DescendantNames()
-        self._names[id(model)] = (weakref.ref(model), names)
-        found = names.find(model, module)
-        self._walked += len(names)
-        return found

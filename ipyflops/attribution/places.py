@@ -19,7 +19,6 @@ import torch
 from ipyflops.attribution import parameters
 from ipyflops.attribution.modules import (
     DescendantNames,
-    attribute_name,
     submodules,
     unwrap_compiled,
 )
@@ -46,9 +45,15 @@ class Place:
         What it is (``TorchScript``, say) that runs its submodules without calling them; empty
         where submodules are called, and so have places of their own.
     calls, parameters : int
+    of_user : bool
+        Whether the user knows it by its name, which no library and no class has given.
     reference : weakref.ref or None
         To the module or optimizer that this place stands for.
     """
+
+    #: So many modules of a class that nobody holds are looked for by a caller; those after them
+    #: are taken for more of the same.
+    MAX_LOOKED_FOR = 8
 
     __slots__ = (
         "_children",
@@ -56,12 +61,14 @@ class Place:
         "_free_numbers",
         "_known",
         "_names",
+        "_nameless",
         "_shapes_missing",
         "calls",
         "folded",
         "kind",
         "layer",
         "name",
+        "of_user",
         "opaque_because",
         "parameters",
         "parent",
@@ -86,6 +93,7 @@ class Place:
         self.layer = layer
         self.folded = folded
         self.opaque_because = ""
+        self.of_user = True
         self.calls = 0
         self.parameters = 0
         self._children: dict[tuple[str, str], Place] = {}
@@ -95,6 +103,8 @@ class Place:
         self._free_numbers: dict[tuple[str, str], _Numbers] = {}
         self._names: DescendantNames | None = None
         self._counts: ParameterCounts | None = None
+        #: How many modules of a class had no name here.
+        self._nameless: dict[type, int] = {}
         self._shapes_missing = False
         self.reference: weakref.ref[Any] | None = None
 
@@ -136,11 +146,16 @@ class Place:
         """Make `known` give this place for a module or optimizer."""
         self._known[id(holder)] = place
 
-    def module(self, module: torch.nn.Module) -> Place:
-        """Give the place of a module that was called here, named as it is registered if it is."""
-        return self.registered(module) or self.unregistered(
-            module, attribute_name(self.holder, module) or type(module).__name__
-        )
+    def is_looked_for(self, module: object) -> bool:
+        """Whether a name is to be looked for, of a module that was called here."""
+        return self._nameless.get(type(module), 0) < self.MAX_LOOKED_FOR
+
+    def without_name(self, module: torch.nn.Module) -> Place:
+        """Give the child for a module that no variable leads to: it is called as its class."""
+        self._nameless[type(module)] = self._nameless.get(type(module), 0) + 1
+        place = self.unregistered(module, type(module).__name__)
+        place.of_user = self.kind != "root"
+        return place
 
     def registered(self, module: torch.nn.Module) -> Place | None:
         """Give the place of a module registered below this place's module; None if it is not."""

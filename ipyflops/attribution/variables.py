@@ -1,63 +1,216 @@
-"""What the user calls a module: by the variable that holds it, or one that holds its container."""
+"""What the user calls a module or an optimizer: one ordered list of where names come from.
+
+1. The counted code: a variable that it names, or a chain such as ``agent.actor``, each part of
+   which it names.
+2. Other variables of the user's files and cells.
+3. What these lead to: ``agent.actor``, ``model.encoder``.
+4. Variables of libraries. A name of theirs says whose it is, as ``func (torchdiffeq)``.
+
+Registered names of what encloses a module come before all these: they are found in `places`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import FrameType
-from typing import Any
-
-import torch
+import dis
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
 
 from ipyflops.attribution.frames import read_variables
-from ipyflops.attribution.modules import ModelsOfVariables, unwrap_compiled
+from ipyflops.attribution.holdings import Holdings, Way, is_holder
+from ipyflops.attribution.modules import unwrap_compiled
+from ipyflops.cells import is_installed, package_of
+
+#: What IPython puts among the user's variables.
+_OF_IPYTHON = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
+
+
+class UserName(NamedTuple):
+    """What the user calls a module or an optimizer.
+
+    Attributes
+    ----------
+    label : str
+        As ``model`` or ``agent.actor``.
+    owner : Module or Optimizer
+        What has this name: the thing itself, or a module that it is registered below.
+    below : tuple of str
+        The registered names that lead from the owner down to it.
+    package : str
+        The library whose variable it is; empty for the user's own.
+    """
+
+    label: str
+    owner: Any
+    below: tuple[str, ...] = ()
+    package: str = ""
+
+
+class _Variable(NamedTuple):
+    name: str
+    value: Any
+    #: Whether the code of the frame names it.
+    in_code: bool
+    frame: FrameType
 
 
 def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
     """Give the variables of frames: of each its own, then those of its file, each only once."""
+    for _, variables in _namespaces(frames):
+        yield variables
+
+
+def _namespaces(frames: Iterable[FrameType]) -> Iterator[tuple[FrameType, Mapping[str, Any]]]:
     seen: set[int] = set()
     for frame in frames:
-        yield read_variables(frame)
+        own = read_variables(frame)
+        if own is not frame.f_globals:
+            yield frame, own
         if id(frame.f_globals) not in seen:
             seen.add(id(frame.f_globals))
-            yield frame.f_globals
+            yield frame, frame.f_globals
 
 
-def _public(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    # IPython's history variables (_, __, _5) hold results too, but are nobody's name for them.
-    return [
-        (name, unwrap_compiled(value))
-        for name, value in list(variables.items())
-        if type(name) is str and not name.startswith("_") and name != "self"
-    ]
+class UserNames:
+    """Finds the names of modules and optimizers."""
 
+    def __init__(self) -> None:
+        self._holdings = Holdings()
 
-def variable_name(value: object, groups: Iterable[Iterable[FrameType]]) -> str | None:
-    """Give the first variable that holds a value; looks through the groups in their order."""
-    for frames in groups:
-        for variables in namespaces(frames):
-            for name, held in _public(variables):
-                if held is value:
-                    return name
-    return None
+    def find(
+        self, holder: object, groups: tuple[Sequence[FrameType], Sequence[FrameType]]
+    ) -> UserName | None:
+        """Give the name of a module or an optimizer; None if no variable leads to it.
 
-
-def variable_path(
-    module: torch.nn.Module, groups: Iterable[Iterable[FrameType]], models: ModelsOfVariables
-) -> tuple[str, torch.nn.Module, tuple[str, ...]] | None:
-    """Say how the user reaches a module: a variable, the module it holds, and names below that.
-
-    ``model.encoder(x)`` calls a module that only ``model`` leads to: that is ``model``, the module
-    in it, and ``("encoder",)``. A variable that holds the module itself is preferred. Each group of
-    frames is looked through for both before the next group.
-    """
-    for frames in groups:
-        name = variable_name(module, [frames])
+        Parameters
+        ----------
+        holder : Module or Optimizer
+        groups : (sequence of frame, sequence of frame)
+            The frames of the counted code, and others around, each in the order in which to look.
+        """
+        counted, others = groups
+        own = [one for one in others if not is_installed(one.f_code.co_filename)]
+        variables = list(_variables(counted))
+        name = _named_in_code(holder, variables)
         if name is not None:
-            return name, module, ()
-        for variables in namespaces(frames):
-            for name, held in _public(variables):
-                if issubclass(type(held), torch.nn.Module):
-                    below = models.find(held, module)
-                    if below is not None:
-                        return name, held, below
+            return UserName(name, holder)
+        for one in variables:
+            if one.in_code and (way := self._way(one, holder)) is not None:
+                named = set(one.frame.f_code.co_names)
+                if named.issuperset(way.names + way.below):
+                    return _joined(one, way)
+        of_others = list(_variables(own))
+        name = _named_in_code(holder, of_others) or _held_by(holder, variables + of_others)
+        if name is not None:
+            return UserName(name, holder)
+        return self._lead_to(holder, variables + of_others) or _of_library(holder, others, own)
+
+    def _lead_to(self, holder: object, variables: Iterable[_Variable]) -> UserName | None:
+        """The shortest way from any variable; one that code names may be a step further off."""
+        ways: list[tuple[_Variable, Way]] = []
+        seen: set[tuple[str, int]] = set()
+        for one in variables:
+            if (one.name, id(one.value)) in seen:
+                continue
+            seen.add((one.name, id(one.value)))
+            way = self._way(one, holder)
+            if way is not None:
+                ways.append((one, way))
+        return _joined(*min(ways, key=_length)) if ways else None
+
+    def _way(self, variable: _Variable, holder: object) -> Way | None:
+        return self._holdings.find(variable.name, unwrap_compiled(variable.value), holder)
+
+
+def _length(found: tuple[_Variable, Way]) -> int:
+    variable, way = found
+    return len(way.names) + len(way.below) + (not variable.in_code)
+
+
+def _joined(variable: _Variable, way: Way) -> UserName:
+    own = [] if variable.name == "self" and way.names else [variable.name]
+    return UserName(".".join([*own, *way.names]), way.owner, way.below)
+
+
+def _variables(frames: Iterable[FrameType]) -> Iterator[_Variable]:
+    """The variables of frames that may be a name for something."""
+    for frame, namespace in _namespaces(frames):
+        code = frame.f_code
+        named = {*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars}
+        for name, value in list(namespace.items()):
+            # IPython's history variables (_, __, _5) hold results too, but are nobody's name for
+            # them. A module's own `self` is no name; that of a plain object leads to others.
+            if type(name) is not str or not name.isidentifier() or name in _OF_IPYTHON:
+                continue
+            if not name.startswith("_"):
+                if name == "self" and is_holder(value):
+                    continue
+                yield _Variable(name, value, name in named, frame)
+
+
+def _named_in_code(holder: object, variables: Iterable[_Variable]) -> str | None:
+    """The variable that holds it and that the code of its frame names; first on the line at work.
+
+    The first frame with such a variable decides. A variable that holds it compiled comes last.
+    """
+    first: list[_Variable] = []
+    for one in variables:
+        if one.in_code and unwrap_compiled(one.value) is holder:
+            if first and one.frame is not first[0].frame:
+                break
+            first.append(one)
+    if len(first) > 1:
+        frame = first[0].frame
+        on_line = _names_on_line(frame.f_code, frame.f_lineno) - _loop_variables(frame.f_code)
+        first.sort(key=lambda one: (one.name not in on_line, one.value is not holder))
+    return first[0].name if first else None
+
+
+def _held_by(holder: object, variables: Iterable[_Variable]) -> str | None:
+    """The first variable that holds it; one that holds it compiled comes last."""
+    compiled: str | None = None
+    for one in variables:
+        if one.value is holder:
+            return one.name
+        if compiled is None and unwrap_compiled(one.value) is holder:
+            compiled = one.name
+    return compiled
+
+
+def _names_on_line(code: CodeType, number: int) -> set[str]:
+    """The variables that code names on one of its lines."""
+    spans = [(first, last) for first, last, line in code.co_lines() if line == number]
+    return {
+        one.argval
+        for one in dis.get_instructions(code)
+        if type(one.argval) is str and any(first <= one.offset < last for first, last in spans)
+    }
+
+
+def _loop_variables(code: CodeType) -> set[str]:
+    """The variables that the loops of code assign: what is looped over has a better name."""
+    names: set[str] = set()
+    assigns = False
+    for one in dis.get_instructions(code):
+        if one.opname == "FOR_ITER":
+            assigns = True
+        elif assigns and one.opname.startswith("STORE_"):
+            names.add(str(one.argval))
+        elif not one.opname.startswith(("UNPACK_", "EXTENDED_ARG", "NOP", "CACHE")):
+            assigns = False
+    return names
+
+
+def _of_library(
+    holder: object, others: Iterable[FrameType], own: Sequence[FrameType]
+) -> UserName | None:
+    """The variable of a library that holds it, from the inside out, and whose it is."""
+    mine = set(map(id, own))
+    for frame in others:
+        if id(frame) in mine:
+            continue
+        for name, value in read_variables(frame).items():
+            if name != "self" and not name.startswith("_") and unwrap_compiled(value) is holder:
+                package = package_of(frame)
+                return UserName(f"{name} ({package})", holder, (), package)
     return None
