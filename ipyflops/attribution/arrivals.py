@@ -21,7 +21,7 @@ from ipyflops.attribution.frames import (
     user_frames,
 )
 from ipyflops.attribution.marks import Location
-from ipyflops.attribution.modules import attribute_name, unwrap_compiled
+from ipyflops.attribution.modules import attribute_name, unwrap_compiled, vars_of
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
 from ipyflops.attribution.variables import UserName, UserNames, namespaces
@@ -138,12 +138,14 @@ class Arrivals:
             around, phase = self._root, "forward"
         place: Place | None = around
         if around.holder is not module:
-            is_call = True
             place = around.known(module) or self._place_in(around, module, frame, in_engine)
         if place is None:
             return around, phase
+        place.meet(module)
         if is_call:
             place.calls += 1
+        elif around.holder is not module:
+            place.enter(frame.f_code)
         return place, "recompute" if in_engine and recomputes(frame) else phase
 
     def _place_in(
@@ -169,7 +171,7 @@ class Arrivals:
         known = self._root.known(module)
         if known is not None:
             return known
-        name = self._name(around, module, frame)
+        name = self._name(self._root, module, frame)
         if name is not None:
             return self._named(self._root, module, name)
         return None if is_graph else self._root.without_name(module)
@@ -190,7 +192,7 @@ class Arrivals:
         if not outermost.of_user and is_looked_for:
             # What a library, or nobody, has given a name to has called something of the user's.
             place = self._root.known(module)
-            name = self._name(around, module, frame)
+            name = self._name(self._root, module, frame)
             if place is None and name is not None and not (name.package or name.below):
                 place = self._named(self._root, module, name)
             if place is not None and place.of_user:
@@ -222,11 +224,19 @@ class Arrivals:
                 return outer.unregistered(module, attribute)
         return None
 
-    def _name(self, around: Place, holder: object, frame: FrameType) -> UserName | None:
-        """What the user calls a module or an optimizer that was called at `around`."""
-        if not around.is_looked_for(holder):
+    def _name(self, at: Place, holder: Any, frame: FrameType) -> UserName | None:
+        """What the user calls a module or an optimizer whose place will be below `at`."""
+        if not at.is_looked_for(holder):
             return None
-        return self._names.find(holder, user_frames(frame, self._user_file, self._thread))
+        name = self._names.find(
+            holder,
+            user_frames(frame, self._user_file, self._thread),
+            lambda label: at.is_taken(holder, label),
+            everywhere=at.is_looked_for(holder, everywhere=True),
+        )
+        if name is not None and name.is_shared:
+            at.found_no_name(holder, everywhere=True)
+        return name
 
     def _named(self, at: Place, module: torch.nn.Module, name: UserName) -> Place:
         """The place of a module below one, by the name that was found for it."""
@@ -240,12 +250,29 @@ class Arrivals:
     def _optimizer(
         self, optimizer: torch.optim.Optimizer, frame: FrameType, around: Place
     ) -> Place:
-        """The place of an optimizer one of whose methods was called."""
+        """The place of an optimizer one of whose methods was called.
+
+        An optimizer that another one calls in its step, or that another one wraps, is that one.
+        """
+        if around.kind == "optimizer":
+            return around
         place = self._root.known(optimizer)
         if place is None:
-            name = self._names.find(optimizer, user_frames(frame, self._user_file, self._thread))
+            name = self._name(self._root, optimizer, frame)
             label = type(optimizer).__name__ if name is None else name.label
-            place = self._root.unregistered(optimizer, label, "optimizer")
-        if around is not place and frame.f_code.co_name == "step":
+            wrapped = [
+                value
+                for value in vars_of(optimizer).values()
+                if issubclass(type(value), torch.optim.Optimizer)
+            ]
+            place = next(filter(None, map(self._root.known, wrapped)), None)
+            if place is None:
+                place = self._root.unregistered(optimizer, label, "optimizer")
+            else:
+                self._root.rename(place, optimizer, label)
+            for one in (*wrapped, optimizer):
+                place.meet(one)
+                self._root.remember(one, place)
+        if frame.f_code.co_name == "step":
             place.calls += 1
         return place

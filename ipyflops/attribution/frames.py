@@ -14,6 +14,7 @@ import torch
 import torch.utils.checkpoint
 
 from ipyflops.attribution.marks import TraceFunction
+from ipyflops.attribution.modules import vars_of
 from ipyflops.attribution.this_thread import frames_of_threads
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
@@ -39,6 +40,8 @@ FOLLOWED = 512  # its lines are told apart, if it is a module's method
 CLOSURE = 1024  # an optimizer was given it to compute the loss
 UPDATE = 2048  # it works on gradients or averages parameters, as an optimizer does
 
+#: What a place can stand for.
+_WITH_METHODS = (torch.nn.Module, torch.optim.Optimizer)
 _MODULE_FILE = torch.nn.modules.module.__file__
 _GRAPH_FILE = torch.fx.graph_module.__file__
 _FUNCTIONAL_FILE = torch.nn.functional.__file__
@@ -74,8 +77,11 @@ _SNAPSHOTS = sys.version_info < (3, 13)
 _HELD: dict[int, int] = {}
 
 
-def classify(code: CodeType, user_file: str) -> int:
-    """Say what frames of a code object can tell: a sum of the constants above, 0 for nothing."""
+def classify(code: CodeType, user_file: str, frame: FrameType | None = None) -> int:
+    """Say what frames of a code object can tell: a sum of the constants above, 0 for nothing.
+
+    A frame of it, where there is one, tells whether it is a method that has no `self`.
+    """
     kind = 0
     file = code.co_filename
     if code is ENGINE_CODE:
@@ -93,7 +99,7 @@ def classify(code: CodeType, user_file: str) -> int:
         kind = SHAPE_PROPAGATION
     elif file == _CLIPPING_FILE:
         kind = UPDATE
-    elif "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars:
+    elif _has_self(code) or (frame is not None and receiver(frame) is not None):
         kind = SELF | (CONSTRUCTOR if code.co_name == "__init__" else 0)
         kind |= UPDATE if code in _UPDATES else 0
     if file == user_file:
@@ -112,7 +118,47 @@ def self_of(frame: FrameType) -> Any:
     value = variables.get("self")
     if _SNAPSHOTS and sys.getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
         _empty_snapshot(frame, variables)
+    if value is None and not _has_self(code):
+        return receiver(frame)
     return value
+
+
+def _has_self(code: CodeType) -> bool:
+    return "self" in code.co_varnames[: code.co_argcount] or "self" in code.co_freevars
+
+
+def receiver(frame: FrameType) -> Any:
+    """The module or optimizer whose method a frame runs, where the method has no `self`.
+
+    ``def encode(this, x)`` has another word for it, a class or static method may be given it, and
+    a function that was made the ``forward`` of one module may know it from around. None if there is
+    none: a plain function that is given a module is not its method.
+    """
+    code = frame.f_code
+    if not (code.co_flags & inspect.CO_OPTIMIZED and is_the_users(code.co_filename)):
+        return None
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] + code.co_freevars
+    if not names:
+        return None
+    variables = read_variables(frame)
+    for name in names:
+        value = variables.get(name)
+        if issubclass(type(value), _WITH_METHODS) and _is_method(value, code):
+            return value
+    return None
+
+
+def _is_method(holder: object, code: CodeType) -> bool:
+    """Whether code is that of a method of an object's class, or of its own ``forward``."""
+    for kind in type(holder).__mro__:
+        member = vars(kind).get(code.co_name)
+        if member is not None:
+            if type(member) in (staticmethod, classmethod):
+                member = member.__func__
+            if any(code is one for one in _codes_of(member)):
+                return True
+    own = vars_of(holder).get("forward")
+    return own is not None and any(code is one for one in _codes_of(own))
 
 
 def _empty_snapshot(frame: FrameType, variables: dict[str, Any]) -> None:

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ipyflops.attribution.modules import DescendantNames, unwrap_compiled, vars_of
+from ipyflops.attribution.modules import (
+    DescendantNames,
+    follow,
+    submodules,
+    unwrap_compiled,
+    vars_of,
+)
 from ipyflops.cells import is_installed
 
 #: So many attributes, items and variables of closures lead from a variable to what it holds.
@@ -111,8 +117,9 @@ class Way(NamedTuple):
 
 
 class _Held(NamedTuple):
-    reference: weakref.ref[Any]
+    owner: weakref.ref[Any]
     names: tuple[str, ...]
+    below: tuple[str, ...]
 
 
 class Holdings:
@@ -133,12 +140,9 @@ class Holdings:
         self._below: dict[int, tuple[weakref.ref[Any], DescendantNames]] = {}
 
     def find(self, variable: str, value: object, holder: object) -> Way | None:
-        """Say how a variable leads to a module or optimizer; None if it does not.
-
-        The shortest way is preferred to those through the registered names of another module.
-        """
+        """Say how a variable leads to a module or optimizer; None if it does not."""
         if is_holder(value):
-            return self._through(value, "", holder)
+            return self._through(value, holder)
         found = self._found.get((variable, id(value)))
         way = None if found is None else self._among(found, holder)
         if way is not None or self._looked_at >= self.MAX_LOOKED_AT or not _may_hold(value):
@@ -148,20 +152,19 @@ class Holdings:
 
     def _among(self, found: dict[int, _Held], holder: object) -> Way | None:
         held = found.get(id(holder))
-        if held is not None and held.reference() is holder:
-            return Way(held.names, holder, ())
-        for held in list(found.values()):
-            way = self._through(held.reference(), ".".join(held.names), holder)
-            if way is not None:
-                return way
-        return None
+        owner = None if held is None else held.owner()
+        if held is None or owner is None:
+            return None
+        at = follow(owner, held.below) if held.below else owner
+        return Way(held.names, owner, held.below) if at is holder else None
 
-    def _through(self, model: object, names: str, holder: object) -> Way | None:
-        both = (torch.nn.Module,)
-        if not (issubclass(type(model), both) and issubclass(type(holder), both)):
+    def _through(self, model: object, holder: object) -> Way | None:
+        """The way through the registered names of a module that a variable holds."""
+        module = (torch.nn.Module,)
+        if not (issubclass(type(model), module) and issubclass(type(holder), module)):
             return None
         below = self._registered(model, holder)
-        return None if below is None else Way(tuple(filter(None, [names])), model, below)
+        return None if below is None else Way((), model, below)
 
     def _look(self, top: object) -> dict[int, _Held]:
         """The modules and optimizers that an object leads to, by their ids."""
@@ -170,6 +173,7 @@ class Holdings:
         level: list[tuple[tuple[str, ...], object]] = [((), top)]
         for _ in range(MAX_STEPS):
             further: list[tuple[tuple[str, ...], object]] = []
+            models: list[_Held] = []
             for names, owner in level:
                 for name, held in parts(owner):
                     self._looked_at += 1
@@ -179,11 +183,24 @@ class Holdings:
                     seen.add(id(value))
                     path = (*names, name) if name else names
                     if is_holder(value):
-                        found[id(value)] = _Held(weakref.ref(value), path)
+                        models.append(_Held(weakref.ref(value), path, ()))
+                        found[id(value)] = models[-1]
                     elif _may_hold(value):
                         further.append((path, value))
+            self._add_registered(models, found)
             level = further
         return found
+
+    def _add_registered(self, models: list[_Held], found: dict[int, _Held]) -> None:
+        """Add what is registered below modules, level by level."""
+        waiting = [(model, model.owner()) for model in models]
+        for held, module in waiting:
+            for name, child in submodules(module).items():
+                self._looked_at += 1
+                value = unwrap_compiled(child)
+                if value is not None and id(value) not in found:
+                    found[id(value)] = held._replace(below=(*held.below, name))
+                    waiting.append((found[id(value)], value))
 
     def _registered(self, model: Any, module: Any) -> tuple[str, ...] | None:
         """The registered names from a model down to a module; None if it is not below."""

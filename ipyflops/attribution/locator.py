@@ -242,7 +242,7 @@ class Locator:
                 break
             kind = kinds.get(id(current.f_code))
             if kind is None:
-                kind = self._classify(current.f_code)
+                kind = self._classify(current.f_code, current)
             if kind:
                 fresh.append((current, kind))
             current = current.f_back
@@ -281,7 +281,7 @@ class Locator:
         between: list[tuple[FrameType, int]] = []
         while frame is not None and frame is not below:
             kind = self._kinds.get(id(frame.f_code))
-            between.append((frame, self._classify(frame.f_code) if kind is None else kind))
+            between.append((frame, self._classify(frame.f_code, frame) if kind is None else kind))
             frame = frame.f_back
         if current_sequence_number() != self._nodes.of_this_thread().next_number:
             for index in reversed(range(len(between))):
@@ -290,9 +290,9 @@ class Locator:
                     break
         return [one for one in between if one[1]]
 
-    def _classify(self, code: CodeType) -> int:
-        """Find out what a code object can tell, and remember it."""
-        kind = classify(code, self.user_file)
+    def _classify(self, code: CodeType, frame: FrameType | None = None) -> int:
+        """Find out what a code object, and a frame of it, can tell, and remember it."""
+        kind = classify(code, self.user_file, frame)
         if self._follow_methods and kind & SELF and is_the_users(code.co_filename):
             kind |= FOLLOWED
         kinds, codes = self._kinds, self._codes

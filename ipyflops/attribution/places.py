@@ -8,10 +8,9 @@ lock while they do.
 
 from __future__ import annotations
 
-import heapq
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from types import CodeType
 from typing import Any, cast
 
 import torch
@@ -45,10 +44,14 @@ class Place:
         What it is (``TorchScript``, say) that runs its submodules without calling them; empty
         where submodules are called, and so have places of their own.
     calls, parameters : int
+    instances : int
+        How many modules of one class it has stood for.
+    entries : dict of code to int
+        How often each method was called from outside the module, beside ``forward``.
     of_user : bool
         Whether the user knows it by its name, which no library and no class has given.
     reference : weakref.ref or None
-        To the module or optimizer that this place stands for.
+        To the module or optimizer that this place stands for, the one met last.
     """
 
     #: So many modules of a class that nobody holds are looked for by a caller; those after them
@@ -58,13 +61,16 @@ class Place:
     __slots__ = (
         "_children",
         "_counts",
-        "_free_numbers",
+        "_classes",
         "_known",
         "_names",
         "_nameless",
+        "_others",
         "_shapes_missing",
         "calls",
+        "entries",
         "folded",
+        "instances",
         "kind",
         "layer",
         "name",
@@ -95,16 +101,20 @@ class Place:
         self.opaque_because = ""
         self.of_user = True
         self.calls = 0
+        self.instances = 1
+        self.entries: dict[CodeType, int] = {}
         self.parameters = 0
         self._children: dict[tuple[str, str], Place] = {}
         # The places of modules and optimizers below, by id: children, or further down.
         self._known: dict[int, Place] = {}
-        #: Of each name that several have had: the numbers whose modules are gone, and how many.
-        self._free_numbers: dict[tuple[str, str], _Numbers] = {}
+        #: Of each name: the names of the classes that have had it, and the number of each.
+        self._classes: dict[tuple[str, str], dict[str, int]] = {}
+        #: All that it stands for, by id, where that is more than one.
+        self._others: dict[int, weakref.KeyedRef[int, Any]] = {}
         self._names: DescendantNames | None = None
         self._counts: ParameterCounts | None = None
-        #: How many modules of a class had no name here.
-        self._nameless: dict[type, int] = {}
+        #: How many modules of a class had no name here, or none of their own.
+        self._nameless: dict[tuple[type, bool], int] = {}
         self._shapes_missing = False
         self.reference: weakref.ref[Any] | None = None
 
@@ -136,23 +146,44 @@ class Place:
             self._children[key] = child
         return child
 
+    @property
+    def times_called(self) -> int:
+        """How often a module was called; of one that never was, how often a method of it ran."""
+        return self.calls or max(self.entries.values(), default=0)
+
+    def enter(self, method: CodeType) -> None:
+        """Note that a method was called from outside the module."""
+        self.entries[method] = self.entries.get(method, 0) + 1
+
     def known(self, holder: object) -> Place | None:
         """Give the place below that stands for a module or optimizer, if there is one already."""
         child = self._known.get(id(holder))
         # An object that is gone may have left its id to another.
-        return child if child is not None and child.holder is holder else None
+        return child if child is not None and child.stands_for(holder) else None
+
+    def stands_for(self, holder: object) -> bool:
+        """Whether this is the place of a module or optimizer."""
+        if self.holder is holder:
+            return True
+        other = self._others.get(id(holder))
+        return other is not None and other() is holder
 
     def remember(self, holder: object, place: Place) -> None:
         """Make `known` give this place for a module or optimizer."""
         self._known[id(holder)] = place
 
-    def is_looked_for(self, module: object) -> bool:
-        """Whether a name is to be looked for, of a module that was called here."""
-        return self._nameless.get(type(module), 0) < self.MAX_LOOKED_FOR
+    def is_looked_for(self, holder: object, *, everywhere: bool = False) -> bool:
+        """Whether a name is to be looked for, perhaps everywhere, of what was called here."""
+        return self._nameless.get((type(holder), everywhere), 0) < self.MAX_LOOKED_FOR
+
+    def found_no_name(self, holder: object, *, everywhere: bool = False) -> None:
+        """Note that there was no name for something, or none of its own."""
+        key = (type(holder), everywhere)
+        self._nameless[key] = self._nameless.get(key, 0) + 1
 
     def without_name(self, module: torch.nn.Module) -> Place:
         """Give the child for a module that no variable leads to: it is called as its class."""
-        self._nameless[type(module)] = self._nameless.get(type(module), 0) + 1
+        self.found_no_name(module)
         place = self.unregistered(module, type(module).__name__)
         place.of_user = self.kind != "root"
         return place
@@ -175,55 +206,66 @@ class Place:
         return place
 
     def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
-        """Give the place below this one at registered names; makes those in between as well.
-
-        Another module that takes the name of one that still lives becomes ``name#2``: what the
-        first has counted stays.
-        """
+        """Give the place below this one at registered names; makes those in between as well."""
         place, module = self, parent
         for name in names:
             module = unwrap_compiled(submodules(module)[name])
-            number = 1
-            while True:
-                label = name if number == 1 else f"{name}#{number}"
-                key = ("module", label)
-                child = place._children.get(key)
-                if child is None:
-                    child = place._new(module, label, key)
-                if child.holder is None or child.holder is module:
-                    break
-                number += 1
-            child.reference = weakref.ref(module)
-            place = child
+            place = place._child(module, name, "module")
+            place.meet(module)
         return place
 
     def unregistered(
         self, holder: torch.nn.Module | torch.optim.Optimizer, name: str, kind: ScopeKind = "module"
     ) -> Place:
-        """Give the child for a module or optimizer that nothing here has registered.
+        """Give the child for a module or optimizer that nothing here has registered."""
+        place = self.known(holder)
+        if place is None:
+            place = self._child(holder, name, kind)
+            self.remember(holder, place)
+        place.meet(holder)
+        return place
 
-        A second one of the same name that lives beside the first becomes ``name#2``. One that
-        comes after the first is gone (a module made anew in every call, say) counts as the first.
+    def is_taken(self, holder: object, name: str) -> bool:
+        """Whether another module or optimizer has had a name here."""
+        child = self._children.get(("module", name)) or self._children.get(("optimizer", name))
+        return child is not None and not child.stands_for(holder)
+
+    def _child(
+        self, holder: torch.nn.Module | torch.optim.Optimizer, name: str, kind: ScopeKind
+    ) -> Place:
+        """Give the child of a name; that of another class becomes ``name#2``.
+
+        Those of one class and name are one child. Whether the first of them is gone when the next
+        one comes often depends on when garbage is collected, so that is not asked.
         """
-        known = self.known(holder)
-        if known is not None:
-            return known
-        numbers = self._free_numbers.get((kind, name))
-        if numbers is None:
-            numbers = self._free_numbers[kind, name] = _Numbers()
-        while True:
-            number = numbers.take(type(holder).__name__)
-            key = (kind, name if number == 1 else f"{name}#{number}")
-            child = self._children.get(key)
-            if child is None:
-                child = self._new(holder, key[1], key, kind)
-            elif child.holder is not holder and (
-                child.holder is not None or child.type != type(holder).__name__
-            ):
-                continue
-            child.reference = numbers.watch(holder, number)
-            self.remember(holder, child)
-            return child
+        classes = self._classes.setdefault((kind, name), {})
+        number = classes.setdefault(type(holder).__name__, len(classes) + 1)
+        key = (kind, name if number == 1 else f"{name}#{number}")
+        return self._children.get(key) or self._new(holder, key[1], key, kind)
+
+    def meet(self, holder: Any) -> None:
+        """Note that this place stands for a module or optimizer now, beside those before it."""
+        if self.holder is holder:
+            return
+        if not self.stands_for(holder):
+            self.instances += 1
+        others = self._others
+
+        def forget(reference: weakref.KeyedRef[int, Any]) -> None:
+            if others.get(reference.key) is reference:
+                del others[reference.key]
+
+        for one in (self.holder, holder):
+            if one is not None and id(one) not in others:
+                others[id(one)] = weakref.KeyedRef(one, forget, id(one))
+        self.reference = weakref.ref(holder)
+
+    def rename(self, place: Place, holder: torch.optim.Optimizer, name: str) -> None:
+        """Call a child after an optimizer that wraps its own."""
+        del self._children[place.kind, place.name]
+        renamed = self._child(holder, name, place.kind)
+        place.name, place.type = renamed.name, renamed.type
+        self._children[place.kind, place.name] = place
 
     def _new(
         self,
@@ -269,34 +311,6 @@ class Place:
     def children(self) -> list[Place]:
         """The children, in the order in which they were made."""
         return list(self._children.values())
-
-
-class _Numbers:
-    """Which numbers of a name are free, because what had them is gone: the smallest comes first."""
-
-    __slots__ = ("_free", "_gone", "_last")
-
-    def __init__(self) -> None:
-        self._last = 0
-        #: By the name of the type that had them; heaps.
-        self._free: dict[str, list[int]] = {}
-        #: What the garbage collector has reported since, in whichever thread.
-        self._gone: deque[tuple[str, int]] = deque()
-
-    def take(self, type_name: str) -> int:
-        """Give a number that an object of this type can have: a free one, or the next."""
-        while self._gone:
-            gone, number = self._gone.popleft()
-            heapq.heappush(self._free.setdefault(gone, []), number)
-        if free := self._free.get(type_name):
-            return heapq.heappop(free)
-        self._last += 1
-        return self._last
-
-    def watch(self, holder: Any, number: int) -> weakref.ref[Any]:
-        """Give a reference to what has a number; when it goes, the number is free."""
-        gone, kind = self._gone, type(holder).__name__
-        return weakref.ref(holder, lambda reference: gone.append((kind, number)))
 
 
 def common(places: Sequence[Place]) -> Place | None:

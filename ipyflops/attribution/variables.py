@@ -12,7 +12,7 @@ Registered names of what encloses a module come before all these: they are found
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -38,12 +38,15 @@ class UserName(NamedTuple):
         The registered names that lead from the owner down to it.
     package : str
         The library whose variable it is; empty for the user's own.
+    is_shared : bool
+        Whether others have had the same name.
     """
 
     label: str
     owner: Any
     below: tuple[str, ...] = ()
     package: str = ""
+    is_shared: bool = False
 
 
 class _Variable(NamedTuple):
@@ -76,9 +79,15 @@ class UserNames:
 
     def __init__(self) -> None:
         self._holdings = Holdings()
+        self._loops: dict[CodeType, set[str]] = {}
 
     def find(
-        self, holder: object, groups: tuple[Sequence[FrameType], Sequence[FrameType]]
+        self,
+        holder: object,
+        groups: tuple[Sequence[FrameType], Sequence[FrameType]],
+        is_taken: Callable[[str], bool] = lambda name: False,
+        *,
+        everywhere: bool = True,
     ) -> UserName | None:
         """Give the name of a module or an optimizer; None if no variable leads to it.
 
@@ -87,23 +96,41 @@ class UserNames:
         holder : Module or Optimizer
         groups : (sequence of frame, sequence of frame)
             The frames of the counted code, and others around, each in the order in which to look.
+        is_taken : callable
+            Whether a name is another's. One variable may hold one module after the other: then
+            what leads to each of them is better.
+        everywhere : bool
+            Whether to look into what the variables hold that the counted code does not name.
         """
         counted, others = groups
         own = [one for one in others if not is_installed(one.f_code.co_filename)]
         variables = list(_variables(counted))
-        name = _named_in_code(holder, variables)
-        if name is not None:
-            return UserName(name, holder)
+        names = _named_in_code(holder, variables)
+        loops = [name for name in names if name in self._loop_variables(counted)]
+        good = [name for name in names if name not in loops and not is_taken(name)]
+        if good:
+            return UserName(good[0], holder)
         for one in variables:
             if one.in_code and (way := self._way(one, holder)) is not None:
-                named = set(one.frame.f_code.co_names)
+                named = {*one.frame.f_code.co_names, *(part for part in way.names if part.isdigit())}
                 if named.issuperset(way.names + way.below):
                     return _joined(one, way)
         of_others = list(_variables(own))
-        name = _named_in_code(holder, of_others) or _held_by(holder, variables + of_others)
-        if name is not None:
-            return UserName(name, holder)
-        return self._lead_to(holder, variables + of_others) or _of_library(holder, others, own)
+        names += [*_named_in_code(holder, of_others), *_held_by(holder, variables + of_others)]
+        good = [name for name in names if name not in loops and not is_taken(name)]
+        if good:
+            return UserName(good[0], holder)
+        name = self._lead_to(holder, variables + of_others) if everywhere else None
+        if name is None and names:
+            return UserName(names[0], holder, is_shared=is_taken(names[0]))
+        return name or _of_library(holder, others, own)
+
+    def _loop_variables(self, frames: Iterable[FrameType]) -> set[str]:
+        known = self._loops
+        for frame in frames:
+            if frame.f_code not in known:
+                known[frame.f_code] = _loop_variables(frame.f_code)
+        return set().union(*(known[frame.f_code] for frame in frames))
 
     def _lead_to(self, holder: object, variables: Iterable[_Variable]) -> UserName | None:
         """The shortest way from any variable; one that code names may be a step further off."""
@@ -148,33 +175,30 @@ def _variables(frames: Iterable[FrameType]) -> Iterator[_Variable]:
                 yield _Variable(name, value, name in named, frame)
 
 
-def _named_in_code(holder: object, variables: Iterable[_Variable]) -> str | None:
-    """The variable that holds it and that the code of its frame names; first on the line at work.
+def _named_in_code(holder: object, variables: Iterable[_Variable]) -> list[str]:
+    """The variables that hold it and that the code of their frame names.
 
-    The first frame with such a variable decides. A variable that holds it compiled comes last.
+    Those of the first frame come first, and of these the ones on the line at work. A variable that
+    holds it compiled comes last.
     """
-    first: list[_Variable] = []
-    for one in variables:
-        if one.in_code and unwrap_compiled(one.value) is holder:
-            if first and one.frame is not first[0].frame:
-                break
-            first.append(one)
-    if len(first) > 1:
-        frame = first[0].frame
-        on_line = _names_on_line(frame.f_code, frame.f_lineno) - _loop_variables(frame.f_code)
-        first.sort(key=lambda one: (one.name not in on_line, one.value is not holder))
-    return first[0].name if first else None
+    found = [one for one in variables if one.in_code and unwrap_compiled(one.value) is holder]
+    if len(found) > 1:
+        frame = found[0].frame
+        on_line = _names_on_line(frame.f_code, frame.f_lineno)
+        found.sort(
+            key=lambda one: (
+                one.frame is not frame,
+                one.frame is frame and one.name not in on_line,
+                one.value is not holder,
+            )
+        )
+    return [one.name for one in found]
 
 
-def _held_by(holder: object, variables: Iterable[_Variable]) -> str | None:
-    """The first variable that holds it; one that holds it compiled comes last."""
-    compiled: str | None = None
-    for one in variables:
-        if one.value is holder:
-            return one.name
-        if compiled is None and unwrap_compiled(one.value) is holder:
-            compiled = one.name
-    return compiled
+def _held_by(holder: object, variables: Iterable[_Variable]) -> list[str]:
+    """The variables that hold it; those that hold it compiled come last."""
+    found = [one for one in variables if unwrap_compiled(one.value) is holder]
+    return [one.name for one in sorted(found, key=lambda one: one.value is not holder)]
 
 
 def _names_on_line(code: CodeType, number: int) -> set[str]:
