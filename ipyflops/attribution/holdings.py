@@ -220,5 +220,7 @@ def _may_hold(value: object) -> bool:
     """Whether to look into an object."""
     if issubclass(type(value), _LEAVES):
         return False
+    if type(value) is dict and "__builtins__" in value:
+        return False  # the variables of a file, which are names of their own
     package = str(getattr(type(value), "__module__", "")).partition(".")[0]
     return package not in _PASSED_BY

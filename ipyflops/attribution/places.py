@@ -206,12 +206,22 @@ class Place:
         return place
 
     def descend(self, parent: torch.nn.Module, names: Iterable[str]) -> Place:
-        """Give the place below this one at registered names; makes those in between as well."""
+        """Give the place below this one at registered names; makes those in between as well.
+
+        Another module that takes the name of one that still lives becomes ``name#2``: what the
+        first has counted stays.
+        """
         place, module = self, parent
         for name in names:
             module = unwrap_compiled(submodules(module)[name])
-            place = place._child(module, name, "module")
-            place.meet(module)
+            label, number = name, 1
+            child = place._child(module, label, "module")
+            while not (place.instances > 1 or child.holder in (None, module)):
+                number += 1
+                label = f"{name}#{number}"
+                child = place._child(module, label, "module")
+            child.meet(module)
+            place = child
         return place
 
     def unregistered(

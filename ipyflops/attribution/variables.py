@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -105,25 +106,37 @@ class UserNames:
         counted, others = groups
         own = [one for one in others if not is_installed(one.f_code.co_filename)]
         variables = list(_variables(counted))
-        names = _named_in_code(holder, variables)
-        loops = [name for name in names if name in self._loop_variables(counted)]
-        good = [name for name in names if name not in loops and not is_taken(name)]
-        if good:
-            return UserName(good[0], holder)
-        for one in variables:
-            if one.in_code and (way := self._way(one, holder)) is not None:
-                named = {*one.frame.f_code.co_names, *(part for part in way.names if part.isdigit())}
-                if named.issuperset(way.names + way.below):
-                    return _joined(one, way)
+        loops = self._loop_variables(counted)
+        names: list[str] = []
+
+        def is_good(name: str) -> bool:
+            return name not in loops and not is_taken(name)
+
+        for _, of_frame in groupby(variables, lambda one: id(one.frame)):
+            candidates = list(of_frame)
+            named = _named_in_code(holder, candidates)
+            names += named
+            if good := list(filter(is_good, named)):
+                return UserName(good[0], holder)
+            if (found := self._spelled_out(holder, candidates)) is not None:
+                return found
         of_others = list(_variables(own))
         names += [*_named_in_code(holder, of_others), *_held_by(holder, variables + of_others)]
-        good = [name for name in names if name not in loops and not is_taken(name)]
-        if good:
+        if good := list(filter(is_good, names)):
             return UserName(good[0], holder)
         name = self._lead_to(holder, variables + of_others) if everywhere else None
         if name is None and names:
             return UserName(names[0], holder, is_shared=is_taken(names[0]))
         return name or _of_library(holder, others, own)
+
+    def _spelled_out(self, holder: object, variables: Iterable[_Variable]) -> UserName | None:
+        """A way each part of which the code of the frame names, but for the indices of items."""
+        for one in variables:
+            if one.in_code and (way := self._way(one, holder)) is not None:
+                named = set(one.frame.f_code.co_names)
+                if all(part in named or part.isdigit() for part in way.names + way.below):
+                    return _joined(one, way)
+        return None
 
     def _loop_variables(self, frames: Iterable[FrameType]) -> set[str]:
         known = self._loops

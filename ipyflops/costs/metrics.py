@@ -269,6 +269,18 @@ METRICS: dict[str, Metric] = {
             column="calls",
         ),
         Metric(
+            "flops_per_call",
+            "FLOPs/call",
+            "FLOPs of one call of the module: those of all its calls by their number",
+            unit="FLOPs",
+            name="FLOPs per call",
+            phrase="per call",
+            needs=("repeated_calls",),
+            adds_up=False,
+            ratio=("flops", "module_calls"),
+            of_place=True,
+        ),
+        Metric(
             "calls",
             "calls",
             "Operator calls: views, which do nothing, are not among them",

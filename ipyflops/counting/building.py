@@ -115,7 +115,15 @@ class _Tables:
             if not place.folded:
                 index = len(self.scopes)
                 self.scopes.append(
-                    Scope(parent, place.name, place.type, place.kind, place.times_called, place.parameters)
+                    Scope(
+                        parent,
+                        place.name,
+                        place.type,
+                        place.kind,
+                        place.times_called,
+                        place.parameters,
+                        place.instances,
+                    )
                 )
             for location in locations:
                 self._add_rows(location, index)

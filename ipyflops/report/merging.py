@@ -138,7 +138,11 @@ class _MergedTables:
             self.scopes.append(scope)
             return len(self.scopes) - 1
         known = self.scopes[index]
-        self.scopes[index] = replace(known, calls=known.calls + scope.calls)
+        self.scopes[index] = replace(
+            known,
+            calls=known.calls + scope.calls,
+            instances=max(known.instances, scope.instances),
+        )
         return index
 
     def _row(self, row: Row, summed: bool) -> None:

@@ -38,6 +38,9 @@ class Scope:
         How often it was called; 0 for a container whose children were called.
     parameters : int
         Elements of the module's parameters, children's included, each counted once.
+    instances : int
+        How many modules of this name and class it stands for, as those that are made anew in each
+        call; the parameters are those of the first.
     """
 
     parent: int
@@ -46,6 +49,7 @@ class Scope:
     kind: ScopeKind = "module"
     calls: int = 0
     parameters: int = 0
+    instances: int = 1
 
 
 @dataclass(frozen=True, slots=True)

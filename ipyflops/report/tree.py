@@ -43,6 +43,8 @@ class Node(Figures):
         How often the module was called.
     parameters : int
         Elements of the module's parameters, its children's included.
+    instances : int
+        How many modules of this name and class it stands for, as those made anew in each call.
     totals, own : Totals
         Sums with and without what ran in the children.
     phases : dict of str to Totals
@@ -58,6 +60,7 @@ class Node(Figures):
     kind: ScopeKind
     calls: int
     parameters: int
+    instances: int
     totals: Totals
     own: Totals
     phases: dict[Phase, Totals]
@@ -125,6 +128,7 @@ def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) 
             kind=scope.kind,
             calls=scope.calls,
             parameters=scope.parameters,
+            instances=scope.instances,
             totals=totals,
             own=own.totals() if order else totals,
             phases=dict.fromkeys(phases, totals)

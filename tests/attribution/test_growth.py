@@ -88,7 +88,7 @@ def test_modules_that_nothing_registers_take_time_in_proportion(
     assert many < 24 * few
 
 
-def test_numbers_of_modules_that_are_gone_are_given_again() -> None:
+def test_modules_in_a_list_keep_their_names_when_others_are_gone() -> None:
     with FlopCounter() as counter:
         held = [nn.Linear(2, 2) for _ in range(3)]
         [each(X) for each in held]
@@ -100,11 +100,11 @@ def test_numbers_of_modules_that_are_gone_are_given_again() -> None:
             nn.Sequential(module)
             module(X)
     names = {node.name: node.calls for node in counter.report.tree.children if node.flops}
-    # The second is gone when the fourth comes, and so is the fourth when the next has a name.
-    assert names == {"each": 1, "each#2": 1, "each#3": 1, "Linear": 1, "late": 2, "later": 1}
+    # When they ran, the list led to each of them, and a variable to the last two.
+    assert names == {"held.0": 1, "held.1": 1, "held.2": 1, "Linear": 1, "late": 2, "later": 1}
 
 
-def test_the_number_of_a_module_that_is_gone_goes_to_the_next_of_its_type() -> None:
+def test_modules_that_only_a_parameter_holds_are_one_for_each_class() -> None:
     def call(module: nn.Module) -> None:
         module(X)
 
@@ -117,8 +117,8 @@ def test_the_number_of_a_module_that_is_gone_goes_to_the_next_of_its_type() -> N
             call(make(2, 2) if make is nn.Linear else make())
             gc.collect()
     names = {node.name: node.calls for node in counter.report.tree.children if node.flops}
-    # The two that come one after the other take the number of the second. A ReLU is no Linear.
-    assert names == {"module": 1, "module#2": 3, "module#3": 1, "module#4": 1}
+    # Three were in the list; nothing but the parameter leads to the others. A ReLU is no Linear.
+    assert names == {"held.0": 1, "held.1": 1, "held.2": 1, "module": 2, "module#2": 1}
 
 
 def test_a_module_that_is_registered_late_is_found_in_its_model() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, get_args
 
 from ipyflops.costs import CONVENTIONS, ZERO_COUNT, Cost, Count
@@ -45,7 +45,7 @@ def to_dict(report: Run) -> dict[str, Any]:
         "device": report.device,
         "timing": rates.to_plain(report.timing),
         "peak": rates.to_plain(report.peak),
-        "scopes": _columns([astuple(scope) for scope in report.scopes], 6),
+        "scopes": _columns([astuple(scope)[:6] for scope in report.scopes], 6),
         "lines": _columns([astuple(line) for line in report.lines], 3),
         "signatures": [_signature_to_list(signature) for signature in report.signatures],
         "rows": _columns(
@@ -57,6 +57,8 @@ def to_dict(report: Run) -> dict[str, Any]:
         ),
     }
     data |= ranks.columns(report.rows)
+    if any(scope.instances != 1 for scope in report.scopes):
+        data["instances"] = [scope.instances for scope in report.scopes]
     if report.ranks:
         data["ranks"] = ranks.to_plain(report.ranks, to_dict)
     if report.excerpts:
@@ -179,7 +181,9 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
             "use the ipyflops that wrote it, or count again"
         )
     try:
-        scopes = tuple(map(_scope, range(1 << 62), _records(data["scopes"], 6)))
+        scopes = _with_instances(
+            tuple(map(_scope, range(1 << 62), _records(data["scopes"], 6))), data.get("instances")
+        )
         lines = tuple(map(_line, _records(data["lines"], 3)))
         signatures = tuple(map(_signature, _READER.items(data["signatures"])))
         if not scopes:
@@ -252,6 +256,18 @@ def _scope(index: int, record: tuple[Any, ...]) -> Scope:
         kind=_one_of(kind, get_args(ScopeKind)),
         calls=_READER.natural(calls),
         parameters=_READER.natural(parameters),
+    )
+
+
+def _with_instances(scopes: tuple[Scope, ...], instances: object) -> tuple[Scope, ...]:
+    """Put in for how many modules each scope stands; one each where that is not said."""
+    if instances is None:
+        return scopes
+    if type(instances) is not list or len(instances) != len(scopes):
+        raise ReportFormatError("its instances do not fit its scopes")
+    return tuple(
+        replace(scope, instances=_READER.natural(number))
+        for scope, number in zip(scopes, instances, strict=True)
     )
 
 

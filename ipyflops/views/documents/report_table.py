@@ -18,7 +18,7 @@ from ipyflops.views.documents.plain_table import (
     texts_of,
 )
 from ipyflops.views.rows.operators import operator_rows
-from ipyflops.views.rows.tree import TreeRow, tree_rows
+from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 
 #: The names of columns that are not their metric's: calls are those of whatever a row stands for.
 _NAMES = {"parameters": "params", "module_calls": "calls"}
@@ -145,5 +145,5 @@ def _numbers(
 def _value(report: Report, row: TreeRow, metric: Metric) -> float | None:
     """The number of a row; None where there are no calls or parameters to count."""
     if metric.of_place:
-        return (row.parameters if metric.key == "parameters" else row.calls) or None
+        return numbers_of_places([row])[metric.key][0] or None
     return metric.value(row.totals, report.totals)

@@ -23,6 +23,7 @@ WIDTHS = {
     "replicated_share": 4.6,
     "communicated": 5.4,
     "module_calls": 3.2,
+    "flops_per_call": 4.6,
     "parameters": 3.8,
     "flops_per_second": 4,
     "utilization": 3.6,

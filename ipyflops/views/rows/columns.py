@@ -46,7 +46,8 @@ _TEXT_INTEGERS = 100
 
 TEXT: dict[str, Layout] = {
     "modules": Layout(
-        (*_FLOPS, *_RANKS, "module_calls", "parameters", *_RATES), integers=_TEXT_INTEGERS
+        (*_FLOPS, *_RANKS, "module_calls", "flops_per_call", "parameters", *_RATES),
+        integers=_TEXT_INTEGERS
     ),
     "operators": Layout((*_FLOPS, "calls", *_RATES), integers=_TEXT_INTEGERS),
     "lines": Layout((*_FLOPS, *_RATES), integers=_TEXT_INTEGERS),
@@ -54,7 +55,10 @@ TEXT: dict[str, Layout] = {
 }
 HTML: dict[str, Layout] = {
     "modules": Layout(
-        ("flops", "share", *_RANKS, "module_calls", "parameters", *_RATES, "intensity")
+        (
+            *("flops", "share", *_RANKS, "module_calls", "flops_per_call", "parameters"),
+            *(*_RATES, "intensity"),
+        )
     ),
     "operators": Layout(
         (*_FLOPS, "calls", *_RATES, "intensity"), stays=("flops", "seconds"), zeros=_LIST_ZEROS
@@ -74,7 +78,7 @@ HTML: dict[str, Layout] = {
 BROWSER: dict[str, Layout] = {
     "modules": Layout(
         (
-            *("flops", "share", "macs", "module_calls", "parameters"),
+            *("flops", "share", "macs", "module_calls", "flops_per_call", "parameters"),
             *(*_RATES, "bytes", "intensity", "int_ops", *_RANKS),
         )
     ),
@@ -175,6 +179,8 @@ def that_matter(
     def known(name: str) -> object:
         if layout is not None and name in layout.stays:
             return True
+        if name == "repeated_calls":
+            return any(scope.calls > 1 for scope in report.scopes)
         if name == "peak":
             return report.peak
         if name == "parameters":

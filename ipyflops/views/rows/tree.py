@@ -68,6 +68,7 @@ def numbers_of_places(rows: Sequence[TreeRow]) -> dict[str, list[int]]:
     """The numbers of rows that are not sums, by their metric's key."""
     return {
         "module_calls": [row.calls for row in rows],
+        "flops_per_call": [row.totals.flops // row.calls if row.calls else 0 for row in rows],
         "parameters": [row.parameters for row in rows],
     }
 
@@ -79,7 +80,7 @@ def folder_of(report: Report) -> Folder[Node]:
 
 def _features(node: Node) -> tuple[object, ...]:
     phases = tuple((phase, without_times(totals)) for phase, totals in node.phases.items())
-    return node.calls, node.parameters, without_times(node.own), phases
+    return node.calls, node.parameters, node.instances, without_times(node.own), phases
 
 
 class _ReportTree(ShownTree[Node, TreeRow]):
@@ -110,7 +111,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=sum(node.parameters for node in group.places),
             totals=group.add(lambda node: node.totals),
             phases=_phases(group),
-            repeats=group.repeats,
+            repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
         )
 

@@ -21,6 +21,7 @@ IMPORTANCE = {
     "flops_per_second": 3,
     "communicated": 3,
     "parameters": 1,
+    "flops_per_call": 0,
 }
 BAR_IMPORTANCE, USUAL_IMPORTANCE = 5, 2
 

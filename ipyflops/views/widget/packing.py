@@ -119,6 +119,7 @@ def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
         "kind": bytes(KINDS.index(scope.kind) for scope in scopes),
         "calls": _floats(scope.calls for scope in scopes),
         "parameters": _floats(scope.parameters for scope in scopes),
+        "instances": _floats(scope.instances for scope in scopes),
     }
 
 

@@ -58,6 +58,9 @@ function nameParts(row, open) {
   if (row.repeats > 1) {
     parts.push(badge(`×${row.repeats.toLocaleString("en")}`,
       `${row.repeats} alike; show each of them (Space)`));
+  } else if (row.instances > 1) {
+    parts.push(badge(`×${row.instances.toLocaleString("en")}`,
+      `${row.instances} modules of this name and class`));
   } else if (row.runOf >= 0 && row.runOf === row.key) {
     parts.push(badge("fold", "Show these siblings, which are alike, as one row (Space)"));
   }

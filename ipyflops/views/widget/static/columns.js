@@ -22,7 +22,7 @@ export const TABLES = {
     title: "module",
     importance: [
       "flops", "share", "replicated", "seconds", "calls", "communicated", "utilization", "parameters", "rate", "macs",
-      "intensity",
+      "intensity", "flops_per_call",
     ],
     nameRoom: 200,
   },

@@ -20,7 +20,7 @@ export function tableText(grid, format) {
     const cells = columns.map((metric) =>
       format === "tsv" ? String(metric.sortValue(row, convention)) : metric.text(row, convention),
     );
-    const repeats = row.repeats > 1 ? ` ×${row.repeats}` : "";
+    const repeats = row.repeats * row.instances > 1 ? ` ×${row.repeats * row.instances}` : "";
     const name = row.kind === "line" ? `${row.number}: ${row.name}` : row.name;
     return [`${"  ".repeat(row.level)}${name}${repeats}`, row.type, ...cells];
   });

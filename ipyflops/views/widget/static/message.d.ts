@@ -95,6 +95,7 @@ export interface Message {
     kind: Binary; // uint8
     calls: Binary; // float64
     parameters: Binary; // float64
+    instances: Binary; // float64
   };
   names: string[];
   /** [file, number, text] */

@@ -60,6 +60,9 @@ export class Metric {
    * @returns {number} 0 where there is nothing to divide by
    */
   value(row, convention) {
+    if (this.key === "flops_per_call") {
+      return row.calls ? Math.floor(this.all.of("flops").value(row, convention) / row.calls) : 0;
+    }
     if (this.ofPlace) return this.key === "parameters" ? row.parameters : row.calls;
     /** @param {string} key */
     const total = (key) => ofSum(key, row.sum(measureOf(key, convention)));

@@ -43,6 +43,7 @@ export class Row {
     this.name = "";
     this.type = "";
     this.repeats = 1;
+    this.instances = 1; // modules of one name and class that each of its places stands for
     this.expandable = false;
     this.silent = false; // nothing ran: a line of source without operators
     this.calls = 0;

@@ -42,6 +42,7 @@ export class Run {
     this.kindIndex = column(Uint8Array, scopes.kind);
     this.calls = column(Float64Array, scopes.calls);
     this.parameters = column(Float64Array, scopes.parameters);
+    this.instances = column(Float64Array, scopes.instances);
     this.size = this.parent.length;
 
     /** Of one call of each signature: FLOPs by convention, and bytes, MACs and so on.
@@ -180,6 +181,7 @@ export class Run {
       }
       let hash = mix(mix(seed, own), this.typeIndex[place] * 4 + this.kindIndex[place]);
       hash = mix(mix(hash, this.calls[place]), this.parameters[place]);
+      hash = mix(hash, this.instances[place]);
       for (let at = childStart[place]; at < childStart[place + 1]; at++) {
         const child = childOrder[at];
         hash = mix(mix(hash, this.nameIndex[child]), hashes[child]);

@@ -292,6 +292,7 @@ export class ModuleTree {
       kind,
       nodes,
       repeats,
+      instances: run.instances[place],
       name,
       type: kind === "code" ? (this._codeLines.get(run.name(place)) ?? "").trim() : run.type(place),
       calls,
