@@ -206,6 +206,7 @@ class Holdings:
         """The registered names from a model down to a module; None if it is not below."""
         known = self._below.get(id(model))
         if known is not None and known[0]() is model:
+            assert model is not None
             found = known[1].find(model, module)
             if found is not None or self._looked_at >= self.MAX_LOOKED_AT:
                 return found

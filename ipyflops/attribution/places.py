@@ -60,11 +60,11 @@ class Place:
 
     __slots__ = (
         "_children",
-        "_counts",
         "_classes",
+        "_counts",
         "_known",
-        "_names",
         "_nameless",
+        "_names",
         "_others",
         "_shapes_missing",
         "calls",

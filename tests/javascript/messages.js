@@ -105,6 +105,7 @@ export function message({ places, signatures, calls, lines = [], excerpts = [] }
       kind: bytes(all.map(({ kind = 1 }) => kind)),
       calls: floats(all.map((_, index) => (index ? 1 : 0))),
       parameters: floats(all.map(({ parameters = 0 }) => parameters)),
+      instances: floats(all.map(() => 1)),
     },
     names,
     lines,

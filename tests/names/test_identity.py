@@ -98,9 +98,7 @@ def test_short_lived_modules_of_a_class_are_one_row() -> None:
 
 def test_modules_of_different_classes_or_of_own_names_stay_apart() -> None:
     both = "for kind in (nn.Linear, nn.Bilinear):\n    net = kind(4, 4) if kind is nn.Linear else "
-    report = count_cell(
-        both + "nn.Sequential(nn.Linear(4, 4))\n    net(x)", {"nn": nn, "x": X}
-    )
+    report = count_cell(both + "nn.Sequential(nn.Linear(4, 4))\n    net(x)", {"nn": nn, "x": X})
     assert top_names(report) == ["net", "net#2"]
     nets = [nn.Linear(4, 4) for _ in range(3)]
     report = count_cell("for i in range(3): nets[i](x)", {"nets": nets, "x": X})

@@ -47,7 +47,7 @@ _TEXT_INTEGERS = 100
 TEXT: dict[str, Layout] = {
     "modules": Layout(
         (*_FLOPS, *_RANKS, "module_calls", "flops_per_call", "parameters", *_RATES),
-        integers=_TEXT_INTEGERS
+        integers=_TEXT_INTEGERS,
     ),
     "operators": Layout((*_FLOPS, "calls", *_RATES), integers=_TEXT_INTEGERS),
     "lines": Layout((*_FLOPS, *_RATES), integers=_TEXT_INTEGERS),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from ipyflops.costs import Totals, add_totals, subtract_totals
@@ -58,11 +58,14 @@ class Group(Generic[P]):
         How many siblings are folded into one.
     size : int
         How many places lie below.
+    above : tuple of str
+        The names of the places around it that share its row, from the outside in.
     """
 
     places: tuple[P, ...]
     repeats: int
     size: int
+    above: tuple[str, ...] = ()
 
     @property
     def first(self) -> P:
@@ -72,7 +75,8 @@ class Group(Generic[P]):
     @property
     def name(self) -> str:
         """The name, or the first and the last name; safe to show."""
-        return name_range(self.first.name, self.places[self.repeats - 1].name)
+        own = name_range(self.first.name, self.places[self.repeats - 1].name)
+        return ".".join((*map(visible, self.above), own))
 
     @property
     def path(self) -> str:
@@ -132,6 +136,26 @@ class Folder(Generic[P]):
         return [
             self.group(*places, repeats=repeats) for places, repeats in runs(families, self._alike)
         ]
+
+    def with_only_children(
+        self, group: Group[P], ends: Callable[[Group[P]], bool]
+    ) -> Group[P]:
+        """Go down from a module as long as all that is in it is one other module.
+
+        Parameters
+        ----------
+        group : Group
+        ends : callable
+            Whether a group needs a row of its own.
+        """
+        above: list[str] = []
+        while group.repeats == 1 and group.first.kind == "module" and not ends(group):
+            inside = self.inside(group)
+            if len(inside) != 1 or inside[0].repeats > 1 or inside[0].first.kind != "module":
+                break
+            above.append(group.first.name)
+            group = inside[0]
+        return replace(group, above=tuple(above)) if above else group
 
     def is_shown(self, place: P) -> bool:
         """Whether a place is shown."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from ipyflops.report import Line, ScopeKind
@@ -72,6 +72,8 @@ class OutlineItem(Generic[T]):
         What is shown inside, once it is opened.
     left_out : list
         What is inside and not shown.
+    quiet : list
+        What is inside and says so little that one row is enough for it.
     opened, has_own : bool
         Whether it is open, and then has a row for what is in it but in nothing inside.
     """
@@ -80,6 +82,7 @@ class OutlineItem(Generic[T]):
     item: T
     inside: list[OutlineItem[T]] = field(default_factory=list)
     left_out: list[T] = field(default_factory=list)
+    quiet: list[T] = field(default_factory=list)
     opened: bool = False
     has_own: bool = False
 
@@ -98,12 +101,15 @@ class Outline(Generic[T]):
         The larger, the sooner an item is shown and opened.
     least_level : int
         The level, counted from 0, that is shown whether it fits or not.
+    is_quiet : callable
+        Whether one row is enough for an item and others like it.
     """
 
     inside: Callable[[T], list[T]]
     has_own: Callable[[T], bool]
     weight: Callable[[T], int]
     least_level: int
+    is_quiet: Callable[[T], bool] = lambda item: False
 
     def open(self, top: T, most: int, *, levels: int | None, whole_levels: bool) -> OutlineItem[T]:
         """Open the tree level by level, as far as it fits.
@@ -124,13 +130,13 @@ class Outline(Generic[T]):
         left = most - 1
         level = [outermost]
         while level and (levels is None or level[0].level + 1 < levels):
-            inside = [self.inside(outer.item) for outer in level]
+            inside = [self._loud(outer) for outer in level]
             own = [
                 bool(items) and self.has_own(outer.item)
                 for outer, items in zip(level, inside, strict=True)
             ]
             if whole_levels and level[0].level >= self.least_level:
-                needed = sum(map(len, inside)) + sum(own)
+                needed = sum(map(len, inside)) + sum(own) + sum(bool(one.quiet) for one in level)
                 if needed > left:
                     break
             order = sorted(range(len(level)), key=lambda at: -self.weight(level[at].item))
@@ -139,8 +145,18 @@ class Outline(Generic[T]):
             level = [inner for outer in level for inner in outer.inside]
         return outermost
 
+    def _loud(self, outer: OutlineItem[T]) -> list[T]:
+        """What is inside, but for several items for which one row is enough."""
+        items = self.inside(outer.item)
+        quiet = [item for item in items if self.is_quiet(item)]
+        outer.quiet = quiet if 1 < len(quiet) < len(items) else []
+        put_together = set(map(id, outer.quiet))
+        return [item for item in items if id(item) not in put_together]
+
     def _fill(self, outer: OutlineItem[T], items: list[T], own: bool, left: int) -> int:
         """Show what is inside, or the largest of it, in `left` rows; give the rows taken."""
+        rows = left
+        left -= bool(outer.quiet)
         # Without room for one item and the row of those left out, it stays closed.
         if not items or left < 2 + own:
             return 0
@@ -152,7 +168,7 @@ class Outline(Generic[T]):
             outer.left_out = [item for item in items if id(item) not in chosen]
         outer.opened, outer.has_own = True, own
         outer.inside = [OutlineItem(outer.level + 1, item) for item in kept]
-        return len(kept) + own + bool(outer.left_out)
+        return min(rows, len(kept) + own + bool(outer.left_out) + bool(outer.quiet))
 
 
 def in_order(
@@ -160,15 +176,16 @@ def in_order(
     row: Callable[[OutlineItem[T]], R],
     own: Callable[[OutlineItem[T]], R],
     more: Callable[[OutlineItem[T]], R],
+    quiet: Callable[[OutlineItem[T]], R] | None = None,
 ) -> list[R]:
     """Make the rows from top to bottom.
 
     Parameters
     ----------
     outermost : OutlineItem
-    row, own, more : callable
-        Make the row of an item, and those at the end of what is inside it: of its own, and of what
-        is left out.
+    row, own, more, quiet : callable
+        Make the row of an item, and those at the end of what is inside it: of its own, of what is
+        left out, and of what one row is enough for.
     """
     rows: list[R] = []
     waiting: list[tuple[Callable[[OutlineItem[T]], R], OutlineItem[T]]] = [(row, outermost)]
@@ -179,6 +196,8 @@ def in_order(
             continue
         if item.left_out:
             waiting.append((more, item))
+        if item.quiet and item.opened and quiet is not None:
+            waiting.append((quiet, item))
         if item.has_own:
             waiting.append((own, item))
         waiting.extend((row, inner) for inner in reversed(item.inside))
@@ -223,6 +242,18 @@ class ShownTree(ABC, Generic[P, R]):
     def more(self, item: OutlineItem[Group[P]]) -> R:
         """Make the row of those inside a group that are left out."""
 
+    def quiet(self, item: OutlineItem[Group[P]]) -> R:
+        """Make the row of those inside a group that have no FLOPs."""
+        return self.more(replace(item, left_out=item.quiet))
+
+    def is_quiet(self, group: Group[P]) -> bool:
+        """Whether one row is enough for a group and others like it."""
+        return False
+
+    def inside(self, group: Group[P]) -> list[Group[P]]:
+        """What has rows inside a group."""
+        return self.folder.inside(group)
+
     def rows(
         self, most: int, *, depth: int | None, whole_levels: bool, least_level: int = 1
     ) -> list[R]:
@@ -239,10 +270,10 @@ class ShownTree(ABC, Generic[P, R]):
         """
         top = self.top()
         extra = 1 if top.first.kind == "root" else 0
-        outline = Outline(self.folder.inside, self.has_own, self.weight, least_level)
+        outline = Outline(self.inside, self.has_own, self.weight, least_level, self.is_quiet)
         levels = None if depth is None else depth + extra
         outermost = outline.open(top, most, levels=levels, whole_levels=whole_levels)
-        return in_order(outermost, self.row, self.own, self.more)
+        return in_order(outermost, self.row, self.own, self.more, self.quiet)
 
     def name_of(self, group: Group[P]) -> str:
         """The name of a group, or what stands for one."""

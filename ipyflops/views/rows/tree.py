@@ -11,6 +11,12 @@ from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
 
+#: Places without FLOPs share a row where they take less than this share of the kernel time.
+TIME_THAT_MATTERS = 0.01
+#: What is said of a line whose own FLOPs are none.
+COUNTED_IN_MODULES = "counted in the modules"
+
+
 @dataclass(frozen=True, slots=True)
 class TreeRow(PlaceRow):
     """A row of the tree; every text in it is safe to print.
@@ -56,6 +62,16 @@ def tree_rows(
     return tree.rows(most, depth=depth, whole_levels=whole_levels, least_level=least_level)
 
 
+def lines_of_backward_passes(report: Report) -> set[str]:
+    """The names of the lines whose backward pass ran in modules, where its FLOPs stand."""
+    scopes, lines = report.scopes, report.lines
+    return {
+        lines[row.line].name
+        for row in report.rows
+        if row.line >= 0 and row.phase == "backward" and scopes[row.scope].kind != "code"
+    }
+
+
 def phase_shares(report: Report) -> dict[str, float]:
     """The share of each phase that ran of the FLOPs; empty where there is only one phase."""
     ran = {phase: totals for phase, totals in report.by_phase.items() if totals.calls}
@@ -87,6 +103,26 @@ class _ReportTree(ShownTree[Node, TreeRow]):
     def __init__(self, report: Report) -> None:
         super().__init__(folder_of(report), report.lines)
         self._root = report.tree
+        self._report = report
+        self._with_backward = lines_of_backward_passes(report)
+
+    def inside(self, group: Group[Node]) -> list[Group[Node]]:
+        inside = self.folder.inside(group)
+        if group.first.kind == "root":
+            return inside
+        return [self.folder.with_only_children(one, self._needs_row) for one in inside]
+
+    def _needs_row(self, group: Group[Node]) -> bool:
+        return self.has_own(group) or group.first.instances > 1
+
+    def is_quiet(self, group: Group[Node]) -> bool:
+        return all(self._is_quiet(node) for node in group.places)
+
+    def _is_quiet(self, node: Node) -> bool:
+        if node.flops or node.totals.int_ops or node.totals.communicated:
+            return False
+        matters = node.seconds > TIME_THAT_MATTERS * self._report.seconds
+        return not matters and node.path not in self._with_backward
 
     def top(self) -> Group[Node]:
         root = self._root
@@ -105,7 +141,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             item.level,
             group.first.kind,
             self.name_of(group),
-            self.type_of(group),
+            self._type_of(group),
             group.path,
             calls=sum(node.calls for node in group.places),
             parameters=sum(node.parameters for node in group.places),
@@ -114,6 +150,12 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
         )
+
+    def _type_of(self, group: Group[Node]) -> str:
+        kind = self.type_of(group)
+        if group.path in self._with_backward and not self.weight(group):
+            return f"{COUNTED_IN_MODULES}: {kind}" if kind else COUNTED_IN_MODULES
+        return kind
 
     def own(self, item: OutlineItem[Group[Node]]) -> TreeRow:
         group = item.item
@@ -130,13 +172,20 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             phases=own_phases(_phases(group), map(_phases, inside)),
         )
 
+    def quiet(self, item: OutlineItem[Group[Node]]) -> TreeRow:
+        return self._rest(item, item.quiet, "rows without FLOPs")
+
     def more(self, item: OutlineItem[Group[Node]]) -> TreeRow:
-        groups = item.left_out
+        return self._rest(item, item.left_out, "more")
+
+    def _rest(
+        self, item: OutlineItem[Group[Node]], groups: Sequence[Group[Node]], what: str
+    ) -> TreeRow:
         places = sum(len(group.places) for group in groups)
         return TreeRow(
             item.level + 1,
             "more",
-            more_name(places),
+            more_name(places, what),
             "",
             item.item.path,
             calls=0,

@@ -52,6 +52,8 @@ export class Row {
     this.siblings = 1;
     /** @type {number[]} the places of the tree that it stands for */
     this.nodes = [];
+    /** @type {[nodes: number[], repeats: number, runOf: number][]} what one row is enough for */
+    this.folds = [];
     this.runOf = -1; // the first of the siblings that are alike and that could be folded
     this.group = -1; // in a list
     /** @type {"inner" | "outer"} */

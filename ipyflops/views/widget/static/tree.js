@@ -1,5 +1,6 @@
 // The tree of modules as rows: siblings that are alike are folded into one.
 
+import { isQuiet, linesOfBackwardPasses, onlyChildren, sumOf } from "./quiet_places.js";
 import { Row } from "./rows.js";
 
 /**
@@ -32,6 +33,7 @@ export class ModuleTree {
     this.epoch = 0; // another number as soon as other rows are to be shown
     /** @type {Uint8Array | null} HIT, HOLDS and INSIDE of each place, during a search */
     this._flags = null;
+    this._withBackward = linesOfBackwardPasses(run);
     this._codeLines = new Map(run.lines.map(([file, number, text]) => [`${file}:${number}`, text]));
   }
 
@@ -50,11 +52,15 @@ export class ModuleTree {
    */
   children(row) {
     if (row.kind === "own") return [];
-    const rows = this._folds(row).map(([nodes, repeats, runOf]) => {
+    const folds = row.kind === "quiet" ? row.folds : this._folds(row);
+    const put = row.kind === "quiet" ? [] : this._quiet(folds);
+    const rows = folds.filter((fold) => !put.includes(fold)).map(([nodes, repeats, runOf]) => {
       const child = this._row(nodes, repeats, row);
       child.runOf = runOf;
       return child;
     });
+    if (row.kind === "quiet") return rows;
+    if (put.length) rows.push(this._together(row, put));
     if (!this._flags && rows.length && row.nodes.some((node) => this.run.hasOwn(node))) {
       rows.push(this._own(row));
     }
@@ -112,6 +118,37 @@ export class ModuleTree {
     }
     keys.push(0);
     return keys;
+  }
+
+  /**
+   * Those for which one row is enough: several without FLOPs that take no time that matters.
+   *
+   * @param {Fold[]} folds
+   */
+  _quiet(folds) {
+    if (this._flags || !this.folding) return [];
+    const quiet = folds.filter(([nodes]) => nodes.every((node) => isQuiet(this.run, node, this._withBackward)));
+    return quiet.length > 1 && quiet.length < folds.length ? quiet : [];
+  }
+
+  /**
+   * The row of those for which one is enough.
+   *
+   * @param {Row} row
+   * @param {Fold[]} folds
+   */
+  _together(row, folds) {
+    const nodes = folds.flatMap(([places]) => places);
+    return new Row(this, {
+      key: `quiet ${row.key}`,
+      parent: row,
+      level: row.level + 1,
+      kind: "quiet",
+      nodes,
+      folds,
+      name: `${nodes.length.toLocaleString("en")} rows without FLOPs`,
+      expandable: true,
+    });
   }
 
   /** @param {Row} row */
@@ -275,10 +312,13 @@ export class ModuleTree {
    */
   _row(nodes, repeats, parent) {
     const { run } = this;
+    const joins = parent && parent.kind !== "root" && repeats === 1 && !this._flags && this.folding;
+    const above = joins ? onlyChildren(run, nodes) : [];
     const place = nodes[0];
     const kind = run.kind(place);
     let name = run.name(place) || (kind === "root" ? "(all)" : "(no name)");
     if (repeats > 1) name = `${name} … ${run.name(nodes[repeats - 1])}`;
+    if (above.length) name = [...above, name].join(".");
     let calls = 0;
     let parameters = 0;
     for (const node of nodes) {
@@ -294,11 +334,23 @@ export class ModuleTree {
       repeats,
       instances: run.instances[place],
       name,
-      type: kind === "code" ? (this._codeLines.get(run.name(place)) ?? "").trim() : run.type(place),
+      type: kind === "code" ? this._codeText(place) : run.type(place),
       calls,
       parameters,
       expandable: this._hasChildren(place),
     });
+  }
+
+  /**
+   * The source line that a place is, and where the FLOPs of its backward pass are.
+   *
+   * @param {number} place
+   */
+  _codeText(place) {
+    const name = this.run.name(place);
+    const text = (this._codeLines.get(name) ?? "").trim();
+    const says = this._withBackward.has(name) && !sumOf(this.run, place, "flops standard");
+    return says ? ["counted in the modules", text].filter(Boolean).join(": ") : text;
   }
 
   /** @param {number} place */
