@@ -277,7 +277,6 @@ METRICS: dict[str, Metric] = {
             phrase="per call",
             needs=("repeated_calls",),
             adds_up=False,
-            ratio=("flops", "module_calls"),
             of_place=True,
         ),
         Metric(

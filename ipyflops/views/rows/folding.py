@@ -137,9 +137,7 @@ class Folder(Generic[P]):
             self.group(*places, repeats=repeats) for places, repeats in runs(families, self._alike)
         ]
 
-    def with_only_children(
-        self, group: Group[P], ends: Callable[[Group[P]], bool]
-    ) -> Group[P]:
+    def with_only_children(self, group: Group[P], ends: Callable[[Group[P]], bool]) -> Group[P]:
         """Go down from a module as long as all that is in it is one other module.
 
         Parameters

@@ -37,6 +37,8 @@ class PlaceRow:
         How many siblings are folded into the row.
     hidden : int
         How many places inside are not shown.
+    around : int
+        How many places around it, of which it is the only child, share its row.
     """
 
     level: int
@@ -46,6 +48,7 @@ class PlaceRow:
     path: str
     repeats: int = field(default=1, kw_only=True)
     hidden: int = field(default=0, kw_only=True)
+    around: int = field(default=0, kw_only=True)
 
     @property
     def full_name(self) -> str:

@@ -10,7 +10,6 @@ from ipyflops.report import Node, Phase, Report
 from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
-
 #: Places without FLOPs share a row where they take less than this share of the kernel time.
 TIME_THAT_MATTERS = 0.01
 #: What is said of a line whose own FLOPs are none.
@@ -149,6 +148,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             phases=_phases(group),
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
+            around=len(group.above),
         )
 
     def _type_of(self, group: Group[Node]) -> str:

@@ -54,7 +54,7 @@ def test_what_is_inside_has_to_be_alike_too() -> None:
     for index, inner in enumerate(("a", "a", "b")):
         scope = builder.scope(model, str(index), "Block")
         builder.run(builder.scope(scope, inner, "Linear"), "aten::mm", Cost.of(contraction="8"))
-    assert shown(builder.report()) == ["model", "0 … 1 ×2", "a", "2", "b"]
+    assert shown(builder.report()) == ["model", "0 … 1 ×2", "a", "2.b"]
 
 
 def test_a_folded_row_is_the_sum() -> None:
@@ -114,7 +114,7 @@ def test_every_place_is_shown_or_counted_as_left_out(name: str, most: int) -> No
     first = report.find(rows[0].path) if rows[0].path else report.tree
     hidden = sum(row.hidden for row in rows)
     nodes = sum(
-        times
+        times * (1 + row.around)
         for row, times in zip(rows, multiplicities(rows), strict=True)
         if row.kind not in ("own", "more")
     )

@@ -33,7 +33,9 @@ def everything() -> Report:
         for number, row in enumerate(report.rows)
     ]
     peak = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
-    return replace(report, signatures=tuple(signatures), rows=tuple(rows), peak=peak)
+    scopes = [replace(scope, calls=2 * scope.calls) for scope in report.scopes]
+    tables = {"scopes": tuple(scopes), "signatures": tuple(signatures), "rows": tuple(rows)}
+    return replace(report, **tables, peak=peak)
 
 
 def browser_values(message: dict[str, Any]) -> dict[str, Any]:
@@ -67,9 +69,11 @@ def test_every_number_of_every_place(report: Report) -> None:
         for scope, by_convention in values.items():
             node = nodes[scope]
             for column, value in by_convention[convention].items():
-                expected = {"module_calls": node.calls, "parameters": node.parameters}.get(
-                    keys[column], METRICS[keys[column]]
-                )
+                expected = {
+                    "module_calls": node.calls,
+                    "parameters": node.parameters,
+                    "flops_per_call": node.totals.flops // (node.calls or node.totals.flops + 1),
+                }.get(keys[column], METRICS[keys[column]])
                 if not isinstance(expected, int):
                     expected = expected.value(node.totals, tree.totals)
                 assert value == pytest.approx(expected, rel=1e-12), (node.path, column, convention)
