@@ -199,7 +199,7 @@ class Holdings:
                 self._looked_at += 1
                 value = unwrap_compiled(child)
                 if value is not None and id(value) not in found:
-                    found[id(value)] = held._replace(below=(*held.below, name))
+                    found[id(value)] = _Held(held.owner, held.names, (*held.below, name))
                     waiting.append((found[id(value)], value))
 
     def _registered(self, model: Any, module: Any) -> tuple[str, ...] | None:
