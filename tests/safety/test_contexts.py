@@ -150,7 +150,7 @@ def test_a_loop_is_as_it_was() -> None:
     asyncio.run(main())
 
 
-def test_trio() -> None:
+def test_other_tasks_of_trio_are_left_out() -> None:
     trio = pytest.importorskip("trio")
 
     async def other() -> None:
@@ -169,6 +169,50 @@ def test_trio() -> None:
         return counter.report.flops, counter.report.notes
 
     assert trio.run(main) == (2 * MM, (left_out(2),))
+
+
+def test_tasks_and_threads_of_trio_that_the_block_starts() -> None:
+    trio = pytest.importorskip("trio")
+
+    async def task() -> None:
+        A @ A
+        await trio.sleep(0)
+        await trio.to_thread.run_sync(product)
+
+    async def main() -> tuple[int, tuple[str, ...]]:
+        with FlopCounter() as counter:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(task)
+                nursery.start_soon(task)
+            with trio.move_on_after(0.01):
+                A @ A
+                await trio.sleep(10)
+                A @ A  # cancelled before
+        return counter.report.flops, counter.report.notes
+
+    assert trio.run(main) == (5 * MM, ())
+    assert counted(lambda: trio.run(trio.sleep, 0)) == (0, ())
+    assert counted(lambda: trio.run(product_in_task)) == (MM, ())
+
+
+def test_tasks_of_trio_that_each_count_for_themselves() -> None:
+    trio = pytest.importorskip("trio")
+    found: dict[int, int] = {}
+
+    async def count(times: int) -> None:
+        with FlopCounter() as counter:
+            for _ in range(times):
+                A @ A
+                await trio.sleep(0)
+        found[times] = counter.report.flops
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for times in (2, 5, 3):
+                nursery.start_soon(count, times)
+
+    trio.run(main)
+    assert found == {times: times * MM for times in (2, 5, 3)}
 
 
 # --- greenlets -----------------------------------------------------------------------------------

@@ -150,7 +150,10 @@ def cudnn_attention_forward(call: Call) -> Cost:
 
 @formula("aten::_cudnn_attention_forward_no_dropout_inplace", by_value=True, dtype_from="query")
 def cudnn_attention_forward_into(call: Call) -> Cost:
-    """As `_cudnn_attention_forward`, into a tensor that is given, with offsets and no bias."""
+    """As `_cudnn_attention_forward`, into a tensor that is given, with offsets and no bias.
+
+    Keys of a cache have the lengths that are used, and the causal diagonal ends at the last of them.
+    """
     return attention_forward(call, _cudnn(call), "h", value=call["value"])
 
 
@@ -164,13 +167,14 @@ def cudnn_attention_backward(call: Call) -> Cost:
 
 def _cudnn(call: Call) -> Pairs:
     query, key = call["query"], call["key"]
-    band = Band(right=0 if call["is_causal"] else None, bottom_right=False)
+    used = call.get("seqused_k")
+    band = Band(right=0 if call["is_causal"] else None, bottom_right=used is not None)
     if query.dim() == 4:
         lengths = (None, query.shape[2]), (None, None, key.shape[2])
         return packed(*lengths, query.shape[0], query.shape[1], band)
     offsets_q, offsets_k = call["cum_seq_q"], call["cum_seq_k"]
     batch = offsets_q.numel() - 1 if offsets_q is not None else 1
-    lengths = (offsets_q, call["max_q"]), (offsets_k, None, call["max_k"])
+    lengths = (offsets_q, call["max_q"]), (offsets_k, used, call["max_k"])
     return packed(*lengths, batch, query.shape[1], band)
 
 

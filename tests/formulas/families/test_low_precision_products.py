@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.formulas import schemas
 from tests.formulas.plain import cost_of, plain, torch_flops
 
 aten = torch.ops.aten
@@ -49,6 +50,21 @@ def test_float8_products_with_blocks_of_k():
     )
     assert cost.other.value == expected.other
     assert cost.contraction.value == torch_flops(lambda: a.float() @ b.float())
+
+
+def test_float8_products_that_are_added():
+    """An operator of PyTorch 2.15; the schema is that release's own."""
+    first, second = torch.empty(4, 32).to(torch.float8_e4m3fn), torch.empty(32, 6)
+    one, rows, columns = torch.ones(1), torch.ones(4, 1), torch.ones(1, 6)
+    (func,) = schemas.released("aten::_scaled_addmm").values()
+    for scales, each in (((one, one), 1), ((rows, columns), 2)):
+        rest = ([scales[0]], [0], [0], [scales[1]], [0], [0])
+        arguments = (torch.empty(4, 6), first, second, *rest)
+        cost = cost_of(func, *arguments, out=torch.empty(4, 6))
+        assert cost.contraction.value == 2 * 4 * 6 * 32
+        assert cost.other.value == each * 4 * 6
+        cost = cost_of(func, *arguments, alpha=2, beta=3, out=torch.empty(4, 6))
+        assert cost.other.value == (each + 2) * 4 * 6
 
 
 def test_int8_weights_are_scaled_by_output():

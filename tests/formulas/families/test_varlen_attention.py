@@ -7,6 +7,7 @@ import torch
 from torch.nn.attention.varlen import varlen_attn  # registers torch_attn's operators
 
 from ipyflops.formulas.families.attention_pairs import Band, sequences
+from tests.formulas import schemas
 from tests.formulas.plain import cost_of
 
 aten = torch.ops.aten
@@ -195,6 +196,36 @@ def test_cudnn_attention(causal):
         out=(q, k, k),
     )
     assert backward.contraction.value == 10 * H * pairs * D
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_cudnn_attention_into_a_tensor(causal):
+    """An operator of PyTorch 2.15; the schema is that release's own."""
+    (func,) = schemas.released("aten::_cudnn_attention_forward_no_dropout_inplace").values()
+    q, k, (cum_q, cum_k), max_q, max_k = packed()
+    arguments = (q, q, k, k, cum_q, cum_k, max_q, max_k, causal)
+    cost = cost_of(func, *arguments, out=torch.empty(0))
+    pairs = sum(
+        1 for s_q, s_k in LENGTHS for i in range(s_q) for j in range(s_k) if j <= i or not causal
+    )
+    assert cost.contraction.value == 4 * H * pairs * D
+    # Pages of a cache, of which some keys are used; its causal diagonal ends at the last of these.
+    pages, used = torch.empty(10, 16, H, D), [5, 4, 1, 6]
+    cost = cost_of(
+        func,
+        *(q, q, pages, pages, cum_q, None, max_q, 32, causal),
+        seqused_k=torch.tensor(used, dtype=torch.int32),
+        block_table=torch.zeros(4, 2, dtype=torch.int32),
+        out=torch.empty(0),
+    )
+    pairs = sum(
+        1
+        for (s_q, _), s_k in zip(LENGTHS, used, strict=True)
+        for i in range(s_q)
+        for j in range(s_k)
+        if j <= i + s_k - s_q or not causal
+    )
+    assert cost.contraction.value == 4 * H * pairs * D
 
 
 def test_varlen_attn_is_the_flash_kernel():
