@@ -152,7 +152,7 @@ def cudnn_attention_forward(call: Call) -> Cost:
 def cudnn_attention_forward_into(call: Call) -> Cost:
     """As `_cudnn_attention_forward`, into a tensor that is given, with offsets and no bias.
 
-    Keys of a cache have the lengths that are used, and the causal diagonal ends at the last of them.
+    Keys of a cache have the lengths that are used, and the causal diagonal ends at the last one.
     """
     return attention_forward(call, _cudnn(call), "h", value=call["value"])
 
