@@ -190,6 +190,7 @@ class CountedBlocks(UnwrappedMode, Counter):
         with OPEN.lock:
             if self.count is None:
                 return  # it has ended in this moment
+            self.not_counted.thread_begins()
             self._began[THREAD.token] = self.count
             if _AT_END.leaves is None:
                 _AT_END.leaves = CalledAtEnd(OPEN.thread_ends)
@@ -219,7 +220,8 @@ class CountedBlocks(UnwrappedMode, Counter):
     def counts_unknown_context(self) -> bool:
         """Whether an operator is counted that runs in a context that does not know of the count."""
         if THREAD.token not in self._parts:
-            return self.count is not None  # a thread of the autograd engine
+            self.not_counted.engine_worked = True  # for it is a thread of the autograd engine
+            return self.count is not None
         if not self.belongs_here():
             call_with_next_step(OPEN.settle_thread)
             return False

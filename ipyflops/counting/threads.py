@@ -9,7 +9,7 @@ runs then goes past the counter uncounted, and sets a profile function that take
 with the next step, and itself with it. A thread that ends takes the counter off itself.
 
 What nobody can count is named: threads that were there before, if they had work to do, threads that
-were not started by `threading`, and processes that were forked.
+were not started by `threading`, also where they have ended, and processes that were forked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 from ipyflops.cells import is_installed, is_the_users
+from ipyflops.counting.thread_states import NUMBERS
 
 #: Code that the threads of a pool run.
 _WORKERS = (("concurrent.futures.thread", "_worker"), ("multiprocessing.pool", "worker"))
 #: Nanoseconds of a processor that a thread may use and still pass for one that only waits.
 _IDLE = 50_000
+UNNOTICED = "not counted: a thread that began without threading, or under another profile function"
 
 
 class ThreadHooks:
@@ -112,6 +115,9 @@ class NotCounted:
         Whether somebody has set another function that new threads call first.
     stance_replaced : bool
         Whether somebody has set another stance of PyTorch's compiler.
+    engine_worked : bool
+        Whether threads of the autograd engine have run operators: Python may take each time for
+        another thread.
     """
 
     def __init__(self) -> None:
@@ -119,9 +125,15 @@ class NotCounted:
         self.calls = 0
         self.hook_replaced = False
         self.stance_replaced = False
+        self.engine_worked = False
         self._before: dict[threading.Thread, tuple[int, int]] = {}
         #: How many threads ran that `threading` had not started.
         self._unknown_before = 0
+        #: How many threads of the process had begun; None where Python does not tell.
+        self._begun_before: int | None = None
+        #: How many threads the counter has stepped into, and threads that are known, by their ids.
+        self._entered = 0
+        self._known: dict[int, ref[threading.Thread]] = {}
 
     def begin(self) -> None:
         """See what runs when the block begins."""
@@ -132,10 +144,19 @@ class NotCounted:
             for thread in threading.enumerate()
             if thread.ident != own and (_is_worker(thread) or _runs_user_code(thread))
         }
+        self._known = {id(thread): ref(thread) for thread in threading.enumerate()}
+        self._begun_before = NUMBERS.begun()
+
+    def thread_begins(self) -> None:
+        """Note that the counter has stepped into this thread, which has just begun."""
+        thread = threading.current_thread()
+        self._known[id(thread)] = ref(thread)
+        self._entered += 1
 
     def forget(self) -> None:
         """Forget what ran when the block began."""
         self._before.clear()
+        self._known.clear()
 
     def notes(self) -> list[str]:
         """What a reader has to know of it."""
@@ -149,8 +170,9 @@ class NotCounted:
             what = "pool" if _is_worker(busy[0]) else "thread"
             name = busy[0].name
             notes.append(f"not counted: a {what} from before the block ({name}{more}) was at work")
-        if self._unknown_threads_began():
-            notes.append("not counted: a thread that was not started by Python's threading module")
+        unknown = self._unknown_threads_began()
+        if unknown and not self.hook_replaced:
+            notes.append(UNNOTICED if unknown == 1 else UNNOTICED.replace("a thread", "threads"))
         if self.hook_replaced:
             notes.append("not counted: threads that began after threading.setprofile was called")
         if self.stance_replaced:
@@ -160,12 +182,23 @@ class NotCounted:
             notes.append(f"not counted: what {number} computed that the block started")
         return notes
 
-    def _unknown_threads_began(self) -> bool:
-        """Whether there are more threads than before that `threading` knows nothing of."""
+    def _unknown_threads_began(self) -> int:
+        """How many threads have begun that the counter did not step into; more or less."""
+        begun = None if self._begun_before is None or self.engine_worked else NUMBERS.begun()
+        if begun is not None and self._begun_before is not None:
+            # Some may have begun in this moment.
+            late = [one for one in threading.enumerate() if not self._knows(one)]
+            return max(begun - self._begun_before - self._entered - len(late), 0)
         if _unknown_threads() <= self._unknown_before:
-            return False
+            return 0
         time.sleep(0.005)  # one that `threading` has forgotten may not have quite ended
-        return _unknown_threads() > self._unknown_before
+        return max(_unknown_threads() - self._unknown_before, 0)
+
+    def _knows(self, thread: threading.Thread) -> bool:
+        """Whether a thread was there before, or was stepped into, or is none of `threading`."""
+        known = self._known.get(id(thread))
+        is_known = known is not None and known() is thread
+        return is_known or type(thread).__name__ == "_DummyThread"
 
 
 def _is_worker(thread: threading.Thread) -> bool:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ipyflops.dry_runs.errors import DryRunError
+from ipyflops.dry_runs.errors import DryRunError, without_warning_as_error
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.measuring import gradient_of
 from ipyflops.torch_private import (
@@ -105,7 +105,7 @@ class Copier:
         if _is_shared(kind):
             return value
         try:
-            return self._by_protocol(value)
+            return without_warning_as_error(self._by_protocol, value)
         except DryRunError:
             raise
         except Exception:

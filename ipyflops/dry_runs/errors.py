@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 from ipyflops.cells import PYTORCH_FOLDER, is_the_users, readable_name
 from ipyflops.torch_private import (
@@ -197,3 +199,19 @@ def _user_line(frames: list[TracebackType], labels: FileLabels) -> str:
         return labels.line(frames[-1]) if frames else labels.name
     line = labels.line(own[-1])
     return line if frames[-1] is own[-1] else f"{line} ({labels.line(frames[-1])})"
+
+
+Result = TypeVar("Result")
+
+
+def without_warning_as_error(function: Callable[..., Result], /, *args: object) -> Result:
+    """Call a function that may warn, also where the user has made errors of warnings.
+
+    The filters of warnings are those of all threads. So they are touched only for such an error.
+    """
+    try:
+        return function(*args)
+    except Warning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args)

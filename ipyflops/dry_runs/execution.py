@@ -161,7 +161,15 @@ def _process_settings() -> list[tuple[Callable[[Any], object], Any]]:
         *random_states(),
         (torch.set_grad_enabled, torch.is_grad_enabled()),
         (torch.set_default_dtype, torch.get_default_dtype()),
+        (_set_filters, list(warnings.filters)),
     ]
+
+
+def _set_filters(before: list[Any]) -> None:
+    """Set the filters of warnings that were there, if the code has set others."""
+    if list(warnings.filters) != before:
+        warnings.resetwarnings()
+        warnings.filters[:] = before  # type: ignore[index]
 
 
 @contextmanager
@@ -186,16 +194,11 @@ def _deferred_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep torch from logging each error of a fake tensor, and from warning of a pointer's misuse.
-
-    Neither is about the user's code: torch itself asks for the pointer where it copies a tensor.
-    """
+    """Keep torch from logging each error of a fake tensor: the error itself says what to do."""
     log = logging.getLogger(FAKE_TENSOR_LOGGER)
     before, log.disabled = log.disabled, True
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")
-            yield
+        yield
     finally:
         log.disabled = before
 

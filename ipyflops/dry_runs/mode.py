@@ -8,7 +8,6 @@ afterwards.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ipyflops.counting import accelerator_in_use
-from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError
+from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError, without_warning_as_error
 from ipyflops.dry_runs.loading import number_of_a_loader
 from ipyflops.dry_runs.operators import (
     GROUPED_PRODUCT,
@@ -205,14 +204,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             ) from error
 
     def _from_real(self, tensor: Tensor) -> Tensor:
-        if tensor.is_leaf or tensor.retains_grad:
-            fake = self.from_tensor(tensor)
-        else:
-            # It reads the gradients of tensors that have none. The filters of warnings are those
-            # of all threads, so they are touched for no other tensor.
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
-                fake = self.from_tensor(tensor)
+        # It reads the gradient also of tensors that have none, and hides the warning of that.
+        fake = without_warning_as_error(self.from_tensor, tensor)
         if fake.requires_grad and not tensor.is_leaf:
             fake.register_hook(_refuse_backward)
         return fake

@@ -13,9 +13,7 @@ from __future__ import annotations
 import enum
 import sys
 import types
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
 from typing import Any
 
 from ipyflops.cells import is_installed
@@ -60,17 +58,15 @@ class Substitution:
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
     ) -> None:
         """Copy what code reaches when it runs with these global variables."""
-        with _without_warnings():
-            self._copy_variables(names_reached(parts, variables), variables)
-            self._copy_reached()
+        self._copy_variables(names_reached(parts, variables), variables)
+        self._copy_reached()
 
     def copy(self, value: Any) -> Any:
         """Give the copy of a value, and copy what its code reaches."""
         if isinstance(value, types.FunctionType):
             self._own.setdefault(id(value.__globals__), value.__globals__)
-        with _without_warnings():
-            made = self.copier.copy(value)
-            self._copy_reached()
+        made = self.copier.copy(value)
+        self._copy_reached()
         return made
 
     def _add_code_owner(self, owner: CodeOwner) -> None:
@@ -189,14 +185,6 @@ class Substitution:
             undo()
         self._copies.clear()
         self._undo.clear()
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence what objects warn of while they are copied: the user's code does not copy them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def names_reached(parts: Iterable[types.CodeType], variables: Mapping[str, Any]) -> set[str]:

@@ -457,9 +457,52 @@ class Talkative:
 TALKATIVE = Talkative()
 
 
-def test_copying_is_silent_and_the_code_is_not() -> None:
+NO_LEAF = torch.ones(8, 8, requires_grad=True) * 2
+
+
+def test_what_warns_while_it_is_copied_is_no_error() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert dry_run(lambda: X @ TALKATIVE.weight).flops == 2 * 4 * 8 * 8
+        # It has no gradient, and PyTorch warns whoever asks for it.
+        assert dry_run(lambda: X @ NO_LEAF).flops == 2 * 4 * 8 * 8
     with pytest.warns(UserWarning, match="of the code"):
         dry_run(lambda: warnings.warn("of the code", UserWarning, stacklevel=1))
+
+
+class Watchful:
+    """Prints the filters of warnings when it is copied, and when the code uses it."""
+
+    def __init__(self) -> None:
+        self.weight = torch.ones(8, 8)
+
+    def look(self) -> torch.Tensor:
+        print(id(warnings.filters), warnings.filters)
+        return self.weight
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.look()
+        return super().__reduce_ex__(protocol)
+
+
+WATCHFUL = Watchful()
+
+
+def test_filters_of_warnings_which_belong_to_all_threads_are_never_touched(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run() -> str:
+        dry_run(lambda: WATCHFUL.look() @ NO_LEAF @ TALKATIVE.weight)
+        return f"{id(warnings.filters)} {warnings.filters}"
+
+    before = (id(warnings.filters), list(warnings.filters))
+    with pytest.warns(UserWarning, match="I am copied"):
+        filters = run()
+    assert capsys.readouterr().out.splitlines() == [filters, filters]
+
+    def sets_filters() -> None:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", "anything")
+
+    dry_run(sets_filters)
+    assert (id(warnings.filters), list(warnings.filters)) == before

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ipyflops.counting import FlopCounter
+from ipyflops.counting.threads import UNNOTICED
 from ipyflops.report import Report
 from tests.safety.programs import Pair, adds_up, modules
 
@@ -427,9 +428,56 @@ def test_a_thread_that_threading_does_not_start_is_named() -> None:
         worker.run(product)
     worker.end()
     assert counter.report.flops == 0
-    assert counter.report.notes == (
-        "not counted: a thread that was not started by Python's threading module",
-    )
+    assert counter.report.notes == (UNNOTICED,)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_threads_that_begin_and_end_in_the_block_without_threading_are_named(number: int) -> None:
+    with FlopCounter() as outer, FlopCounter() as counter:
+        run_in_thread(product)
+        for _ in range(number):
+            ended = _thread.allocate_lock()
+            ended.acquire()
+            _thread.start_new_thread(lambda lock=ended: (product(), lock.release()), ())
+            ended.acquire()
+        time.sleep(0.02)
+        with FlopCounter() as later:
+            product()
+    expected = (UNNOTICED if number == 1 else UNNOTICED.replace("a thread", "threads"),)
+    assert (counter.report.flops, counter.report.notes) == (2 * MM, expected)
+    assert outer.report.notes == expected
+    assert later.report.notes == ()
+
+
+def test_a_profile_function_that_the_user_sets_and_takes_back_is_noticed() -> None:
+    with FlopCounter() as counter:
+        ours = threading.getprofile()
+        threading.setprofile(None)  # type: ignore[arg-type]
+        run_in_thread(product)
+        threading.setprofile(ours)  # type: ignore[arg-type]
+        run_in_thread(product)
+    assert (counter.report.flops, counter.report.notes) == (MM, (UNNOTICED,))
+
+
+def test_threads_in_any_number_are_not_named_if_they_are_counted() -> None:
+    """Also those that begin in the moment in which the block ends, or are there before it."""
+    waiting = threading.Event()
+    before = [threading.Thread(target=waiting.wait, args=(30,)) for _ in range(3)]
+    for thread in before:
+        thread.start()
+    for _ in range(20):
+        with FlopCounter() as counter:
+            threads = [threading.Thread(target=product) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads[:3]:
+                thread.join()
+        assert counter.report.notes == ()
+        for thread in threads[3:]:
+            thread.join()
+    waiting.set()
+    for thread in before:
+        thread.join()
 
 
 def test_a_thread_from_before_that_threading_does_not_know_is_not_named() -> None:
