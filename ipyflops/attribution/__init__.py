@@ -33,7 +33,7 @@ from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.places import Place
-from ipyflops.attribution.this_thread import THREAD, Token
+from ipyflops.attribution.this_thread import THREAD, Token, frames_of_threads
 
 __all__ = [
     "BIAS",
@@ -47,4 +47,5 @@ __all__ = [
     "Place",
     "Token",
     "bias_part",
+    "frames_of_threads",
 ]

@@ -18,6 +18,7 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from sys import gettrace
 from threading import RLock, get_ident
 from types import CodeType, FrameType
@@ -143,15 +144,29 @@ class Locator:
         """Whether this is a thread that was stepped into; the autograd engine has others."""
         return self._nodes.in_own_thread()
 
-    def release(self, frame: FrameType | None) -> None:
-        """Take the marks from the frames that go on living, and forget all frames.
+    def release(self, frames: Iterable[FrameType]) -> None:
+        """Forget all frames, and take the marks from those that go on living.
 
         It may be called twice.
+
+        Parameters
+        ----------
+        frames : iterable of frame
+            The innermost frame of each thread that was counted and has not ended.
         """
         self._root.finish()
         self._marks.clear()
         self._kinds.clear()
         self._codes.clear()
+        for frame in frames:
+            self._erase_marks(frame)
+
+    def release_thread(self, frame: FrameType) -> None:
+        """Take the marks from the frames of this thread, which is not counted any more."""
+        self._marks.forget_thread()
+        self._erase_marks(frame)
+
+    def _erase_marks(self, frame: FrameType | None) -> None:
         while frame is not None:
             self._marks.erase(frame)
             frame = frame.f_back

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterable
 from contextvars import ContextVar
+from threading import get_ident
 from types import FrameType, TracebackType
 from typing import Any
 from weakref import ref
 
-from ipyflops.attribution import THREAD, Token
+from ipyflops.attribution import THREAD, Token, frames_of_threads
 from ipyflops.counting import stack
 from ipyflops.counting.held_exit import ended_by_with, held
 from ipyflops.counting.process import OPEN, Counter
@@ -91,8 +93,15 @@ class CountedBlocks(UnwrappedMode, Counter):
         """Begin to count what this thread runs."""
         raise NotImplementedError
 
-    def _end_count(self, frame: FrameType) -> None:
-        """End the count, for now; may be called twice, or where it has hardly begun."""
+    def _end_thread(self, frame: FrameType) -> None:
+        """End to count what this thread runs, while others go on; `frame` is its innermost."""
+        raise NotImplementedError
+
+    def _end_count(self, frames: Iterable[FrameType]) -> None:
+        """End the count, for now; may be called twice, or where it has hardly begun.
+
+        `frames` are the innermost ones of the threads that took part and have not ended.
+        """
         raise NotImplementedError
 
     def _take_problem(self) -> Exception | None:
@@ -167,9 +176,20 @@ class CountedBlocks(UnwrappedMode, Counter):
             COUNTING.set(tuple(count for count in COUNTING.get() if count in goes_on))
             OPEN.settle_thread()
             block.task.forget()
+            frame = sys._getframe(1)
             if not self.blocks:
-                self._end_count(sys._getframe(1))
+                self._end_count(self._frames(frame))
                 self.not_counted.forget()
+            elif not self.belongs_here():
+                self._end_thread(frame)
+
+    def _frames(self, frame: FrameType) -> list[FrameType]:
+        """The innermost frame of this thread, and of each other one if others took part."""
+        if all(thread is THREAD.token or not thread.is_alive() for thread in self._parts):
+            return [frame]
+        others = frames_of_threads()
+        others.pop(get_ident(), None)
+        return [frame, *others.values()]
 
     def cut_short(self, reason: str) -> None:
         """End all blocks of it, wherever they are; the report says why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -107,8 +107,8 @@ class FlopCounter(CountedBlocks):
       `torch.nn.DataParallel`, until the thread or the block ends;
     - a thread that was there before the block is not; if it belongs to a pool, or runs code of
       yours, and had work to do, the report says so (on Linux, where this can be seen);
-    - a thread that `threading` does not start is not; if it still runs where the block ends, the
-      report says so;
+    - a thread that `threading` does not start is not; the report says so (where threads of the
+      autograd engine work, only if it still runs at the end);
     - another process is not, as a worker of a `torch.utils.data.DataLoader`: the report says so
       where it was forked.
 
@@ -172,13 +172,17 @@ class FlopCounter(CountedBlocks):
     def _begin_thread(self) -> None:
         self._locator.begin_thread()
 
-    def _end_count(self, frame: FrameType) -> None:
+    def _end_thread(self, frame: FrameType) -> None:
+        if self._entered:
+            self._locator.release_thread(frame)
+
+    def _end_count(self, frames: Iterable[FrameType]) -> None:
         if not self._entered:
             return
         if isinstance(self._cuda, BlockClock):
             self._cuda.end_block()
         self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
-        self._locator.release(frame)
+        self._locator.release(frames)
         self._operators.clear()
 
     def _take_problem(self) -> FormulaError | None:

@@ -1,9 +1,14 @@
 """Other modes beside the counter: each works as it does without, in every order."""
 
 import asyncio
+import gc
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -257,14 +262,80 @@ def test_a_counter_entered_in_two_threads() -> None:
     thread = threading.Thread(target=other)
     thread.start()
     inside.wait(30)
+    assert inside.is_set()
     with counter:
         a @ a
-    assert not counter.report.complete
+    # Nothing marks the frames of this thread any more, though the count goes on in the other.
+    assert [frame for frame in stack_of(sys._getframe()) if frame.f_trace is not None] == []
+    report = counter.report
+    assert not report.complete
+    assert report.flops == 2 * MM, (report.unknown, report.notes)
     a @ a
     done.set()
     thread.join()
-    assert counter.report.complete
-    assert counter.report.flops == 3 * MM
+    report = counter.report
+    assert report.complete
+    assert report.flops == 3 * MM, (report.unknown, report.notes, report.by_line)
+
+
+def stack_of(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def test_frames_of_threads_that_outlive_a_block_are_as_they_were() -> None:
+    """A mark would keep all that was counted alive for as long as the thread of a pool lives."""
+    a = torch.ones(2, 2)
+    with ThreadPoolExecutor(1) as pool:
+        with FlopCounter() as counter:
+            pool.submit(lambda: a @ a).result()
+        assert counter.report.flops == MM
+        marked = [
+            frame.f_code.co_name
+            for innermost in sys._current_frames().values()
+            for frame in stack_of(innermost)
+            if frame.f_trace is not None
+        ]
+        assert marked == []
+        for _ in range(2):
+            pool.submit(lambda: a @ a).result()  # so the thread gets rid of the counter
+        reference = weakref.ref(counter._locator.locations)
+        del counter
+        gc.collect()
+        assert reference() is None
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_frames_that_a_tracer_traces_are_let_go_at_the_end_of_the_block(elsewhere: bool) -> None:
+    class Small(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            kept = x @ x
+            found.append(weakref.ref(kept))
+            return x
+
+    found: list[weakref.ref[torch.Tensor]] = []
+    model, a = Small(), torch.ones(2, 2)
+
+    def tracer(frame: FrameType, event: str, argument: Any) -> Any:
+        return tracer
+
+    def traced() -> None:
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            model(a)
+        finally:
+            sys.settrace(before)
+
+    with FlopCounter() as counter:
+        if elsewhere:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(traced).result()
+        else:
+            traced()
+    assert counter.report.flops == MM
+    assert [reference() for reference in found] == [None]
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, nullcontext])

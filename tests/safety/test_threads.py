@@ -409,6 +409,7 @@ def test_a_thread_leaves_the_mode_when_it_ends() -> None:
 def test_a_thread_from_before_that_worked_is_named() -> None:
     worker = Worker()
     worker.run(product)
+    time.sleep(0.2)  # it falls asleep: what tells is that it was woken
     with FlopCounter() as counter:
         worker.run(product)
     with FlopCounter() as idle:
