@@ -30,13 +30,14 @@ from __future__ import annotations
 from ipyflops.attribution.biases import BIAS, Biases, bias_part
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
-from ipyflops.attribution.locator import Locator
+from ipyflops.attribution.locator import NOT_EAGERLY, Locator
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.this_thread import THREAD, Token, frames_of_threads
 
 __all__ = [
     "BIAS",
+    "NOT_EAGERLY",
     "THREAD",
     "Biases",
     "LineKey",

@@ -57,12 +57,18 @@ from ipyflops.attribution.marks import (
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.sequence import NodeMap
 from ipyflops.cells import is_the_users
-from ipyflops.torch_private import CALL_CODE, WRAPPED_CALL_CODE, current_sequence_number
+from ipyflops.torch_private import (
+    CALL_CODE,
+    WRAPPED_CALL_CODE,
+    current_sequence_number,
+    runs_eagerly,
+)
 
 EAGERLY = (
     "compiled code was run and counted as the eager code that it was compiled from, which draws "
     "other random numbers, rounds otherwise and may need more memory"
 )
+NOT_EAGERLY = "not counted: compiled code after torch.compiler.set_stance was called"
 
 
 class Locator:
@@ -367,7 +373,7 @@ class Locator:
             self._marks.keep(frame, mark)
             return mark
         if kind & COMPILED and not by_higher_order(frame):
-            self.notes[EAGERLY] = None
+            self.notes[EAGERLY if runs_eagerly() else NOT_EAGERLY] = None
         arrival = self._arrivals.of_frame(frame, kind, around, call_frame)
         place, phase, constructing, repeats = arrival
         method_line = method_line_around(around, phase)

@@ -24,6 +24,7 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
+from ipyflops.attribution import NOT_EAGERLY
 from ipyflops.cells import is_installed, is_the_users
 from ipyflops.counting.thread_states import NUMBERS
 
@@ -176,7 +177,7 @@ class NotCounted:
         if self.hook_replaced:
             notes.append("not counted: threads that began after threading.setprofile was called")
         if self.stance_replaced:
-            notes.append("not counted: compiled code after torch.compiler.set_stance was called")
+            notes.append(NOT_EAGERLY)
         if self.processes:
             number = f"{self.processes} processes" if self.processes > 1 else "a process"
             notes.append(f"not counted: what {number} computed that the block started")

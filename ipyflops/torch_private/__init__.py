@@ -37,6 +37,7 @@ from ipyflops.torch_private.compiler import (
     HIGHER_ORDER_FOLDER,
     SHARDING_FILE,
     EagerStance,
+    runs_eagerly,
 )
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
@@ -84,6 +85,7 @@ __all__ = [
     "launched_triton_constants",
     "launched_triton_kernel",
     "operator_of",
+    "runs_eagerly",
     "scaled_product",
 ]
 

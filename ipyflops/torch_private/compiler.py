@@ -30,6 +30,15 @@ SHARDING_FILE = os.path.join(_TORCH, "distributed", "tensor", "_sharding_prop.py
 COMPILED_FROM = "_orig_mod"
 
 
+def runs_eagerly() -> bool:
+    """Whether the stance of now has compiled functions run as they were written.
+
+    Without it (another name): no.
+    """
+    stance = getattr(sys.modules.get(COMPILED_CALLS_MODULE), "_stance", None)
+    return getattr(stance, "stance", "") == "force_eager"
+
+
 class EagerStance:
     """The stance under which compiled functions run as they were written.
 
@@ -56,8 +65,7 @@ class EagerStance:
 
     def is_eager(self) -> bool:
         """Whether compiled functions run as they were written, whoever has seen to that."""
-        stance = getattr(sys.modules.get(COMPILED_CALLS_MODULE), "_stance", None)
-        return self.is_set() or getattr(stance, "stance", "") == "force_eager"
+        return self.is_set() or runs_eagerly()
 
     def set(self) -> None:
         """Let it stand, and remember the one before. The compiler is loaded for that."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from ipyflops.attribution import NOT_EAGERLY
 from ipyflops.counting import FlopCounter
 from ipyflops.counting.compiled import CompilerStance
 from ipyflops.torch_private import COMPILER_MODULE
@@ -143,6 +144,22 @@ def test_a_stance_that_the_user_sets_in_the_block_stays_and_the_report_says_what
     assert ["set_stance" in note for note in counter.report.notes] == [True]
     compiled(a)
     assert backend.compilations == 1
+
+
+def test_compiled_code_under_a_stance_for_a_part_of_the_block_is_named() -> None:
+    def product(x: torch.Tensor) -> torch.Tensor:
+        return x @ x
+
+    compiled = torch.compile(product, backend="aot_eager")
+    with FlopCounter() as counter:
+        compiled(torch.ones(2, 2))
+        with torch.compiler.set_stance("default"):
+            compiled(torch.ones(2, 2))
+    notes = counter.report.notes
+    assert [note for note in notes if note == NOT_EAGERLY] == [NOT_EAGERLY]
+    assert len(notes) == 2
+    assert notes[0].startswith("compiled code was run and counted as the eager code")
+    torch._dynamo.reset()
 
 
 def test_a_stance_that_the_user_sets_for_a_part_of_the_block() -> None:
