@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ipyflops.costs.expressions import evaluate, substitute
+from ipyflops.printable import with_printable_repr
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Count:
     """A number of operations and the expression that it was computed from.
@@ -30,6 +32,7 @@ class Count:
 ZERO_COUNT = Count()
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one call of an operator costs.

@@ -10,8 +10,10 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from ipyflops.costs.metrics import METRICS
+from ipyflops.printable import with_printable_repr
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over some of a report's rows, under its convention.

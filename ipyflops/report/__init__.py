@@ -6,6 +6,7 @@ PyTorch nor IPython. Other folders import only from here.
 
 from __future__ import annotations
 
+from ipyflops.printable import printable
 from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
@@ -17,7 +18,6 @@ from ipyflops.report.growth import Growth, VariableGrowth, fit
 from ipyflops.report.last_report import LAST_REPORT, last
 from ipyflops.report.merging import merge_ranks
 from ipyflops.report.polynomials import Variable
-from ipyflops.report.printable import printable
 from ipyflops.report.report import Difference, Report
 from ipyflops.report.run import Rank
 from ipyflops.report.serialization.reading import MAX_NUMBER, ReportFormatError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.report.printable import printable
+from ipyflops.printable import printable, with_printable_repr
 
 #: A complex product is made of real ones; its FLOPs are counted as real ones too.
 _PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
@@ -21,6 +21,7 @@ def real_dtype(dtype: str) -> str:
     return _PARTS.get(dtype, dtype)
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Rate:
     """The largest FLOPS that a device reaches with matrix products of one dtype.
@@ -43,6 +44,7 @@ class Rate:
     mode: str = ""
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Peak:
     """The ceilings of a device.

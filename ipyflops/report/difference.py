@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ipyflops.costs import Totals
+from ipyflops.printable import with_printable_repr
 from ipyflops.report.run import Run
 from ipyflops.report.tables import ScopeKind
 from ipyflops.report.tree import Node
@@ -17,6 +18,7 @@ Status: TypeAlias = Literal["unchanged", "changed", "added", "removed"]
 Key: TypeAlias = Hashable
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Change:
     """What became of one place of the tree.

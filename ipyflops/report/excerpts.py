@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ipyflops.printable import with_printable_repr
 from ipyflops.report.tables import Phase
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Source:
     """The code whose lines a report shows.
@@ -24,6 +26,7 @@ class Source:
     name: str
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class LineCount:
     """How often a signature ran on a line of a method, or in what that line called.
@@ -45,6 +48,7 @@ class LineCount:
     nanoseconds: int
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """Consecutive lines of a source.

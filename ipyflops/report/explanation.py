@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ipyflops.costs import Convention, conventions, substitute
-from ipyflops.report.printable import printable
+from ipyflops.printable import printable, with_printable_repr
 from ipyflops.report.tables import Phase, Row, Signature
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """All calls of one operator with the same shapes, in one phase, and why they cost what they do.

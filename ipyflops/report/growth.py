@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 from typing import Literal, TypeAlias
 
+from ipyflops.printable import printable, with_printable_repr
 from ipyflops.report.polynomials import (
     MAX_DEGREE,
     Basis,
@@ -28,7 +29,6 @@ from ipyflops.report.polynomials import (
     whole,
     written_term,
 )
-from ipyflops.report.printable import printable
 
 #: At most this many of the smallest values are left out where they do not fit in.
 MAX_DROPPED = 2
@@ -37,6 +37,7 @@ N_LOG_N = "n·log n"
 Known: TypeAlias = Literal["determined", "undetermined", "irregular", "fixed"]
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class VariableGrowth:
     """How a count grows with one variable.
@@ -86,6 +87,7 @@ class VariableGrowth:
         return f"{self} in {self.variable}{start}"
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Growth:
     """How a count grows with all variables.

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from ipyflops.printable import with_printable_repr
 from ipyflops.units import scaled
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -23,6 +24,7 @@ Factor: TypeAlias = tuple[int, bool]
 Basis: TypeAlias = Literal["powers", "logarithm"]
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A size that was varied.
@@ -38,6 +40,7 @@ class Variable:
     values: tuple[int, ...]
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Term:
     """A part of a polynomial: its coefficient and, for each variable, its factor."""

@@ -158,6 +158,8 @@ class Report(Run, Exports):
         ------
         OSError
             If it cannot be written, or if a device or a pipe is in its place.
+        ReportFormatError
+            If a number of it, as of a formula of yours, has more than 100 digits.
         """
         serialization.save(self, path)
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from ipyflops.costs import Convention, Totals, conventions
+from ipyflops.printable import with_printable_repr
 from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.excerpts import Excerpt
@@ -39,6 +40,7 @@ HeldRun_co = TypeVar("HeldRun_co", bound="Run", covariant=True)
 Self = TypeVar("Self", bound="Run")
 
 
+@with_printable_repr
 @dataclass(frozen=True)
 class Rank(Generic[HeldRun_co]):
     """One process of several that ran together.

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ipyflops.costs import COUNTED, METRICS, check_choice, conventions
+from ipyflops.printable import printable, with_printable_repr
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
-from ipyflops.report.printable import printable
 from ipyflops.report.report import Report
 from ipyflops.report.tree import Node
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
 
+@with_printable_repr
 @dataclass(frozen=True)
 class Point:
     """A point of the grid and what was counted there.

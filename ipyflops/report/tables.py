@@ -11,6 +11,7 @@ from operator import add as plus
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from ipyflops.costs import OF_CALL, SUMMED, Cost, Totals
+from ipyflops.printable import with_printable_repr
 
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
@@ -20,6 +21,7 @@ NANOSECONDS, ATTOSECONDS = 1e9, 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A place of the module tree.
@@ -52,6 +54,7 @@ class Scope:
     instances: int = 1
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Line:
     """A source line.
@@ -76,6 +79,7 @@ class Line:
         return f"{self.file}:{self.number}"
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A distinct operator call and what it costs.
@@ -111,6 +115,7 @@ class Signature:
     communicated: int = 0
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Row:
     """How often a signature ran at a place, and how long; the indices are into the report's tables.

@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
+from ipyflops.printable import with_printable_repr
+
 #: An interquartile range of more than this share of the median is a large spread.
 LARGE_SPREAD = 0.1
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Wall time of repeats with nothing intercepted.

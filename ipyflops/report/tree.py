@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ipyflops.costs import Totals
+from ipyflops.printable import with_printable_repr
 from ipyflops.report.figures import Figures
 from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
 
@@ -26,6 +27,7 @@ AnyNode = TypeVar("AnyNode", bound=HasChildren)
 Accumulate: TypeAlias = Callable[[Iterable[Row]], TotalsSum]
 
 
+@with_printable_repr
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Node(Figures):
     """A place of the tree with all that ran in it and below it.

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops import FlopCounter
+from ipyflops import FlopCounter, temporary_formula
 from ipyflops.report import Peak, Rate, Report, ReportFormatError, Timing
 from ipyflops.views import document, one_line, to_frame, to_html, to_text
 from tests.report.test_report import put
@@ -138,3 +138,20 @@ def test_a_program_with_such_texts_is_saved(tmp_path: Path) -> None:
     assert read.find("model").children[0].name == "lone ?"
     assert read.error == "FileNotFoundError: none: ?"
     show(read)
+
+
+@pytest.mark.parametrize("number", [10**100, 10**100 - 1])
+def test_what_could_not_be_read_again_is_not_saved(number: int, tmp_path: Path) -> None:
+    operator = torch.ops.aten.relu.default
+    with temporary_formula(operator, lambda call: number), FlopCounter() as counter:
+        torch.relu(torch.ones(2))
+    report = counter.report
+    assert report.flops == number
+    path = tmp_path / "report.json"
+    if number < 10**100:
+        report.save(path)
+        assert Report.load(path).flops == number
+    else:
+        with pytest.raises(ReportFormatError, match="too large to be saved"):
+            report.save(path)
+        assert not path.exists()

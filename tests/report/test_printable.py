@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from ipyflops import FlopCounter, Report, sweep
+from ipyflops import Cost, FlopCounter, Report, sweep
 from ipyflops.report import Peak, Rate, printable
 from tests.views import reports
 
@@ -50,7 +50,17 @@ def test_everything_can_be_printed(monkeypatch: pytest.MonkeyPatch, encoding: st
     written = output(monkeypatch, encoding)
     for one in shown:
         print(one)
-        print(repr(one) if isinstance(one, Report) else "")
+        print([one])
+    print([report.tree, *report.tree.children, report.tree.totals, list(report.signatures)])
+    print([report.scopes, report.lines, report.excerpts, report.rows, (other - report).tree])
+    print(
+        [
+            growth.points[0].values,
+            growth.variables,
+            growth.growth().terms,
+            Cost.of(other="2·m", m=1),
+        ]
+    )
     assert written.getvalue().decode(encoding).count("FLOPs") > 15
 
 

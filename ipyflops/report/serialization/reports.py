@@ -116,10 +116,34 @@ def _count_to_list(count: Count) -> list[Any]:
 
 
 def save(report: Run, path: str | os.PathLike[str]) -> None:
-    """Write a report; the file appears, or is replaced, only once it is whole."""
-    text = json.dumps(to_dict(report), separators=(",", ":"), ensure_ascii=False)
+    """Write a report; the file appears, or is replaced, only once it is whole.
+
+    Raises
+    ------
+    ReportFormatError
+        If it holds a number that is too large to be read again.
+    """
+    data = to_dict(report)
+    _check_numbers(data)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     with written_whole(path) as file:
         file.write(text)
+
+
+def _check_numbers(data: object) -> None:
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(one for one in value if isinstance(one, (list, dict)))
+            if max((abs(one) for one in value if type(one) is int), default=0) >= MAX_NUMBER:
+                raise ReportFormatError(
+                    "a number of this report is too large to be saved: it has more than 100 digits"
+                )
+        elif type(value) is int and abs(value) >= MAX_NUMBER:
+            waiting.append([value])
 
 
 # --- in ------------------------------------------------------------------------------------------

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
+Class = TypeVar("Class", bound=type)
 #: What stands for a character where it cannot be shown; of the same width where tables hold it.
 _PLAIN = {
     "·": "*",
@@ -62,3 +65,14 @@ def _knows(encoding: str, character: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def with_printable_repr(kind: Class) -> Class:
+    """Decorate a dataclass, so that what Python shows of an object can be shown, too."""
+    plain: Callable[[object], str] = getattr(kind, "__repr__")  # noqa: B009 - not a method of the class
+
+    def shown(self: object) -> str:
+        return printable(plain(self))
+
+    type.__setattr__(kind, "__repr__", shown)
+    return kind
