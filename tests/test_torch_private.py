@@ -588,7 +588,9 @@ def an_operator_is_found_by_its_name() -> None:
 # --- the compiler --------------------------------------------------------------------------------
 
 
-@relied_on("EagerStance", "COMPILED_CALLS_FILE", "COMPILED_CALLS_MODULE", "COMPILER_MODULE")
+@relied_on(
+    "EagerStance", "runs_eagerly", "COMPILED_CALLS_FILE", "COMPILED_CALLS_MODULE", "COMPILER_MODULE"
+)
 def compiled_functions_run_eagerly_and_stay_compiled() -> None:
     graphs, runs, files = [], [], []
 
@@ -609,8 +611,10 @@ def compiled_functions_run_eagerly_and_stay_compiled() -> None:
     program(value)
     assert (len(graphs), len(runs)) == (1, 1)
     stance = private.EagerStance()
+    assert not private.runs_eagerly()
     stance.set()
     assert stance.is_set()
+    assert private.runs_eagerly()
     with Seen(lambda _: files.extend(frame.f_code.co_filename for frame in frames())) as seen:
         program(value)
     stance.set_back()
