@@ -5,6 +5,7 @@
 #   make lint    lint and types alone    (make lint-js, make test-js: the widget's JavaScript alone)
 #   make test-all-programs  2,000 random programs, and all samples of PyTorch's operators for other paths
 #   make coverage  the tests, and which lines of the package they ran
+#   make test-device DEVICE=cuda  what a real GPU is to be checked with (or mps, xpu, cpu), on PYTHON's PyTorch
 #   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
@@ -20,6 +21,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+DEVICE ?= cuda
 TORCH_NIGHTLY_INDEX ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
@@ -42,7 +44,7 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-js test-all-programs coverage hooks test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-device test-js test-all-programs coverage hooks test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -73,6 +75,10 @@ $(NODE_READY): $(READY) tests/javascript/package.json tests/javascript/package-l
 test-all-programs: $(READY)
 	IPYFLOPS_PROGRAMS=2000 IPYFLOPS_ALL_SAMPLES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) \
 	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py $(ARGS)
+
+# With the machine's own PyTorch, and nothing is installed: a machine with a GPU may have no network.
+test-device:
+	PYTHONPATH=$(CURDIR) $(PYTHON) -m tests.accelerators.device --device $(DEVICE) $(ARGS)
 
 # On its own, because a tracer takes the place where the counter marks frames, and its time.
 coverage: $(READY)
