@@ -11,6 +11,7 @@ import torch
 
 from ipyflops.cells import readable_name
 from ipyflops.counting import FlopCounter
+from ipyflops.dry_runs.cuda import device_for
 from ipyflops.dry_runs.errors import FileLabels
 from ipyflops.dry_runs.execution import DryRun
 from ipyflops.report import Report, Source
@@ -30,7 +31,9 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     function : callable
         A function, or a module.
     *args, **kwargs
-        What to call it with.
+        What to call it with, except for ``device``: ``dry_run(step, device="cuda")`` counts as if
+        there were a CUDA device, where there is none. A function that has a parameter of this name
+        gets it too.
 
     Returns
     -------
@@ -41,6 +44,8 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     ------
     TypeError
         If it is given no function, as in ``dry_run(model(x))``.
+    ValueError
+        If `device` is another than a CUDA device or the CPU.
     DryRunError
         If what the call does depends on the values of tensors (``.item()``, an ``if``, a mask as an
         index), or if there are no fake tensors of a kind; the message says where.
@@ -51,9 +56,13 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     ...     model = torch.nn.Linear(1_000_000, 1_000_000)
     >>> dry_run(lambda tokens: model(torch.randn(tokens, 1_000_000)), 8).flops
     16000000000000
+    >>> layer = torch.nn.Linear(16, 4)
+    >>> dry_run(lambda: layer.cuda()(torch.randn(8, 16, device="cuda")), device="cuda").flops
+    1024
     """
     check_callable(function, "dry_run", "dry_run(model, x)")
-    return count_call(function, args, kwargs, sys._getframe(1))
+    device, kwargs = device_for(function, kwargs)
+    return count_call(function, args, kwargs, sys._getframe(1), device=device)
 
 
 def check_callable(function: object, name: str, example: str) -> None:
@@ -77,6 +86,7 @@ def count_call(
     kwargs: dict[str, Any],
     caller: types.FrameType,
     *,
+    device: Any = None,
     look_for_leaks: bool = True,
 ) -> Report:
     """Count a call as `dry_run` does; the variables of a caller give the modules their names.
@@ -84,7 +94,7 @@ def count_call(
     Looking for fake tensors that something still holds takes some tenths of a second. It finds the
     same in every call of one function, so `look_for_leaks` is for the first call only.
     """
-    execution = DryRun()
+    execution = DryRun(device=device)
     code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
     filename, name = code.co_filename, readable_name(code.co_filename)
     counter = FlopCounter(device_time=False, source=Source(filename, name))

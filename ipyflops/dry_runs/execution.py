@@ -23,6 +23,7 @@ import torch
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs.conversion import CONVERSION_OF_MODULES
 from ipyflops.dry_runs.copying_and_saving import DEEP_COPIES, SAVING
+from ipyflops.dry_runs.cuda import AbsentDevice
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.substitution import Substitution, names_reached
@@ -31,7 +32,7 @@ from ipyflops.report import Report
 from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
 
 NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
-FROM_META = "tensors of the meta device were counted as tensors of the CPU"
+FROM_META = "tensors of the meta device were counted as tensors of the {}"
 NOTHING_SAVED = "torch.save wrote nothing: a dry run has no values to save"
 IN_ORDER = (
     "data loaders gave the samples in their order, not at random: where samples differ in size, so "
@@ -48,10 +49,18 @@ class DryRun:
     ----------
     *variables : mapping
         Namespaces in which all variables are the user's.
+    device : str, optional
+        A device that the code finds although it is not there, as ``cuda``.
+
+    Raises
+    ------
+    ValueError
+        If no dry run can stand in for the device.
     """
 
-    def __init__(self, *variables: MutableMapping[str, Any]) -> None:
-        self._mode: DryRunMode | None = DryRunMode()
+    def __init__(self, *variables: MutableMapping[str, Any], device: str | None = None) -> None:
+        self._device = AbsentDevice(device)
+        self._mode: DryRunMode | None = self._device.mode()
         self._substitution: Substitution | None = Substitution(self._mode, variables)
         self._assigned: list[str] = []
         self._uncopied: list[str] = []
@@ -110,6 +119,7 @@ class DryRun:
                 CONVERSION_OF_MODULES.active(),
                 DEEP_COPIES.active(),
                 SAVING.active(),
+                self._device.active(),
                 mode,
                 counter,
                 errors_explained(labels),
@@ -132,7 +142,7 @@ class DryRun:
         if self._assigned:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
         if self._met_meta:
-            notes.append(FROM_META)
+            notes.append(FROM_META.format(self._device.name))
         if self._met_loader:
             notes.append(IN_ORDER)
         if self._skipped_saving:
@@ -152,6 +162,9 @@ class DryRun:
                     f"{alive} fake {'tensor is' if alive == 1 else 'tensors are'} still held, by "
                     "something outside the variables in use, as a library's cache"
                 )
+        if self._device.is_absent:
+            notes.insert(0, self._device.note)
+            report = replace(report, device=self._device.name)
         return replace(report, notes=(*notes, *report.notes))
 
 

@@ -37,9 +37,9 @@ from ipyflops.torch_private import (
 )
 
 _CPU = torch.device("cpu")
-_META = torch.device("meta")
+META = torch.device("meta")
 #: The operator that gives a tensor's device.
-_DEVICE_OPERATOR = torch.ops.prim.device.default
+DEVICE_OPERATOR = torch.ops.prim.device.default
 _READS_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - an operator, by name
 #: Operators whose argument is a tensor that torch has just made from numbers.
 _LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
@@ -71,6 +71,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.met_meta = False
         self.skipped_saving = False
         self.met_loader = False
+        #: Where a tensor of the meta device is.
+        self.stands_for_meta = _CPU
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
@@ -89,9 +91,9 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         args: Any = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func is _DEVICE_OPERATOR and type(args[0]) is FakeTensor:
+        if func is DEVICE_OPERATOR and type(args[0]) is FakeTensor:
             # Half of all calls; PyTorch's way to the same answer takes ten times as long.
-            return _META if args[0].fake_mode.in_kernel_invocation else args[0].fake_device
+            return META if args[0].fake_mode.in_kernel_invocation else args[0].fake_device
         if is_higher_order(func):
             return run_higher_order(self, func, args, kwargs or {})
         refuse_unlike_real(func)
@@ -108,11 +110,11 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         if kwargs:
             device = kwargs.get("device")
             if device is not None:
-                backend = torch.device(device).type
-                if backend == "meta":
-                    kwargs = {**kwargs, "device": _CPU}
+                named = torch.device(device)
+                if named.type == "meta":
+                    kwargs = {**kwargs, "device": self.stands_for_meta}
                     self.met_meta = True
-                elif not _is_available(backend):
+                elif not self.has_device(named):
                     # The backward pass of such a tensor would end the process.
                     raise DryRunError(NO_DEVICE)
         for value in args if not kwargs else (*args, *kwargs.values()):
@@ -158,6 +160,10 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
                 # Torch keeps the fake tensor and uses it for this argument. Made by torch, it would
                 # lack the hook that refuses a backward pass into a real graph.
                 self._from_real(tensor)
+
+    def has_device(self, device: torch.device) -> bool:
+        """Whether a tensor can be made on a device."""
+        return _is_available(device.type)
 
     def forget(self) -> None:
         """Let go of the fake tensors that stand for real ones."""
@@ -218,7 +224,9 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             alias = torch.empty(0, dtype=tensor.dtype, device="meta").set_(
                 tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
             )
-        fake: Any = self.fake_tensor_converter.from_meta_and_device(self, alias, _CPU)
+        fake: Any = self.fake_tensor_converter.from_meta_and_device(
+            self, alias, self.stands_for_meta
+        )
         fake.requires_grad_(tensor.requires_grad)
         if isinstance(tensor, torch.nn.Parameter):
             setattr(fake, FAKE_PARAMETER, True)

@@ -10,9 +10,11 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ipyflops.costs import COUNTED
 from ipyflops.dry_runs.calls import check_callable, count_call
+from ipyflops.dry_runs.cuda import AbsentDevice
 from ipyflops.report import Growth, Point, Sweep, Variable, counts_of, fit
 
 MAX_POINTS = 10_000
@@ -27,7 +29,9 @@ class SweepError(RuntimeError):
     """A point of the grid could not be counted; the message says which, and its cause is kept."""
 
 
-def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Sweep:
+def sweep(
+    function: Callable[..., object], /, *, device: Any = None, **variables: Iterable[int]
+) -> Sweep:
     """Count a call over a grid of sizes, on fake tensors: nothing is computed, and any size fits.
 
     Every combination of the values is one call ``function(name=value, …)``, counted as
@@ -40,6 +44,8 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     ----------
     function : callable
         Called with each of the variables by name.
+    device : str, optional
+        A device that the function finds although it is not there: ``cuda``.
     **variables : iterable of int
         The values of each variable; order and repetitions do not matter.
 
@@ -53,7 +59,8 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     TypeError
         If the function is none, does not take the variables by name, or a value is no whole number.
     ValueError
-        If there is no variable, one has no values, none has two, or there are too many points.
+        If there is no variable, one has no values, none has two, there are too many points, or no
+        dry run can stand in for the device.
     SweepError
         If the function fails at a point; the message names the point, and the error is its cause.
 
@@ -70,7 +77,8 @@ def sweep(function: Callable[..., object], /, **variables: Iterable[int]) -> Swe
     )
     grid = _grid(variables)
     _check_accepts(function, [variable.name for variable in grid])
-    counter = _CallCounter(function, grid, sys._getframe(1))
+    AbsentDevice(device)  # which raises if it is none
+    counter = _CallCounter(function, grid, sys._getframe(1), device)
     all_values = itertools.product(*(variable.values for variable in grid))
     points = tuple(
         counter.count(values, first=index == 0) for index, values in enumerate(all_values)
@@ -146,12 +154,15 @@ class _CallCounter:
     function: Callable[..., object]
     grid: Sequence[Variable]
     caller: types.FrameType
+    device: Any = None
 
     def count(self, values: Sequence[int], *, first: bool = False) -> Point:
         """Count one point; only the first one looks for fake tensors that stay alive."""
         sizes = {variable.name: value for variable, value in zip(self.grid, values, strict=True)}
         try:
-            report = count_call(self.function, (), sizes, self.caller, look_for_leaks=first)
+            report = count_call(
+                self.function, (), sizes, self.caller, device=self.device, look_for_leaks=first
+            )
         except Exception as error:
             at = ", ".join(f"{name}={value}" for name, value in sizes.items())
             raise SweepError(f"at {at}: {type(error).__name__}: {error}") from error

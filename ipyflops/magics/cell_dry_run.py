@@ -21,6 +21,8 @@ class CellDryRun:
     cell : CompiledCell
     local : mapping, optional
         The variables of the function that a line magic stands in.
+    device : str, optional
+        A device that the cell finds although it is not there.
 
     Raises
     ------
@@ -33,10 +35,12 @@ class CellDryRun:
         shell: Shell,
         cell: running.CompiledCell,
         local: MutableMapping[str, Any] | None = None,
+        *,
+        device: str | None = None,
     ) -> None:
         self._shell = shell
         self._cell = cell
-        self._dry_run = DryRun(shell.user_ns)
+        self._dry_run = DryRun(shell.user_ns, device=device)
         self._dry_run.copy_globals(cell.parts, shell.user_ns)
         self._local = local
         if local is not None and local is not shell.user_ns:

@@ -101,7 +101,7 @@ def complete(text: str, variables: dict[str, Any]) -> Completion | None:
 
 
 def _complete_value(option: Option, fragment: str, variables: dict[str, Any]) -> Completion | None:
-    if option.kind == "choice":
+    if option.choices:
         return Completion(fragment, _with_prefix(option.choices, fragment), exclusive=True)
     if option.kind == "report":
         reports = [name for name, value in variables.items() if _is_users_report(name, value)]

@@ -129,7 +129,7 @@ class FlopsMagics(Magics):
             return self._run_on_engines(code, request, line, cell)
         counter = self._counter(code, request)
         errors = counter.keep_errors()
-        dry_run = self._dry_run(code, local_ns) if options.fake else None
+        dry_run = self._dry_run(code, options, local_ns) if options.fake else None
         figures, progress = Figures(), self._progress_line(request)
         value: object = None
         # The code is run from here, not from a further method, because the tracebacks of its errors
@@ -211,10 +211,14 @@ class FlopsMagics(Magics):
         return (options.by or self.by) == "lines"
 
     def _dry_run(
-        self, code: running.CompiledCell, local_ns: MutableMapping[str, Any] | None
+        self,
+        code: running.CompiledCell,
+        options: Options,
+        local_ns: MutableMapping[str, Any] | None,
     ) -> CellDryRun:
+        device = options.fake if isinstance(options.fake, str) else None
         try:
-            return CellDryRun(self.shell, code, local_ns)
+            return CellDryRun(self.shell, code, local_ns, device=device)
         except DryRunError as error:
             raise UsageError(f"--fake: {error}") from None
 

@@ -24,6 +24,7 @@ ValueKind: TypeAlias = Literal[
     "variable",
     "report",
     "file",
+    "device",
 ]
 
 
@@ -71,8 +72,8 @@ class Option:
 
     @property
     def takes_value(self) -> bool:
-        """Whether a value follows it."""
-        return self.kind != "switch"
+        """Whether a value has to follow it."""
+        return self.kind not in {"switch", "device"}
 
     @property
     def value_help(self) -> str:
@@ -88,6 +89,9 @@ class Option:
         flag = self.flags[0]
         return f"{flag} {self.needs_code}, and there is none: %flops {flag} model(x)"
 
+
+#: Devices that a dry run can have although they are not there.
+FAKE_DEVICES = ("cuda",)
 
 OPTIONS = (
     Option(
@@ -125,7 +129,11 @@ OPTIONS = (
     Option(
         "fake",
         ("--fake",),
-        "a dry run on fake tensors: nothing is computed, nothing changes",
+        "a dry run on fake tensors: nothing is computed, nothing changes; --fake cuda counts as if "
+        "there were a CUDA device",
+        "device",
+        "DEVICE",
+        FAKE_DEVICES,
         needs_code="runs code",
     ),
     Option("ranks", ("--ranks",), "run on every engine of the ipyparallel view, merge the reports"),
@@ -215,7 +223,7 @@ class Options:
     restore: bool = False
     depth: int | None = None
     by: str | None = None
-    fake: bool = False
+    fake: bool | str = False
     ranks: bool = False
     timeout: float | None = None
     peak: bool = False

@@ -71,6 +71,18 @@ def _read_switch(_: WrittenOption) -> bool:
     return True
 
 
+def _read_device(written: WrittenOption) -> bool | str:
+    # Without a name the dry run is on the devices that are there.
+    if not written.value:
+        return True
+    if written.value in written.option.choices:
+        return written.value
+    raise OptionError(
+        f"{written.flag} can stand in for a {written.option.value_help} device alone, not for "
+        f"{written.value!r}: what other devices run is not known without them"
+    )
+
+
 def _read_choice(written: WrittenOption) -> str:
     option = written.option
     if written.value in option.choices:
@@ -133,4 +145,5 @@ _READERS: Mapping[ValueKind, Callable[[WrittenOption], object]] = {
     "variable": _read_variable,
     "report": _read_text,
     "file": _read_file,
+    "device": _read_device,
 }

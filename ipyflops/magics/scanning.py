@@ -18,9 +18,14 @@ IPython 9.18; a test shows each example):
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import dataclass
 
 from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
+
+#: What PyTorch calls devices that compute, with or without a number.
+DEVICE = re.compile(r"(cuda|mps|xpu|hpu|mtia|xla|cpu|meta)(:[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ def _scan_long(line: str, position: int, options: list[WrittenOption]) -> int:
     end = _end_of_word(line, position)
     word, equals, _ = line[position:end].partition("=")
     option = _option(word)
+    if option.kind == "device" and (equals or _names_device(line, end)):
+        start = position + len(word) + 1 if equals else end
+        written, end = _scan_value(line, start, word, option)
+        options.append(written)
+        return end
     if not option.takes_value:
         if equals:
             raise OptionError(f"{word} takes no value")
@@ -122,6 +132,25 @@ def _scan_value(line: str, position: int, flag: str, option: Option) -> tuple[Wr
         raise OptionError(f"there is no space behind the value of {flag}")
     value = line[position + 1 : closing]
     return WrittenOption(flag, option, value, line[position:end], position), end
+
+
+def _names_device(line: str, position: int) -> bool:
+    """Whether the next word is a device and not the beginning of the code.
+
+    ``--fake cuda step()`` names one. ``--fake cuda = 3`` and ``--fake cuda.seed()`` are code.
+    """
+    start = _skip_space(line, position)
+    end = _end_of_word(line, start)
+    if not DEVICE.fullmatch(line, start, end):
+        return False
+    rest = line[end:].strip()
+    if not rest or rest.startswith(("-", "#")):
+        return True
+    try:
+        ast.parse(line[start:])
+    except SyntaxError:
+        return True
+    return False
 
 
 def _end_of_value(line: str, position: int) -> int:

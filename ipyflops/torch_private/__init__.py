@@ -47,6 +47,16 @@ from ipyflops.torch_private.fakes import (
     is_made_a_graph,
     kernel_below_a_mode,
 )
+from ipyflops.torch_private.kernels import (
+    FOREACH_TYPES,
+    GROUPING,
+    PRIVATE_ANSWERS,
+    KernelSet,
+    active_fake_mode,
+    attention_order,
+    operator_named,
+    without_autocast,
+)
 from ipyflops.torch_private.old_releases import GROUPED_MM, is_compiled_call, operator_of
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
@@ -65,13 +75,19 @@ __all__ = [
     "COMPILED_FROM",
     "COMPILER_MODULE",
     "CONVERSION",
+    "FOREACH_TYPES",
     "GROUPED_MM",
+    "GROUPING",
     "GUARDED_CALLS_FILE",
     "HIGHER_ORDER_FOLDER",
+    "PRIVATE_ANSWERS",
     "SHARDING_FILE",
     "EagerStance",
+    "KernelSet",
     "StrongConverter",
+    "active_fake_mode",
     "asks_for_target_twice",
+    "attention_order",
     "can_decompose",
     "conversion_of_modules",
     "custom_kernels",
@@ -84,9 +100,11 @@ __all__ = [
     "kernel_below_a_mode",
     "launched_triton_constants",
     "launched_triton_kernel",
+    "operator_named",
     "operator_of",
     "runs_eagerly",
     "scaled_product",
+    "without_autocast",
 ]
 
 _missing: list[str] = []
