@@ -1,8 +1,8 @@
 """Programs that use a CUDA device: run for real on one, or in a dry run that stands in for one.
 
 ``python -m tests.dry_runs.cuda_programs`` runs all of them for real, with a CUDA build of PyTorch,
-and writes what they count to ``tests/data/cuda_counts.json``. The values that a device computes do not
-matter: on a build whose kernels do nothing the counts are the same.
+and writes what they count to ``tests/data/cuda_counts.json``. The values that a device computes
+do not matter: on a build whose kernels do nothing the counts are the same.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ipyflops.dry_runs.cuda import attention, autocast, recurrent
 from ipyflops.dry_runs.cuda.mode import is_on_cuda
-from ipyflops.torch_private import AUTOCAST_CUDA, KernelSet
+from ipyflops.torch_private import KernelSet
 
 aten = torch.ops.aten
 Own = Callable[..., Any]
@@ -24,12 +24,12 @@ def kernel_set() -> KernelSet:
     """All kernels for CUDA's keys."""
     made = KernelSet()
     for name, kernel in _COMPOSITES.items():
-        made.add_composite(f"aten::{name}", kernel)
+        made.add_composite(name, kernel)
     for name, kernel in autocast.kernels():
-        made.add(f"aten::{name}", AUTOCAST_CUDA, kernel)
-    made.add("aten::_cudnn_rnn", AUTOCAST_CUDA, recurrent.cast)
+        made.add_autocast(name, kernel)
+    made.add_autocast("_cudnn_rnn", recurrent.cast)
     for name in _CUDA_HAS:
-        made.add(f"aten::{name}", "CUDA", _never)
+        made.add_kernel(name, _never)
     return made
 
 

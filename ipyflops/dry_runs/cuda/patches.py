@@ -17,12 +17,11 @@ from torch import Tensor
 
 from ipyflops.dry_runs.cuda import answers, tensors
 from ipyflops.dry_runs.cuda.autocast import forget_weights
-from ipyflops.dry_runs.cuda.mode import active_cuda_run, is_on_cuda
+from ipyflops.dry_runs.cuda.mode import active_cuda_run
 from ipyflops.dry_runs.cuda.operators import kernel_set
 from ipyflops.torch_private import (
     FOREACH_TYPES,
     GROUPING,
-    GROUPING_OWNER,
     FakeTensor,
     KernelSet,
 )
@@ -107,9 +106,10 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
     yield torch, "clear_autocast_cache", _forgetting(torch.clear_autocast_cache)
     yield torch, "Generator", _Generator
     yield torch.nn.RNNBase, "flatten_parameters", _flattening(torch.nn.RNNBase.flatten_parameters)
-    grouping = getattr(GROUPING_OWNER, GROUPING, None)
+    owner, name = GROUPING
+    grouping = getattr(owner, name, None)
     if grouping is not None:
-        yield GROUPING_OWNER, GROUPING, _grouping(grouping)
+        yield owner, name, _grouping(grouping)
 
 
 def _in_dry_runs(own: Any, answer: Callable[..., Any]) -> Any:
@@ -197,6 +197,3 @@ class _Generator(torch.Generator, metaclass=_OfGenerators):
         if kind == "cuda" and active_cuda_run() is not None:
             return _OWN_GENERATOR("cpu")
         return _OWN_GENERATOR(device)
-
-
-__all__ = ["PATCHES", "Patches", "is_on_cuda"]
