@@ -757,6 +757,106 @@ def test_each_name_has_a_check() -> None:
     assert {name for name in defined if name[0] != "_"} == set(CHECKS)
 
 
+# --- the dispatcher's kernels ---------------------------------------------------------------------
+
+
+def on_cuda(function: Callable[[Any], Any]) -> list[str]:
+    """The operators that a function runs on a fake tensor with CUDA's keys."""
+    with private.FakeTensorMode() as mode:
+        tensor: Any = mode.fake_tensor_converter.from_meta_and_device(
+            mode, torch.ones(2, device="meta"), torch.device("cuda", 0)
+        )
+        with Seen(str) as seen:
+            function(tensor)
+    return [name for name in seen.noted if "prim" not in name]
+
+
+@relied_on("KernelSet")
+def kernels_are_there_for_the_keys_of_a_device_and_go_again() -> None:
+    kernels = private.KernelSet()
+    kernels.add_composite(
+        "dropout", lambda own, x, p, train: x.neg() if train else own(x, p, train)
+    )
+    kernels.add_autocast("exp", lambda x: x.sin())
+    kernels.add_kernel("_fused_rms_norm", lambda *_: None)
+    kernels.add_kernel("of_no_release", lambda *_: None)
+    dropout = aten.dropout.default
+
+    def inside() -> None:
+        assert on_cuda(lambda x: torch.dropout(x, 0.5, True)) == ["aten.neg.default"]
+        assert on_cuda(lambda x: torch.dropout(x, 0.5, False)) == []
+        assert private.decomposition_of(dropout)(torch.ones(1), 0.5, True) == -1
+        assert torch.dropout(torch.ones(1), 0.0, True) == 1
+        torch.set_autocast_enabled("cuda", True)
+        try:
+            assert on_cuda(torch.exp) == ["aten.sin.default"]
+            with private.without_autocast():
+                assert on_cuda(torch.exp) == ["aten.exp.default"]
+        finally:
+            torch.set_autocast_enabled("cuda", False)
+
+    before = on_cuda(lambda x: torch.dropout(x, 0.5, True))
+    kernels.install()
+    try:
+        inside()
+    finally:
+        kernels.remove()
+    assert on_cuda(lambda x: torch.dropout(x, 0.5, True)) == before != ["aten.neg.default"]
+    assert private.decomposition_of(dropout)(torch.ones(1), 0.0, True) == 1
+
+
+@relied_on("without_autocast")
+def autocast_can_be_left_out() -> None:
+    weight = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (weight @ weight).dtype is torch.bfloat16
+        with private.without_autocast():
+            assert (weight @ weight).dtype is torch.float32
+
+
+@relied_on("operator_named")
+def operators_are_found_by_name() -> None:
+    assert private.operator_named("mm") is aten.mm.default
+    assert private.operator_named("pow.Scalar") is aten.pow.Scalar
+    assert private.operator_named("of_no_release") is None
+    assert private.operator_named("mm.of_no_release") is None
+
+
+@relied_on("active_fake_mode")
+def the_mode_of_fake_tensors_is_known() -> None:
+    assert private.active_fake_mode() is None
+    with private.FakeTensorMode() as mode, Seen(str):
+        assert private.active_fake_mode() is mode
+
+
+@relied_on("attention_order")
+def the_order_of_the_kernels_of_attention_is_known() -> None:
+    kernels = nn.attention.SDPBackend
+    chosen = [kernels.MATH, kernels.EFFICIENT_ATTENTION]
+    with nn.attention.sdpa_kernel(chosen, set_priority=True):
+        assert private.attention_order()[:2] == [int(one.value) for one in chosen]
+
+
+@relied_on("PRIVATE_ANSWERS")
+def torch_cuda_has_these_functions() -> None:
+    assert all(callable(getattr(torch.cuda, name)) for name in private.PRIVATE_ANSWERS)
+
+
+@relied_on("GROUPING")
+def tensors_are_grouped_by_device_and_dtype() -> None:
+    owner, name = private.GROUPING
+    one, other = torch.ones(1), torch.ones(1).double()
+    groups = getattr(owner, name)([[one, other], [None, None]], True)
+    assert set(groups) == {(one.device, one.dtype), (other.device, other.dtype)}
+    assert groups[one.device, one.dtype][0][0] == [one]
+
+
+@relied_on("FOREACH_TYPES")
+def optimizers_take_tensors_of_these_types_together() -> None:
+    assert private.FOREACH_TYPES
+    assert all(torch.Tensor in types for types in private.FOREACH_TYPES)
+
+
 # --- releases that lack something ----------------------------------------------------------------
 
 

@@ -127,6 +127,7 @@ class DryRun:
                 yield
         finally:
             with _deferred_interrupt():
+                self._device.leave()
                 self._assigned = substitution.assigned_names()
                 self._uncopied = list(substitution.copier.uncopied)
                 self._met_meta, self._met_loader = mode.met_meta, mode.met_loader
@@ -142,7 +143,7 @@ class DryRun:
         if self._assigned:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
         if self._met_meta:
-            notes.append(FROM_META.format(self._device.name))
+            notes.append(FROM_META.format(self._device.meta_name))
         if self._met_loader:
             notes.append(IN_ORDER)
         if self._skipped_saving:
@@ -164,7 +165,7 @@ class DryRun:
                 )
         if self._device.is_absent:
             notes.insert(0, self._device.note)
-            report = replace(report, device=self._device.name)
+            report = replace(report, device="cuda")
         return replace(report, notes=(*notes, *report.notes))
 
 

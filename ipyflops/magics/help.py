@@ -54,6 +54,8 @@ that have a shape, strides, a dtype and a device, but neither values nor memory.
 no variable, parameter, gradient, optimizer or random number changes, and what the code assigns is
 gone afterwards. A model may be built in the code itself, or before on torch.device("meta"). Where
 the code needs a value (.item(), an if, a mask as an index) it fails, and the error says where.
+With --fake cuda the code finds a CUDA device, also where there is none: model.to("cuda") counts the
+operators that PyTorch would run there. Code that begins with this word goes behind --.
 
 With --ranks the code runs on every engine of an ipyparallel cluster, on that view which %px would
 use, and the report is of all of them: totals, each rank, how evenly the work is spread, what is
@@ -83,6 +85,7 @@ Examples
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
+    %flops --fake cuda step("cuda")              the same, as on a GPU that this machine lacks
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults
@@ -97,7 +100,9 @@ _COLUMN = 34
 
 def _entry(option: Option) -> str:
     written = ", ".join(option.flags)
-    if option.choices:
+    if option.kind == "device":
+        written += f" [{'|'.join(option.choices)}]"
+    elif option.choices:
         written += f" {'|'.join(option.choices)}"
     elif option.takes_value:
         written += f" {option.value}"

@@ -78,7 +78,7 @@ def _read_device(written: WrittenOption) -> bool | str:
     if written.value in written.option.choices:
         return written.value
     raise OptionError(
-        f"{written.flag} can stand in for a {written.option.value_help} device alone, not for "
+        f"{written.flag} can stand in for a {written.option.choices[0]} device alone, not for "
         f"{written.value!r}: what other devices run is not known without them"
     )
 

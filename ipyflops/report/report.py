@@ -52,7 +52,8 @@ class Report(Run, Exports):
     notes : tuple of str
         What a reader has to know about this run.
     device : str
-        Where its kernels ran, as ``cuda:0``: what their rate is set against.
+        Where its kernels ran, as ``cuda:0``: what their rate is set against. ``cuda`` alone, if a
+        dry run stood in for a device that is not there.
     timing : Timing or None
         What clean repeats took, where there were any.
     peak : Peak or None

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ipyflops.torch_private.operators import REPLACED_COMPOSITES, own_composite
+from ipyflops.torch_private.operators import _replaced, decomposition_of
 
 #: The dispatcher's names for the places of autograd, of autocast and of kernels on CUDA.
 #: Without them: PyTorch refuses the first kernel, and the dry run ends with that error.
@@ -57,7 +57,7 @@ class KernelSet:
         operator = operator_named(name)
         if operator is None:
             return
-        own = own_composite(operator)
+        own = decomposition_of(operator)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             return kernel(own, *args, **kwargs)
@@ -73,11 +73,11 @@ class KernelSet:
             warnings.simplefilter("ignore")
             for name, key, kernel in self._kernels:
                 self._library.impl(name, kernel, key)
-        REPLACED_COMPOSITES.update(self._composites)
+        _replaced.update(self._composites)
 
     def remove(self) -> None:
         """Take them away again: PyTorch's own kernels are back."""
-        REPLACED_COMPOSITES.clear()
+        _replaced.clear()
         if self._library is not None:
             self._library._destroy()
             self._library = None

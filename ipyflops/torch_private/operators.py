@@ -37,7 +37,7 @@ def can_decompose(func: Any) -> bool:
 
 #: What runs instead of the kernel of such an operator, while a dry run is on another device: in
 #: inference mode the operator comes whole to a counter, below the place of these kernels.
-REPLACED_COMPOSITES: dict[Any, Callable[..., Any]] = {}
+_replaced: dict[Any, Callable[..., Any]] = {}
 
 
 def decomposition_of(func: Any) -> Callable[..., Any]:
@@ -46,16 +46,11 @@ def decomposition_of(func: Any) -> Callable[..., Any]:
     Without it: the method that gives the compiler's decomposition where there is one, which draws
     other random numbers in a dropout.
     """
-    return REPLACED_COMPOSITES.get(func) or keeping_promises(own_composite(func))
-
-
-def own_composite(func: Any) -> Callable[..., Any]:
-    """PyTorch's own kernel of an operator that can be decomposed. Without it: as above."""
+    replaced = _replaced.get(func) if _replaced else None
+    if replaced is not None:
+        return replaced
     kernel: Callable[..., Any] | None = getattr(func, "_op_dk", None)
-    if kernel is None:
-        run: Callable[..., Any] = func.decompose
-        return run
-    return partial(kernel, _COMPOSITE)
+    return keeping_promises(func.decompose if kernel is None else partial(kernel, _COMPOSITE))
 
 
 #: Keys whose kernels write out conjugates, negatives and zeros that a tensor only promises.

@@ -1,13 +1,15 @@
 """Programs that use a CUDA device: run for real on one, or in a dry run that stands in for one.
 
 ``python -m tests.dry_runs.cuda_programs`` runs all of them for real, with a CUDA build of PyTorch,
-and writes what they count to ``tests/data/cuda_counts.json``. The values that a device computes
-do not matter: on a build whose kernels do nothing the counts are the same.
+and writes what they count to ``tests/data/cuda_counts.json``. It was made by PyTorch 2.13.0+cu130
+on a stand-in for NVIDIA's libraries (cuDNN 9.20, compute capability 9.0) whose kernels do nothing:
+values do not matter to counts. There cuDNN's recurrent layers need ``--simulated``.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ from torch.nn import functional as F
 from ipyflops import FlopCounter
 from ipyflops.costs import CONVENTIONS
 from ipyflops.report import Report
+from tests.dry_runs.cuda_attention import CALLS, chosen
 
 FILE = Path(__file__).parents[1] / "data" / "cuda_counts.json"
 Program = Callable[[], object]
@@ -343,13 +346,57 @@ def summary(report: Report) -> dict[str, Any]:
     }
 
 
+def give_cudnn_empty_kernels() -> torch.library.Library:
+    """Have cuDNN's recurrent layers give empty results, where a build cannot run them."""
+    library = torch.library.Library("aten", "IMPL")
+
+    def forward(x: Tensor, weight: Any, stride: int, buffer: Any, hx: Tensor, *rest: Any) -> Any:
+        cx, _, size, projection, layers, batch_first = rest[:6]
+        directions = 2 if rest[8] else 1
+        state = (layers * directions, x.shape[0 if batch_first else 1])
+        return (
+            x.new_empty((*x.shape[:-1], (projection or size) * directions)),
+            hx.new_empty((*state, projection or size)),
+            x.new_empty(0) if cx is None else cx.new_empty((*state, size)),
+            x.new_empty(0, dtype=torch.uint8),
+            x.new_empty(sum(one.numel() for one in weight)),
+        )
+
+    def backward(x: Tensor, weight: Any, stride: int, buffer: Any, hx: Tensor, *rest: Any) -> Any:
+        states = [torch.empty_like(one) if one is not None else hx for one in (hx, rest[0])]
+        return torch.empty_like(x), *states, [torch.empty_like(one) for one in weight]
+
+    def cast(x: Tensor, weight: Any, stride: int, buffer: Any, *rest: Any) -> Any:
+        dtype = torch.get_autocast_dtype("cuda")
+        hx, cx = (one if one is None else one.to(dtype) for one in rest[:2])
+        weight = [one.to(dtype) for one in weight]
+        with torch._C._DisableAutocast():
+            run = torch.ops.aten._cudnn_rnn
+            return run(x.to(dtype), weight, stride, None, hx, cx, *rest[2:])
+
+    def flat(weight: Any, *rest: Any) -> Tensor:
+        return weight[0].new_empty(sum(one.numel() for one in weight))  # type: ignore[no-any-return]
+
+    library.impl("_cudnn_rnn", forward, "CUDA")
+    library.impl("_cudnn_rnn", cast, "AutocastCUDA")
+    library.impl("_cudnn_rnn_backward", backward, "CUDA")
+    library.impl("_cudnn_rnn_flatten_weight", flat, "CUDA")
+    library.impl("_cudnn_init_dropout_state", lambda *_, **k: torch.empty(8, **k), "CUDA")
+    return library
+
+
 def main() -> None:
-    counts = {}
+    library = give_cudnn_empty_kernels() if "--simulated" in sys.argv else None
+    counts: dict[str, Any] = {
+        "attention": "".join(str(chosen(call, CUDA)) for call in CALLS.values()),
+        "programs": {},
+    }
     for name, program in PROGRAMS.items():
         with FlopCounter(device_time=False) as counter:
             program()
-        counts[name] = summary(counter.report)
-    FILE.write_text(json.dumps(counts, indent=None, separators=(",", ":")) + "\n")
+        counts["programs"][name] = summary(counter.report)
+    FILE.write_text(json.dumps(counts, separators=(",", ":")) + "\n")
+    del library
 
 
 if __name__ == "__main__":

@@ -432,3 +432,20 @@ def test_what_cannot_be_copied_is_named(shell: InteractiveShell) -> None:
     assert done.error is None
     assert "not copied, so what the dry run did to them has happened: generator" in report().notes
     assert next(shell.user_ns["numbers"]) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+def test_a_device_that_is_not_there(shell: InteractiveShell) -> None:
+    cell = (
+        "device = 'cuda' if torch.cuda.is_available() else 'cpu'\n"
+        "nn.LSTM(4, 4).to(device)(torch.randn(3, 2, 4, device=device))"
+    )
+    done = run(shell, f"%%flops --fake cuda -v there\n{cell}")
+    assert done.error is None
+    assert "dry run for a cuda device that is not there" in done.out
+    assert "aten::_cudnn_rnn" in shell.user_ns["there"].by_operator
+    assert shell.user_ns["there"].device == "cuda"
+    run(shell, f"%%flops --fake -q -v here\n{cell}")
+    assert "aten::_cudnn_rnn" not in shell.user_ns["here"].by_operator
+    assert shell.user_ns["here"].device == "cpu"
+    assert run(shell, "%flops -q --fake mps step()").error is not None

@@ -31,8 +31,9 @@ def test_every_option_fills_a_field() -> None:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_what_the_table_says_of_an_option_is_consistent(option: Option) -> None:
-    assert option.takes_value == bool(option.value) == (option.kind != "switch")
-    assert bool(option.choices) == (option.kind == "choice")
+    assert option.takes_value == (option.kind not in {"switch", "device"})
+    assert bool(option.value) == (option.kind != "switch")
+    assert bool(option.choices) == (option.kind in {"choice", "device"})
     assert option.help in HELP
     assert not option.needs_code or option.no_code_error.startswith(option.flags[0])
 

@@ -205,6 +205,41 @@ def test_ranks_have_a_timeout_in_seconds() -> None:
             parse(line)
 
 
+@pytest.mark.parametrize(
+    ("line", "fake", "code"),
+    [
+        ("--fake", True, ""),
+        ("--fake step()", True, "step()"),
+        ("--fake cuda", "cuda", ""),
+        ("--fake cuda step()", "cuda", "step()"),
+        ("--fake=cuda step()", "cuda", "step()"),
+        ("--fake 'cuda' step()", True, "'cuda' step()"),
+        ("--fake cuda -q step()", "cuda", "step()"),
+        ("-q --fake cuda # why", "cuda", ""),
+        ("--fake cuda for x in y: f(x)", "cuda", "for x in y: f(x)"),
+        ("--fake cuda !ls", "cuda", "!ls"),
+        ("--fake cuda = 3", True, "cuda = 3"),
+        ("--fake cuda + 1", True, "cuda + 1"),
+        ("--fake cuda.synchronize()", True, "cuda.synchronize()"),
+        ("--fake -- cuda", True, "cuda"),
+        ("--fake cudas", True, "cudas"),
+        ("--fake meta = 1", True, "meta = 1"),
+    ],
+)
+def test_a_dry_run_may_name_a_device(line: str, fake: bool | str, code: str) -> None:
+    options = parse(line)
+    assert (options.fake, options.code) == (fake, code)
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "cuda:1", "cpu", "meta"])
+def test_a_dry_run_cannot_stand_in_for_another_device(device: str) -> None:
+    for line in (f"--fake {device} step()", f"--fake={device}"):
+        with pytest.raises(
+            OptionError, match=f"--fake can stand in for a cuda .* not for '{device}'"
+        ):
+            parse(line)
+
+
 def test_the_options_are_those_that_are_fixed() -> None:
     assert set(BY_FLAG) == {
         *("-c", "--convention", "-o", "--output", "-v", "--variable", "-q", "--quiet"),

@@ -39,7 +39,7 @@ def beside(notebook: Kernel) -> Beside:
 def values(option: Option) -> list[str]:
     """Values that an option can have, one for each way it can go."""
     if option.choices:
-        return list(option.choices)
+        return [*option.choices, *([""] if option.kind == "device" else [])]
     return {
         "switch": [""],
         "number": ["2"],

@@ -44,9 +44,9 @@ class AbsentDevice:
         self.is_absent = named and not torch.cuda.is_available()
 
     @property
-    def name(self) -> str:
-        """The device on which tensors are counted that name none, or the meta device."""
-        return "cuda" if self.is_absent else "CPU"
+    def meta_name(self) -> str:
+        """What tensors of the meta device are counted as being on."""
+        return "CUDA device" if self.is_absent else "CPU"
 
     @property
     def note(self) -> str:
@@ -62,7 +62,11 @@ class AbsentDevice:
 
     def active(self) -> AbstractContextManager[None]:
         """Have the device there in the block, as far as the code can tell."""
-        return PATCHES.active() if self.is_absent else nullcontext()
+        return PATCHES.active(self) if self.is_absent else nullcontext()
+
+    def leave(self) -> None:
+        """Make sure of it that all is put back, after an interrupt too."""
+        PATCHES.leave(self)
 
 
 def _is_known(name: str | torch.device) -> bool:

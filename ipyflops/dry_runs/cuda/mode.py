@@ -7,16 +7,22 @@ told ``cuda:0``. What C++ makes on ``meta`` is on the CUDA device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ipyflops.dry_runs.mode import DEVICE_OPERATOR, META, DryRunMode
-from ipyflops.torch_private import FakeTensor, active_fake_mode
+from ipyflops.torch_private import (
+    FakeTensor,
+    UnsupportedOperatorException,
+    active_fake_mode,
+    tree_leaves,
+)
 
 CUDA = torch.device("cuda", 0)
+CPU = torch.device("cpu")
 aten = torch.ops.aten
 
 
@@ -29,16 +35,12 @@ class CudaDryRunMode(DryRunMode):
     def __init__(self) -> None:
         super().__init__()
         self.stands_for_meta = CUDA
+        # They run on real tensors, for which the device would have to be there.
+        self.allow_fallback_kernels = False
         #: Weights that autocast has cast, by their ids, as long as an autocast lasts.
         self.cast_weights: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: Any = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is DEVICE_OPERATOR and type(args[0]) is FakeTensor:
             tensor = args[0]
             is_here = tensor.fake_device.type != "cuda"
@@ -48,7 +50,31 @@ class CudaDryRunMode(DryRunMode):
         if rule is not None:
             with self:
                 return rule(*args, **(kwargs or {}))
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        try:
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        except UnsupportedOperatorException:
+            return self._run_as_on_cpu(func, types, args, kwargs or {})
+
+    def _run_as_on_cpu(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator for whose results PyTorch has no rule, as it does on the CPU.
+
+        There it runs the kernel itself, on zeros, to see what comes out.
+        """
+        given = [one for one in tree_leaves((args, kwargs)) if is_on_cuda(one)]
+        for tensor in given:
+            tensor.fake_device = CPU
+        self.allow_fallback_kernels = True
+        try:
+            made = super().__torch_dispatch__(func, types, args, kwargs)
+        finally:
+            self.allow_fallback_kernels = False
+            for tensor in given:
+                tensor.fake_device = CUDA
+        if given:
+            for tensor in tree_leaves(made):
+                if type(tensor) is FakeTensor:
+                    tensor.fake_device = CUDA
+        return made
 
     def has_device(self, device: torch.device) -> bool:
         """Whether a tensor can be made on a device."""

@@ -34,34 +34,40 @@ class Patches:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: How many dry runs there are.
-        self._runs = 0
+        #: The dry runs for which all is in place.
+        self._runs: set[int] = set()
         #: What was there: the owner, the name, and the value in the owner's own dictionary.
         self._before: list[tuple[Any, str, Any]] = []
         self._kernels: KernelSet | None = None
+        #: The threads in which a dry run has set the default device.
+        self._set_default: dict[int, bool] = {}
 
     @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self, run: object) -> Iterator[None]:
         """Have all of it in place in the block; after the last block all is as it was."""
-        device = torch.get_default_device()
-        counted = False
+        before = torch.get_default_device()
         try:
             with self._lock:
-                self._runs += 1
-                counted = True
-                if self._runs == 1:
+                self._runs.add(id(run))
+                if not self._before:
                     self._put()
             yield
         finally:
-            if torch.get_default_device() != device:
-                torch.set_default_device(device)
-            with self._lock:
-                self._runs -= counted
-                if self._runs == 0:
-                    self._take_away()
+            if self._set_default.pop(threading.get_ident(), False):
+                torch.set_default_device(None if before.type == "cpu" else before)
+            self.leave(run)
+
+    def leave(self, run: object) -> None:
+        """End a dry run's need of it, also if that was done before, or begun and interrupted."""
+        with self._lock:
+            self._runs.discard(id(run))
+            if not self._runs:
+                self._take_away()
 
     def _put(self) -> None:
-        for owner, name, value in _replacements():
+        own = torch.set_default_device
+        setting = (torch, "set_default_device", self._noting_defaults(own))
+        for owner, name, value in (setting, *_replacements()):
             self._before.append((owner, name, vars(owner).get(name, _MISSING)))
             setattr(owner, name, value)
         for types in FOREACH_TYPES:
@@ -69,10 +75,16 @@ class Patches:
         self._kernels = kernel_set()
         self._kernels.install()
 
+    def _noting_defaults(self, own: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(own)
+        def set_default(device: Any) -> None:
+            if active_cuda_run() is not None:
+                self._set_default[threading.get_ident()] = True
+            own(device)
+
+        return set_default
+
     def _take_away(self) -> None:
-        kernels, self._kernels = self._kernels, None
-        if kernels is not None:
-            kernels.remove()
         for types in FOREACH_TYPES:
             if FakeTensor in types:
                 types.remove(FakeTensor)
@@ -84,6 +96,9 @@ class Patches:
             else:
                 setattr(owner, name, value)
             self._before.pop()
+        if self._kernels is not None:
+            self._kernels.remove()
+            self._kernels = None
 
 
 #: The one of this process.

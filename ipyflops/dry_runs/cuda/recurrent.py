@@ -15,6 +15,8 @@ from ipyflops.dry_runs.cuda.mode import is_on_cuda
 from ipyflops.torch_private import without_autocast
 
 aten = torch.ops.aten
+#: PyTorch's own kernel, which runs where cuDNN does not.
+Own = Callable[..., Any]
 #: cuDNN's numbers of the kinds of layers.
 MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -29,21 +31,12 @@ def layers(name: str) -> Callable[..., Any]:
     """Give what stands in for ``aten::lstm.input`` and its like."""
 
     def run(
-        own: Callable[..., Any],
-        x: Tensor,
-        hidden: Any,
-        params: Sequence[Tensor],
-        has_biases: bool,
-        num_layers: int,
-        dropout: float,
-        train: bool,
-        bidirectional: bool,
-        batch_first: bool,
+        own: Own, x: Tensor, hidden: Any, params: Sequence[Tensor], biases: bool, *options: Any
     ) -> Any:
-        options = (num_layers, dropout, train, bidirectional)
         if not _takes_cudnn(x):
-            return own(x, hidden, params, has_biases, *options, batch_first)
-        return _cudnn(name, x, hidden, params, has_biases, options, batch_first, [])
+            return own(x, hidden, params, biases, *options)
+        *others, batch_first = options
+        return _cudnn(name, x, hidden, params, biases, others, batch_first, [])
 
     return run
 
@@ -52,22 +45,13 @@ def packed_layers(name: str) -> Callable[..., Any]:
     """Give what stands in for ``aten::lstm.data`` and its like, for packed sequences."""
 
     def run(
-        own: Callable[..., Any],
-        x: Tensor,
-        batch_sizes: Tensor,
-        hidden: Any,
-        params: Sequence[Tensor],
-        has_biases: bool,
-        num_layers: int,
-        dropout: float,
-        train: bool,
-        bidirectional: bool,
+        own: Own, x: Tensor, batch_sizes: Tensor, hidden: Any, params: Any, *options: Any
     ) -> Any:
-        options = (num_layers, dropout, train, bidirectional)
         if not _takes_cudnn(x):
-            return own(x, batch_sizes, hidden, params, has_biases, *options)
+            return own(x, batch_sizes, hidden, params, *options)
+        biases, *others = options
         sizes = [int(size) for size in batch_sizes]
-        return _cudnn(name, x, hidden, params, has_biases, options, False, sizes)
+        return _cudnn(name, x, hidden, params, biases, others, False, sizes)
 
     return run
 
@@ -78,7 +62,7 @@ def _cudnn(
     hidden: Any,
     params: Sequence[Tensor],
     has_biases: bool,
-    options: tuple[int, float, bool, bool],
+    options: Sequence[Any],
     batch_first: bool,
     batch_sizes: Sequence[int],
 ) -> Any:
@@ -105,35 +89,22 @@ def cast(x: Tensor, weight: Sequence[Tensor], *rest: Any) -> Any:
         return aten._cudnn_rnn(x.to(dtype), weight, stride, None, *states, *options)
 
 
-def lstm_cell(
-    own: Callable[..., Any],
-    x: Tensor,
-    hidden: Sequence[Tensor],
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Any:
+def lstm_cell(own: Own, x: Tensor, hidden: Sequence[Tensor], *weights: Any) -> Any:
     """Stand in for ``aten::lstm_cell``."""
     if not is_on_cuda(x):
-        return own(x, hidden, w_ih, w_hh, b_ih, b_hh)
+        return own(x, hidden, *weights)
     hx, cx = hidden
-    gates = torch.matmul(x, w_ih.t()), torch.matmul(hx, w_hh.t())
-    hy, cy, _ = aten._thnn_fused_lstm_cell(*gates, cx, b_ih, b_hh)
+    hy, cy, _ = aten._thnn_fused_lstm_cell(*_gates(x, hx, weights), cx, *weights[2:])
     return hy, cy
 
 
-def gru_cell(
-    own: Callable[..., Any],
-    x: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Any:
+def gru_cell(own: Own, x: Tensor, hx: Tensor, *weights: Any) -> Any:
     """Stand in for ``aten::gru_cell``."""
     if not is_on_cuda(x):
-        return own(x, hx, w_ih, w_hh, b_ih, b_hh)
-    gates = torch.matmul(x, w_ih.t()), torch.matmul(hx, w_hh.t())
-    return aten._thnn_fused_gru_cell(*gates, hx, b_ih, b_hh)[0]
+        return own(x, hx, *weights)
+    return aten._thnn_fused_gru_cell(*_gates(x, hx, weights), hx, *weights[2:])[0]
+
+
+def _gates(x: Tensor, hx: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The products of a cell: with its input, and with its state."""
+    return torch.matmul(x, weights[0].t()), torch.matmul(hx, weights[1].t())

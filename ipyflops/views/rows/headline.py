@@ -47,7 +47,7 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     """
     items = _incomplete(report)
     if report.totals.calls:
-        items += [*_counts(report), *_rates(report), *clean_items(report)]
+        items += [*_counts(report), *_stand_in(report), *_rates(report), *clean_items(report)]
         items += [*peak_items(report), *rank_items(report)]
         if per is not None:
             items.append(_per_item(report, *per))
@@ -104,6 +104,19 @@ def _counts(report: Report) -> list[HeadlineItem]:
             )
         )
     return items
+
+
+def _stand_in(report: Report) -> list[HeadlineItem]:
+    """Say that a dry run was for another device than those that are there: it has no number."""
+    if report.device == "cpu" or ":" in report.device:
+        return []
+    return [
+        HeadlineItem(
+            f"dry run for a {visible(report.device)} device that is not there",
+            "Nothing was computed; the operators are those that PyTorch would run on one.",
+            "warning",
+        )
+    ]
 
 
 def _rates(report: Report) -> list[HeadlineItem]:
