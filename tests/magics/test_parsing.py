@@ -234,9 +234,7 @@ def test_a_dry_run_may_name_a_device(line: str, fake: bool | str, code: str) -> 
 @pytest.mark.parametrize("device", ["mps", "xpu", "cuda:1", "cpu", "meta"])
 def test_a_dry_run_cannot_stand_in_for_another_device(device: str) -> None:
     for line in (f"--fake {device} step()", f"--fake={device}"):
-        with pytest.raises(
-            OptionError, match=f"--fake can stand in for a cuda .* not for '{device}'"
-        ):
+        with pytest.raises(OptionError, match=f"stand in for a cuda .* not for '{device}'"):
             parse(line)
 
 
