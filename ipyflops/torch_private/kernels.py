@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from ipyflops.torch_private.old_releases import operator_of
 from ipyflops.torch_private.operators import _replaced, decomposition_of
 
 #: The dispatcher's names for the places of autograd, of autocast and of kernels on CUDA.
@@ -85,8 +86,7 @@ class KernelSet:
 
 def operator_named(name: str) -> Any:
     """The operator of PyTorch's own of this name, as ``pow.Scalar``. Without it: None."""
-    packet, _, overload = name.partition(".")
-    return getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
+    return operator_of(f"aten::{name}" if "." in name else f"aten::{name}.default")
 
 
 def active_fake_mode() -> Any:
