@@ -87,6 +87,13 @@ def ends_with_semicolon(code: str) -> bool:
     return bool(tokens) and tokens[-1].string == ";"
 
 
+def without_chain(shell: Any, error: BaseException) -> BaseException:
+    """Give an error that IPython 7 can show alone; it fails at the errors behind one."""
+    if not hasattr(shell.compile, "format_code_name"):
+        error.__cause__ = None  # and so nothing of the context is shown
+    return error
+
+
 def _sources() -> dict[str, Any]:
     """IPython 7's own table of the code of its cells; empty in newer releases."""
     sources: dict[str, Any] = getattr(linecache, "_ipython_cache", {})

@@ -20,7 +20,7 @@ from IPython.core.magic import (
 from traitlets import Bool, Enum, Float, Int
 
 from ipyflops import views
-from ipyflops.cells import Origin, Shell, origin, running, tracebacks
+from ipyflops.cells import Origin, Shell, old_ipython, origin, running, tracebacks
 from ipyflops.costs import conventions
 from ipyflops.counting import FlopCounter
 from ipyflops.dry_runs import DryRunError
@@ -148,9 +148,8 @@ class FlopsMagics(Magics):
         report = self._measure_and_deliver(_report(counter, dry_run), run)
         for counting_error in errors:
             # Shown as an error, but not raised: the cell has run, and has its result.
-            self.shell.showtraceback(
-                (type(counting_error), counting_error, None), exception_only=True
-            )
+            shown = old_ipython.without_chain(self.shell, counting_error)
+            self.shell.showtraceback((type(shown), shown, None), exception_only=True)
         if code.silenced:
             return None
         return self._result(report, request) if options.output else value

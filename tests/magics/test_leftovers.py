@@ -29,7 +29,9 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
 
 
 def living() -> Living:
-    return dict(ipywidgets.widgets.widget._instances)
+    module = ipywidgets.widgets.widget
+    # ipywidgets 7 has them in the class.
+    return dict(module._instances if hasattr(module, "_instances") else module.Widget.widgets)
 
 
 def made_since(before: Living) -> list[str]:
