@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 
@@ -65,10 +66,28 @@ def running_cell(shell: Any = None) -> CellRun:
 
 
 def preferred_view() -> str:
-    """The view that ``%config FlopsMagics.view`` names; ``auto`` without the magics."""
+    """The view that ``%config FlopsMagics.view`` names; ``auto`` without the magics.
+
+    In ``display(report, display_id=True)`` it is HTML in the place of a widget: an output that has
+    a name can be replaced by one other output, and a widget comes with a second one.
+    """
     magics = getattr(running_shell(), "magics_manager", None)
     flops_magics = getattr(magics, "registry", {}).get("FlopsMagics")
-    return str(getattr(flops_magics, "view", "auto"))
+    view = str(getattr(flops_magics, "view", "auto"))
+    return "html" if view in {"auto", "widget"} and _is_displayed_by_name() else view
+
+
+def _is_displayed_by_name() -> bool:
+    """Whether IPython's ``display`` asks now, and was given a name for the output.
+
+    It tells that to nobody; the frame of the function knows.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "display" and "IPython" in frame.f_code.co_filename:
+            return "display_id" in (frame.f_locals.get("transient") or ())
+        frame = frame.f_back
+    return False
 
 
 def publish(bundle: Mapping[str, Any]) -> None:

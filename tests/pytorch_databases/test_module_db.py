@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -13,6 +15,7 @@ from torch.testing._internal.common_modules import module_db
 
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.report import Node, Report
+from tests.pytorch_databases.kernels import Kernels, kernels_of
 from tests.pytorch_databases.running import (
     WARNINGS,
     NoOpMode,
@@ -33,6 +36,8 @@ IN_DOUBLE = {"nn.FractionalMaxPool2d", "nn.FractionalMaxPool3d"}
 OTHER_PATH = {"nn.LinearCrossEntropyLoss"}
 
 ENTRIES = {info.name: info for info in module_db}
+#: So many inputs of each are profiled; all of them with IPYFLOPS_ALL_SAMPLES=1.
+MOST = 10_000 if os.environ.get("IPYFLOPS_ALL_SAMPLES") else 1
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -131,6 +136,41 @@ def test_a_module_runs_as_without_the_counter(name: str, training: bool) -> None
         check_tree(counter.report, kind)
     assert inputs
     assert other_path == (name in OTHER_PATH), "the table of other paths is out of date"
+
+
+def run_forward(module: nn.Module, given: Any, mode: AbstractContextManager[object]) -> object:
+    """Forward alone, without gradients; the error if there is one."""
+    seed()
+    with torch.no_grad(), mode:
+        try:
+            return module(*given.forward_input.args, **given.forward_input.kwargs)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("way", [run, run_forward], ids=["backward", "forward"])
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_a_report_has_a_note_where_a_module_takes_another_path_and_nowhere_else(
+    name: str, training: bool, way: Any
+) -> None:
+    """What computes in a module is what computes in it without a count, or a note says so."""
+    info = ENTRIES[name]
+    samples = len(make_inputs(info, training=training))
+    for number in random.Random(name).sample(range(samples), min(MOST, samples)):
+        found: list[Kernels] = []
+        counter = FlopCounter(device_time=False)
+        for mode in (nullcontext(), counter):
+            given = make_inputs(info, training=training)[number]
+            module = make_module(info, given, training=training)
+            kernels = kernels_of(
+                lambda module=module, given=given, mode=mode: way(module, given, mode)
+            )[1]
+            found.append(kernels)
+        plain, counted = found
+        notes = [note for note in counter.report.notes if note.startswith("under any dispatch")]
+        less, more = plain - counted, counted - plain
+        assert bool(notes) == bool(less or more), f"{number}: {notes}: {less} became {more}"
 
 
 def test_the_database_is_all_there() -> None:

@@ -412,6 +412,7 @@ def test_a_thread_from_before_that_worked_is_named() -> None:
     time.sleep(0.2)  # it falls asleep: what tells is that it was woken
     with FlopCounter() as counter:
         worker.run(product)
+    time.sleep(0.2)
     with FlopCounter() as idle:
         product()
     worker.end()

@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
 
 from ipyflops.views import WIDGET_VIEW, mime_bundle, to_widget
 from ipyflops.views.shown_views import MAX_VIEWS, SHOWN_VIEWS
@@ -124,3 +125,19 @@ def test_widgets_that_somebody_else_has_closed_do_no_harm(front_end: FrontEnd) -
     second = front_end.run("a")
     third = front_end.run("a")
     assert are_open([*second, *third]) == [False, True]
+
+
+def test_an_output_with_a_name_is_replaced_by_another(front_end: FrontEnd) -> None:
+    """A widget would come with an output of HTML beside it, and each update with two more."""
+    front_end.shell.user_ns["report"] = reports.resnet()
+    captured = front_end.shell.display_pub = CapturingDisplayPublisher()
+    front_end.run("a", "handle = display(report, display_id=True)")
+    front_end.run("a", "handle.update(report)")
+    front_end.run("b", "display(report)")
+    named = [one for one in captured.outputs if one["transient"]]
+    assert [one["update"] for one in named] == [False, True]
+    assert named[0]["transient"] == named[1]["transient"]
+    assert all("ResNet" in one["data"]["text/html"] for one in named)
+    assert not any(WIDGET_VIEW in one["data"] for one in named)
+    others = [one["data"] for one in captured.outputs if not one["transient"]]
+    assert [WIDGET_VIEW in data for data in others] == [True, False]
