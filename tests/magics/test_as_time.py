@@ -188,3 +188,20 @@ def test_a_line_does_what_it_does_under_time(line: str) -> None:
     with fresh_shell("ipyflops") as counted:
         got = as_seen(run(counted, f"%flops -q -- {line}"), counted)
     check(got, expected)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["x = 5", "x += 1", "y = x + 1", "new = x", "del x", "y = [x for _ in 'ab'] if 0 else x"],
+)
+def test_the_variables_of_a_function_are_what_time_makes_of_them(
+    shell: InteractiveShell, code: str
+) -> None:
+    """From Python 3.13 on, what a line assigns is the function's own; before, it is lost."""
+    found = []
+    for magic, options in (("time", ""), ("flops", "-q ")):
+        call = f"get_ipython().run_line_magic({magic!r}, {options + code!r})"
+        body = f"    x, y = 1, 2\n    {call}\n    return dict(locals())\n"
+        done = run(shell, f"def f():\n{body}f()")
+        found.append((done.result, type(done.error)))
+    assert found[0] == found[1]
