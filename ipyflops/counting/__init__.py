@@ -21,9 +21,22 @@ unwrap
 
 from __future__ import annotations
 
-from ipyflops.counting.accelerators import accelerator_in_use, module_of, wait_for
+from ipyflops.counting.accelerators import (
+    accelerator_built_for,
+    accelerator_in_use,
+    module_of,
+    wait_for,
+)
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.counting.process import reset
 from ipyflops.counting.progress import Progress
 
-__all__ = ["FlopCounter", "Progress", "accelerator_in_use", "module_of", "reset", "wait_for"]
+__all__ = [
+    "FlopCounter",
+    "Progress",
+    "accelerator_built_for",
+    "accelerator_in_use",
+    "module_of",
+    "reset",
+    "wait_for",
+]

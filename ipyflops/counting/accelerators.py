@@ -6,9 +6,26 @@ is asked of an accelerator before the user's own code has set it up.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
+
+#: Whether PyTorch says which kind it was built for without a question to the driver: from 2.7 on.
+_ASKED = inspect.signature(torch.accelerator.current_accelerator)
+_TELLS_KIND = "check_available" in _ASKED.parameters
+
+
+def accelerator_built_for() -> str | None:
+    """The kind of accelerator that PyTorch was built for, as ``cuda``; None for none."""
+    if _TELLS_KIND:
+        accelerator: Any = torch.accelerator.current_accelerator()
+        return None if accelerator is None else str(accelerator.type)
+    if torch.version.cuda or torch.version.hip:
+        return "cuda"
+    if getattr(torch.version, "xpu", None):
+        return "xpu"
+    return "mps" if torch.backends.mps.is_built() else None
 
 
 def accelerator_in_use() -> str | None:
@@ -19,11 +36,9 @@ def accelerator_in_use() -> str | None:
     >>> accelerator_in_use() in (None, "cuda", "xpu", "mps")
     True
     """
-    # Which kind PyTorch was built for: it asks no driver.
-    built_for: Any = torch.accelerator.current_accelerator()
-    if built_for is None:
+    kind = accelerator_built_for()
+    if kind is None:
         return None
-    kind = str(built_for.type)
     # Some have no such state, as MPS: there is nothing that could be set up too early.
     is_initialized = getattr(module_of(kind), "is_initialized", None)
     return kind if is_initialized is None or is_initialized() else None

@@ -15,7 +15,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ipyflops.counting.accelerators import accelerator_in_use, module_of, wait_for
+from ipyflops.counting.accelerators import (
+    accelerator_built_for,
+    accelerator_in_use,
+    module_of,
+    wait_for,
+)
 from ipyflops.counting.clock import CudaClock
 from ipyflops.counting.entries import Entry
 from ipyflops.units import duration
@@ -46,14 +51,14 @@ def device_clock() -> DeviceClock | None:
 
     It sets up no device: the user's code does that, before the block or in it.
     """
-    accelerator: Any = torch.accelerator.current_accelerator()
-    if accelerator is None:
+    kind = accelerator_built_for()
+    if kind is None:
         return None
-    if accelerator.type == "cuda":
+    if kind == "cuda":
         return CudaClock()
-    if accelerator.type == "xpu":
+    if kind == "xpu":
         return XpuClock()
-    return BlockClock(str(accelerator.type))
+    return BlockClock(kind)
 
 
 class XpuClock:

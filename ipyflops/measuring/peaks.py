@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 
+from ipyflops.counting import accelerator_built_for
 from ipyflops.measuring.ceiling_cache import CACHE
 from ipyflops.measuring.devices import Device, data_sheet
 from ipyflops.measuring.measurements import Measured, bandwidth, product_rate
@@ -180,7 +180,7 @@ def _silent(_: str) -> None:
 def _device(device: torch.device | str | None) -> torch.device:
     if device is not None:
         return torch.device(device)
-    accelerator: Any = torch.accelerator.current_accelerator()
+    kind = accelerator_built_for()
     # Who asks for "the" device wants the accelerator, so that it may be set up.
-    available = accelerator is not None and torch.accelerator.is_available()
-    return torch.device(accelerator.type if available else "cpu")
+    available = kind is not None and torch.accelerator.is_available()
+    return torch.device(kind if kind is not None and available else "cpu")

@@ -38,6 +38,23 @@ def test_the_clock_is_that_of_the_accelerator_pytorch_was_built_for(
     assert type(device_clock()) is clock
 
 
+@pytest.mark.parametrize(
+    ("versions", "kind"),
+    [({"cuda": "12.4"}, "cuda"), ({"hip": "6.2"}, "cuda"), ({"xpu": "2025"}, "xpu"), ({}, None)],
+)
+def test_pytorch_2_6_is_asked_for_its_versions(
+    versions: dict[str, str], kind: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks the driver for the kind, and raises where there is no device."""
+    monkeypatch.setattr(accelerators, "_TELLS_KIND", False)
+    for name in ("cuda", "hip", "xpu"):
+        monkeypatch.setattr(torch.version, name, versions.get(name), raising=False)
+    monkeypatch.setattr(torch.backends.mps, "is_built", lambda: False)
+    refused = lambda: pytest.fail("it asks the driver")  # noqa: E731
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", refused)
+    assert accelerators.accelerator_built_for() == kind
+
+
 @pytest.mark.parametrize(("initialized", "in_use"), [(False, None), (True, "cuda")])
 def test_an_accelerator_is_in_use_once_it_is_set_up(
     initialized: bool, in_use: str | None, monkeypatch: pytest.MonkeyPatch

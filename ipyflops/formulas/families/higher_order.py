@@ -5,8 +5,8 @@ are given, which are counted as they run.
 
 Only the author of a Triton kernel can say what it costs. So each kernel that PyTorch launches
 (``torch.library.wrap_triton``) counts as an operator of its own, ``triton::`` and its name. It is
-unknown until a formula is registered for it. A kernel that is launched by hand passes no dispatcher
-and is not seen.
+unknown until a formula is registered for it (`families.linear_attention_kernels` has some). A
+kernel that is launched by hand passes no dispatcher and is not seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ import torch
 from ipyflops.costs import Cost, conventions
 from ipyflops.formulas.call import Call
 from ipyflops.formulas.operator_names import TRITON_LAUNCHES
-from ipyflops.formulas.registry import Formula, NoFormulaError, formula, lookup, user_formula
+from ipyflops.formulas.registry import (
+    REGISTRY,
+    Formula,
+    NoFormulaError,
+    formula,
+    lookup,
+    user_formula,
+)
 from ipyflops.formulas.special_tensors import has_values
 from ipyflops.torch_private import TorchDispatchMode, launched_triton_constants
 
@@ -141,11 +148,11 @@ def _cost_of_one(function: Callable[..., Any], query: torch.Tensor) -> int:
 
 @formula(*TRITON_LAUNCHES, by_value=True)
 def triton_kernel(call: Call) -> Cost:
-    """What a user has registered for the kernel, called with the kernel's own arguments.
+    """What a user or this package has registered for the kernel, called with its own arguments.
 
     The formula reads these by their names, and the grid of the launch as ``grid``.
     """
-    registered = user_formula(call.operator)
+    registered = user_formula(call.operator) or REGISTRY.formulas.get(call.operator)
     if registered is None:
         raise NoFormulaError(call.operator)
     constants = launched_triton_constants(call.kwargs["constant_args_idx"])

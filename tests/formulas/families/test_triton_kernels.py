@@ -16,8 +16,9 @@ from torch._higher_order_ops.triton_kernel_wrap import (
     triton_kernel_wrapper_mutation,
 )
 
-from ipyflops import Cost, FlopCounter, FormulaError, register_formula, temporary_formula
+from ipyflops import Cost, FlopCounter, FormulaError, Report, register_formula, temporary_formula
 from ipyflops.formulas.registry import REGISTRY
+from tests.formulas import schemas
 
 
 class Kernel:
@@ -128,3 +129,78 @@ def test_a_wrong_formula_is_an_error_that_names_the_kernel() -> None:
     register_formula(ADD)(lambda call: -1)
     with pytest.raises(FormulaError, match="triton::add_kernel gave -1"), FlopCounter():
         run()
+
+
+# --- flash-linear-attention, by the arguments of its own kernels ----------------------------------
+
+
+def released(name: str) -> Kernel:
+    """A kernel that computes nothing, with the arguments of the released one."""
+    (schema,) = schemas.released(f"triton::{name}").values()
+    names = ", ".join(argument.name for argument in schema._schema.arguments)
+    made: dict[str, Any] = {}
+    exec(f"def {name}({names}): pass", made)
+    return Kernel(made[name])
+
+
+def counted(name: str, sizes: dict[str, int], **tensors: Any) -> Report:
+    """The report of a launch as the package makes it: by names, sizes as constants."""
+    arguments = {one: None for one in released(name).arg_names if one not in sizes}
+    kernel, given = released(name), {**arguments, **tensors}
+    with FlopCounter() as counter:
+        launch(kernel, constants=sizes, **given)
+    return counter.report
+
+
+B, T, H, HV, K, V, BT = 2, 10, 2, 4, 8, 6, 4
+SIZES = {"T": T, "H": H, "HV": HV, "K": K, "V": V, "BT": BT}
+Q, VALUES, STATES = torch.ones(B, T, H, K), torch.ones(B, T, HV, V), torch.ones(B, 3, HV, K, V)
+#: Two chunks of 4 tokens and one of 2, in each of two sequences.
+PAIRS = B * (4 * 4 + 4 * 4 + 2 * 2)
+
+
+def test_outputs_of_linear_attention() -> None:
+    report = counted("chunk_fwd_kernel_o", SIZES, q=Q, k=Q, v=VALUES, h=STATES, o=VALUES, scale=1.0)
+    # For each token a row of the state; for each pair its weight, and a value.
+    macs = HV * (B * T * K * V + PAIRS * K + PAIRS * V)
+    assert report.unknown == {}
+    assert report.macs == macs
+    assert report.flops == 2 * macs + 3 * HV * B * T * V
+
+
+def test_states_of_linear_attention() -> None:
+    sizes = {name: size for name, size in SIZES.items() if name != "HV"}
+    arguments = {"k": Q, "v": torch.ones(B, T, H, V), "h": STATES}
+    report = counted("chunk_fwd_kernel_h", sizes, **arguments)
+    assert report.flops == 2 * H * B * T * K * V
+    decaying = counted("chunk_fwd_kernel_h", sizes, **arguments, g=torch.ones(B, T, H))
+    # A difference, an exponential and V products for each token; for each of the 3 chunks an
+    # exponential and the state. The kernel also takes a product for each token's exponent.
+    added = H * B * (T * (3 + V) + 3 * (2 + K * V))
+    assert decaying.flops == report.flops + added
+
+
+def test_packed_sequences_are_read_from_their_offsets() -> None:
+    cut = torch.tensor([0, 3, 10])
+    q, values = torch.ones(1, T, H, K), torch.ones(1, T, HV, V)
+    report = counted(
+        "chunk_bwd_kernel_dv_local",
+        SIZES,
+        q=q,
+        k=q,
+        do=values,
+        dv=values,
+        cu_seqlens=cut,
+        scale=1.0,
+    )
+    pairs = 3 * 3 + 4 * 4 + 3 * 3
+    assert report.macs == HV * pairs * (K + V)
+    assert report.flops == 2 * report.macs + HV * pairs
+
+
+def test_a_kernel_of_the_same_name_and_other_arguments_is_unknown() -> None:
+    def chunk_fwd_kernel_o(x: torch.Tensor) -> None: ...
+
+    with FlopCounter() as counter:
+        launch(Kernel(chunk_fwd_kernel_o), x=X)
+    assert counter.report.unknown == {"triton::chunk_fwd_kernel_o": 1}
