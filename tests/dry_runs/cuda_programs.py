@@ -185,6 +185,15 @@ class Functions(nn.Module):
         return F.layer_norm(y, (8,)) + F.rms_norm(y, (8,)) + F.smooth_l1_loss(y, x) + y.log1p()
 
 
+class Sampled(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        corners = torch.ones(2, 2, 3, device=x.device, dtype=x.dtype)
+        grid = F.affine_grid(corners, [2, 3, 4, 4], align_corners=False)
+        edge = F.grid_sample(x, grid, align_corners=True)
+        inside = F.grid_sample(x, grid, align_corners=False)
+        return edge + inside + F.grid_sample(x, grid, "nearest", align_corners=True)
+
+
 def transformer(**options: Any) -> nn.Module:
     one = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, **options)
     return nn.TransformerEncoder(one, 2, enable_nested_tensor=False)
@@ -208,6 +217,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "encoder, norm first": (partial(transformer, norm_first=True, dropout=0.0), (2, 9, 32)),
     "cells": (Cells, (3, 6)),
     "functions": (Functions, (5, 8)),
+    "grid sampling": (Sampled, (2, 3, 6, 6)),
     "weight norm": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)), (3, 6)),
     **{
         f"{kind.__name__} {name}": (partial(kind, 6, 5, **options), (7, 2, 6))

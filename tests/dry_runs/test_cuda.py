@@ -36,6 +36,7 @@ OFTEN = {
     *("cells, training", "cells, autocast float16", "LSTM of two, training", "rms norm, training"),
     *("LSTM of one layer, autocast float16", "GRU without bias, inference mode"),
     *("attention by flash, head of 20, causal", "attention torch.float32 odd mask"),
+    *("grid sampling, training", "grid sampling, float16"),
     *("resnet, step", "vit, step", "llama, step", "seq2seq, step", "swin, forward"),
 }
 PROGRAMS = [

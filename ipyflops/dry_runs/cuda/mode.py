@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ipyflops.dry_runs.errors import INSTEAD, DryRunError
 from ipyflops.dry_runs.mode import DEVICE_OPERATOR, META, DryRunMode
 from ipyflops.torch_private import (
     FakeTensor,
@@ -66,6 +67,10 @@ class CudaDryRunMode(DryRunMode):
         self.allow_fallback_kernels = True
         try:
             made = super().__torch_dispatch__(func, types, args, kwargs)
+        except NotImplementedError as error:
+            raise DryRunError(
+                f"PyTorch cannot tell what {func} gives on CUDA without running it. {INSTEAD}"
+            ) from error
         finally:
             self.allow_fallback_kernels = False
             for tensor in given:
@@ -134,6 +139,14 @@ def _recurrent_backward(*args: Any) -> Any:
     )
 
 
+def _grid_sampler(x: Tensor, grid: Tensor) -> Tensor:
+    return x.new_empty((*x.shape[:2], *grid.shape[1:3]))
+
+
+def _grid_sampler_backward(x: Tensor, grid: Tensor, grad_output: Tensor) -> Any:
+    return torch.empty_like(x), torch.empty_like(grid)
+
+
 def _dropout_state(dropout: float, train: bool, dropout_seed: int, **options: Any) -> Tensor:
     return torch.empty(1024, **options)
 
@@ -158,6 +171,8 @@ def _fused_gru_cell_backward(grad_hy: Tensor, workspace: Tensor, has_bias: bool)
 _RULES: dict[Any, Callable[..., Any]] = {
     aten._cudnn_rnn.default: _recurrent,
     aten._pin_memory.default: _pinned,
+    aten.cudnn_grid_sampler.default: _grid_sampler,
+    aten.cudnn_grid_sampler_backward.default: _grid_sampler_backward,
     aten._cudnn_rnn_backward.default: _recurrent_backward,
     aten._cudnn_init_dropout_state.default: _dropout_state,
     aten._thnn_fused_gru_cell.default: _fused_gru_cell,

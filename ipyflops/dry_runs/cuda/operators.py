@@ -18,6 +18,8 @@ Own = Callable[..., Any]
 MIN_EPSILON = 1e-5
 #: cuDNN's largest batches, in training and in evaluation.
 MAX_BATCH = {True: 880801, False: 65535}
+#: The most channels of an image that cuDNN samples.
+MAX_SAMPLED_CHANNELS = 1024
 
 
 def kernel_set() -> KernelSet:
@@ -93,6 +95,24 @@ def _batch_norm(
     return (*made, 1)
 
 
+def _grid_sampler(
+    own: Own, x: Tensor, grid: Tensor, interpolation: int, padding: int, align_corners: bool
+) -> Any:
+    # aten/src/ATen/native/GridSampler.h: bilinear, zeros around, and corners on the edge.
+    takes_cudnn = (
+        (interpolation, padding) == (0, 0)
+        and align_corners
+        and recurrent.takes_cudnn(x)
+        and recurrent.takes_cudnn(grid)
+        and torch.bfloat16 not in (x.dtype, grid.dtype)
+        and x.dim() == 4
+        and x.shape[1] <= MAX_SAMPLED_CHANNELS
+    )
+    if takes_cudnn:
+        return aten.cudnn_grid_sampler(x, grid)
+    return own(x, grid, interpolation, padding, align_corners)
+
+
 def _memory_format(x: Tensor) -> torch.memory_format:
     for dimensions, layout in ((4, torch.channels_last), (5, torch.channels_last_3d)):
         if x.dim() == dimensions and x.is_contiguous(memory_format=layout):
@@ -106,6 +126,7 @@ _COMPOSITES: dict[str, Callable[..., Any]] = {
     "softmax.int": _softmax(aten._softmax),
     "log_softmax.int": _softmax(aten._log_softmax),
     "_batch_norm_impl_index": _batch_norm,
+    "grid_sampler": _grid_sampler,
     "lstm_cell": recurrent.lstm_cell,
     "gru_cell": recurrent.gru_cell,
     **{f"{name}.input": recurrent.layers(name) for name in recurrent.MODES},

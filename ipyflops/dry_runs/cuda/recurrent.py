@@ -22,8 +22,8 @@ MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
-def _takes_cudnn(x: Tensor) -> bool:
-    """Whether cuDNN runs a layer with this input."""
+def takes_cudnn(x: Tensor) -> bool:
+    """Whether cuDNN is used for this input."""
     return is_on_cuda(x) and torch.backends.cudnn.enabled and x.dtype in _DTYPES and x.numel() > 0
 
 
@@ -33,7 +33,7 @@ def layers(name: str) -> Callable[..., Any]:
     def run(
         own: Own, x: Tensor, hidden: Any, params: Sequence[Tensor], biases: bool, *options: Any
     ) -> Any:
-        if not _takes_cudnn(x):
+        if not takes_cudnn(x):
             return own(x, hidden, params, biases, *options)
         *others, batch_first = options
         return _cudnn(name, x, hidden, params, biases, others, batch_first, [])
@@ -47,7 +47,7 @@ def packed_layers(name: str) -> Callable[..., Any]:
     def run(
         own: Own, x: Tensor, batch_sizes: Tensor, hidden: Any, params: Any, *options: Any
     ) -> Any:
-        if not _takes_cudnn(x):
+        if not takes_cudnn(x):
             return own(x, batch_sizes, hidden, params, *options)
         biases, *others = options
         sizes = [int(size) for size in batch_sizes]
