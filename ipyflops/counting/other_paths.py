@@ -6,8 +6,8 @@ tensor passes for one: then the backward pass consists of cumulative products. T
 ran, so they are what is counted; but the same code without a counter runs something else. A report
 in which one of these ran has a note that says so.
 
-The table is complete for PyTorch's operator database: a test runs all of it with a mode and
-without, compares what the profiler has seen, and compares that with the notes.
+The table is complete for PyTorch's databases of operators and modules: tests run all of them with a
+mode and without, compare what the profiler has seen, and compare that with the notes.
 """
 
 from __future__ import annotations
@@ -85,11 +85,16 @@ FOLDED = OtherPath(
 POOLED = OtherPath("max_pool1d without gradients", "indices are kept too", ("max_pool1d",))
 QUANTILE = OtherPath("quantiles", "q is not checked", ("quantile", "nanquantile"))
 CTC = OtherPath("the mean of ctc_loss", "lengths stay whole numbers", ("ctc_loss",))
+CROSS_ENTROPY = OtherPath(
+    "the mean of cross_entropy with weights and label_smoothing",
+    "weights of ignored targets are set to zero, not left out",
+    ("cross_entropy",),
+)
 
 #: All of them.
 PATHS = (
     *(PROD, CUMPROD, EXTREMUM, MASKED_FILL, PHASES),
-    *(SINGULAR_VALUES, EIGENVALUES, FOLDED, POOLED, QUANTILE, CTC),
+    *(SINGULAR_VALUES, EIGENVALUES, FOLDED, POOLED, QUANTILE, CTC, CROSS_ENTROPY),
 )
 
 
@@ -141,6 +146,12 @@ def _is_of_ctc_loss(call: Call, around: Iterable[Entry]) -> bool:
     return not call["self"].is_floating_point() and "aten::_ctc_loss" in _operators(around)
 
 
+def _is_of_cross_entropy(call: Call, around: Iterable[Entry]) -> bool:
+    found = _operators(around)
+    losses = {"aten::nll_loss_forward", "aten::nll_loss2d_forward"}
+    return bool(losses & found) and {"aten::gather", "aten::masked_fill"} <= found
+
+
 def _operators(around: Iterable[Entry]) -> set[str]:
     return {entry.signature.operator for entry in around}
 
@@ -166,6 +177,7 @@ OF_OPERATORS: dict[str, tuple[OtherPath, Condition]] = {
     "aten::mm": (FOLDED, _is_folded),
     "aten::gather": (QUANTILE, _is_of_quantile),
     "aten::clamp_min": (CTC, _is_of_ctc_loss),
+    "aten::masked_fill_": (CROSS_ENTROPY, _is_of_cross_entropy),
 }
 #: Operators that give more than what was asked for: which of the results that is, and whether the
 #: call may be such a one. It is, if that result is dropped before the program goes on.

@@ -173,5 +173,29 @@ def test_a_report_has_a_note_where_a_module_takes_another_path_and_nowhere_else(
         assert bool(notes) == bool(less or more), f"{number}: {notes}: {less} became {more}"
 
 
+@pytest.mark.parametrize(
+    ("options", "other"),
+    [
+        ({"label_smoothing": 0.1}, False),
+        ({"weight": torch.ones(4)}, False),
+        ({"label_smoothing": 0.1, "weight": torch.ones(4), "reduction": "sum"}, False),
+        ({"label_smoothing": 0.1, "weight": torch.ones(4)}, True),
+    ],
+)
+@pytest.mark.parametrize("shape", [(), (3, 3)])
+def test_cross_entropy(options: dict[str, Any], other: bool, shape: tuple[int, ...]) -> None:
+    """The database has few samples of it, and those of the operators have none of the last kind."""
+    scores, targets = torch.randn(8, 4, *shape), torch.randint(0, 4, (8, *shape))
+
+    def loss() -> torch.Tensor:
+        return nn.functional.cross_entropy(scores, targets, **options)
+
+    plain = kernels_of(loss)[1]
+    with FlopCounter(device_time=False) as counter:
+        counted = kernels_of(loss)[1]
+    assert (plain != counted) == other
+    assert bool(counter.report.notes) == other
+
+
 def test_the_database_is_all_there() -> None:
     assert len(ENTRIES) >= 110

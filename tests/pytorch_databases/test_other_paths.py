@@ -70,6 +70,8 @@ FIRST = 4
 #: nothing at all, and there is nothing to make a note of.
 OF_ONE_ELEMENT = {"prod", "masked.prod"}
 
+#: Functions of which the database has no sample that takes the other path: see test_module_db.py.
+OF_MODULES = {"cross_entropy"}
 #: The functions of the table.
 NAMED = {function for path in PATHS for function in path.operators}
 #: The entries for which each path was noted, and all that ran.
@@ -159,7 +161,8 @@ def test_the_table_names_all_functions_and_no_others(request: pytest.FixtureRequ
     if len(RAN) < len(ENTRIES):
         pytest.skip("only a part of the sweep was selected")
     for path in PATHS:
-        assert set(map(named_by_table, FOUND[path.what])) == set(path.operators), path.what
+        found = set(map(named_by_table, FOUND[path.what]))
+        assert found == set(path.operators) - OF_MODULES, path.what
 
 
 def test_the_readme_names_all_functions() -> None:
