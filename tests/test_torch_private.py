@@ -575,14 +575,12 @@ def writing_changes_the_version() -> None:
 # --- older releases ------------------------------------------------------------------------------
 
 
-@relied_on("operator_of", "GROUPED_MM")
+@relied_on("operator_of")
 def an_operator_is_found_by_its_name() -> None:
     assert private.operator_of("aten::mm.default") is aten.mm.default
     assert private.operator_of("aten::mm") is aten.mm
     assert private.operator_of("aten::mm.nothing") is None
     assert private.operator_of("aten::nothing.default") is None
-    needs(hasattr(aten, "_grouped_mm"), "aten::_grouped_mm")
-    assert private.operator_of(private.GROUPED_MM) is aten._grouped_mm.default
 
 
 # --- the compiler --------------------------------------------------------------------------------

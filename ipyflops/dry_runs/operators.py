@@ -21,7 +21,6 @@ from torch import Tensor
 from ipyflops.cells import PYTORCH_FOLDER
 from ipyflops.dry_runs.errors import INSTEAD, DryRunError
 from ipyflops.torch_private import (
-    GROUPED_MM,
     HIGHER_ORDER_FOLDER,
     HigherOrderOperator,
     OpOverload,
@@ -37,7 +36,7 @@ _OTHER_LAYOUTS = re.compile(
     r"|_?empty_\w*quantized\w*)$"
 )
 #: The operator that `grouped_product` stands in for.
-GROUPED_PRODUCT = operator_of(GROUPED_MM)  # None before PyTorch 2.8
+GROUPED_PRODUCT = operator_of("aten::_grouped_mm.default")  # None before PyTorch 2.8
 #: Functions of PyTorch that make a graph of a program and run that, by file and name.
 _GRAPH_MAKERS = frozenset({("eager_transforms.py", "linearize"), ("proxy_tensor.py", "wrapped")})
 #: Parts of PyTorch that make graphs for their own ends, which do not count in a real run either.

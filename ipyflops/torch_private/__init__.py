@@ -2,8 +2,7 @@
 
 Example: a count needs to know which autograd node runs now, and only ``torch._C`` tells. So it
 takes `current_node_number` from here, and this file says why that is needed and what happens in a
-release of PyTorch that does not have it. No file outside this folder may use a private name of
-PyTorch.
+release of PyTorch that does not have it. No file outside this folder may use one.
 
 To add a name, put it into the section that it is about, with two sentences before it: why it is
 needed, and, after "Without it", what happens where PyTorch does not have it. That is one of two:
@@ -57,7 +56,7 @@ from ipyflops.torch_private.kernels import (
     operator_named,
     without_autocast,
 )
-from ipyflops.torch_private.old_releases import GROUPED_MM, is_compiled_call, operator_of
+from ipyflops.torch_private.old_releases import is_compiled_call, operator_of
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     can_decompose,
@@ -76,7 +75,6 @@ __all__ = [
     "COMPILER_MODULE",
     "CONVERSION",
     "FOREACH_TYPES",
-    "GROUPED_MM",
     "GROUPING",
     "GUARDED_CALLS_FILE",
     "HIGHER_ORDER_FOLDER",

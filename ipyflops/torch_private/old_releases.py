@@ -12,9 +12,6 @@ from typing import Any
 
 import torch
 
-#: Grouped products. Without them (before PyTorch 2.8): no operator.
-GROUPED_MM = "aten::_grouped_mm.default"
-
 
 def is_compiled_call(code: CodeType) -> bool:
     """Whether code in `COMPILED_CALLS_FILE` calls what is compiled.
