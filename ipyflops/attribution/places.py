@@ -257,7 +257,7 @@ class Place:
         """Note that this place stands for a module or optimizer now, beside those before it."""
         if self.holder is holder:
             return
-        if not self.stands_for(holder):
+        if self.kind == "module" and not self.stands_for(holder):
             self.instances += 1
         others = self._others
 

@@ -46,6 +46,8 @@ TRAIN = "for _ in range(3):\n    model(x).sum().backward()\n    opt.step()\n"
 def rows(code: str, **variables: Any) -> list[tuple[str, str, int]]:
     """The optimizers of the report of a cell."""
     report = count_cell(code, {"x": X, **variables})
+    # An optimizer and what it wraps are one, not two of a kind.
+    assert all(node.instances == 1 for node in report.tree.children if node.kind == "optimizer")
     return [
         (node.name, node.type, node.calls)
         for node in report.tree.children

@@ -16,7 +16,7 @@ MAX_ROWS = 400
 #: Columns are dropped rather than that the modules get less than this.
 MIN_NAME_WIDTH = 22
 #: And than this where it is said of a line where its FLOPs stand.
-REMARK_WIDTH = 34
+REMARK_WIDTH = 32
 
 
 def tree_lines(
