@@ -273,6 +273,20 @@ class Arrivals:
             for one in (*wrapped, optimizer):
                 place.meet(one)
                 self._root.remember(one, place)
-        if frame.f_code.co_name == "step":
+        if frame.f_code.co_name == "step" and not _is_within_step(frame, place):
             place.calls += 1
         return place
+
+
+def _is_within_step(frame: FrameType, place: Place) -> bool:
+    """Whether an optimizer of the same place has called the frame in its step.
+
+    A trainer may have functions in between that compute the loss, so that the frames around say
+    nothing of an optimizer.
+    """
+    outer = frame.f_back
+    while outer is not None:
+        if outer.f_code.co_name == "step" and place.stands_for(self_of(outer)):
+            return True
+        outer = outer.f_back
+    return False

@@ -160,6 +160,9 @@ class Holdings:
 
     def _through(self, model: object, holder: object) -> Way | None:
         """The way through the registered names of a module that a variable holds."""
+        for name, optimizer in _optimizers(model):
+            if optimizer is holder:
+                return Way((name,), optimizer, ())
         module = (torch.nn.Module,)
         if not (issubclass(type(model), module) and issubclass(type(holder), module)):
             return None
@@ -195,6 +198,9 @@ class Holdings:
         """Add what is registered below modules, level by level."""
         waiting = [(model, model.owner()) for model in models]
         for held, module in waiting:
+            for name, optimizer in _optimizers(module):
+                names = (*held.names, *held.below, name)
+                found.setdefault(id(optimizer), _Held(weakref.ref(optimizer), names, ()))
             for name, child in submodules(module).items():
                 self._looked_at += 1
                 value = unwrap_compiled(child)
@@ -215,6 +221,13 @@ class Holdings:
         found = names.find(model, module)
         self._looked_at += len(names)
         return found
+
+
+def _optimizers(owner: object) -> Iterator[tuple[str, object]]:
+    """The optimizers that a module has as plain attributes."""
+    for name, value in list(vars_of(owner).items()):
+        if issubclass(type(value), torch.optim.Optimizer):
+            yield name, value
 
 
 def _may_hold(value: object) -> bool:

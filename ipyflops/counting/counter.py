@@ -80,8 +80,9 @@ class FlopCounter(CountedBlocks):
     source : Source, optional
         The code whose lines the report shows; the file of the ``with`` statement by default.
     follow_methods : bool
-        Whether to tell what ran on each line of the modules' own methods, too, wherever they are
-        written (see `Report.excerpts`). Counting is slower then.
+        Whether to tell what ran on each line of the modules' own methods, wherever they are
+        written, and of your functions in other cells and files (see `Report.excerpts`). Counting is
+        slower then.
 
     Raises
     ------

@@ -74,6 +74,50 @@ def test_a_wrapped_optimizer_is_one_row() -> None:
     assert rows(TRAIN + "inner.step()\n", inner=inner, **variables) == [("opt", "Wrapping", 4)]
 
 
+class Trainer(Wrapping):
+    """As that of Lightning: functions of the trainer's stand between the two steps."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        def strategy(run: Any) -> None:
+            self.optimizer.step(run)
+
+        strategy(closure)
+
+
+def test_a_step_that_computes_the_loss_is_counted_once() -> None:
+    model, inner = made()
+    code = """
+def closure():
+    opt.zero_grad()
+    loss = model(x).sum()
+    loss.backward()
+    return loss
+for _ in range(3):
+    opt.step(closure)
+"""
+    assert rows(code, model=model, opt=Trainer(inner)) == [("opt", "Trainer", 3)]
+
+
+def test_an_optimizer_that_a_module_has_is_named_by_that() -> None:
+    class Policy(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(4, 4)
+            self.optimizer = torch.optim.SGD(self.parameters(), 0.1, momentum=0.9)
+
+    def learn(holder: Any, x: torch.Tensor) -> None:
+        _policy = getattr(holder, "policy", holder)
+        _policy(x).sum().backward()
+        _policy.optimizer.step()
+
+    agent = type("Agent", (), {})()
+    agent.policy = Policy()
+    variables = {"agent": agent, "learn": learn}
+    assert rows("learn(agent, x)", **variables) == [("agent.policy.optimizer", "SGD", 1)]
+    model = agent.policy
+    del agent, variables
+    assert rows("learn(model, x)", model=model, learn=learn) == [("model.optimizer", "SGD", 1)]
+
+
 def test_an_optimizer_of_several_is_one_row() -> None:
     model = nn.Linear(4, 4)
     parts: list[torch.optim.Optimizer] = [
