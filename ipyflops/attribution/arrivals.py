@@ -142,7 +142,8 @@ class Arrivals:
         if place is None:
             return around, phase
         place.meet(module)
-        if is_call:
+        is_forward = frame.f_code.co_name == "forward" and around.holder is not module
+        if is_call or is_forward:
             place.calls += 1
         elif around.holder is not module:
             place.enter(frame.f_code)
