@@ -16,7 +16,7 @@ import torch.utils.checkpoint
 from ipyflops.attribution.marks import TraceFunction
 from ipyflops.attribution.modules import vars_of
 from ipyflops.attribution.this_thread import frames_of_threads
-from ipyflops.cells import is_the_users
+from ipyflops.cells import is_installed, is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
     COMPILED_CALLS_FILE,
@@ -107,6 +107,16 @@ def classify(code: CodeType, user_file: str, frame: FrameType | None = None) -> 
     if kind and code.co_flags & _SUSPENDABLE_FLAGS:
         kind |= SUSPENDABLE
     return kind
+
+
+def is_to_follow(code: CodeType, kind: int, user_file: str) -> bool:
+    """Whether the lines of code may be told apart: of methods, and of the user's functions."""
+    file = code.co_filename
+    if kind & SELF:
+        return is_the_users(file)
+    # A comprehension is on a line of what it stands in.
+    is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
+    return bool(is_function) and file != user_file and not is_installed(file)
 
 
 def self_of(frame: FrameType) -> Any:

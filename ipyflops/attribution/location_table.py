@@ -74,6 +74,10 @@ class LocationTable:
         """Give the place of code outside any module: the line itself, as ``In[5]:3``."""
         return self.root if line is None else self.root.code(f"{self._file_label}:{line[1]}")
 
+    def or_line(self, place: Place, line: LineKey | None) -> Place:
+        """Give a place itself, or that of a line for what is in none."""
+        return place if place is not self.root else self.code_place(line)
+
     def mark_of_user_frame(
         self, place: Place, phase: Phase, constructing: bool, method_line: MethodLine | None
     ) -> UserFrame:

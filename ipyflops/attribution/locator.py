@@ -19,7 +19,6 @@ While a tracer is at work (a debugger, coverage), frames are remembered outside 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from inspect import CO_OPTIMIZED
 from sys import gettrace
 from threading import RLock, get_ident
 from types import CodeType, FrameType
@@ -42,6 +41,7 @@ from ipyflops.attribution.frames import (
     by_higher_order,
     classify,
     closure_codes,
+    is_to_follow,
     may_compute_loss,
     self_of,
 )
@@ -53,11 +53,12 @@ from ipyflops.attribution.marks import (
     Mark,
     MethodFrame,
     UserFrame,
+    is_followed_at,
     method_line_around,
 )
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.sequence import NodeMap
-from ipyflops.cells import is_installed, is_the_users
+from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
     WRAPPED_CALL_CODE,
@@ -315,7 +316,7 @@ class Locator:
     def _classify(self, code: CodeType, frame: FrameType | None = None) -> int:
         """Find out what a code object, and a frame of it, can tell, and remember it."""
         kind = classify(code, self.user_file, frame)
-        if self._follow_methods and self._is_to_follow(code, kind):
+        if self._follow_methods and is_to_follow(code, kind, self.user_file):
             kind |= FOLLOWED
         kinds, codes = self._kinds, self._codes
 
@@ -326,15 +327,6 @@ class Locator:
         codes[id(code)] = KeyedRef(code, forget, id(code))
         kinds[id(code)] = kind
         return kind
-
-    def _is_to_follow(self, code: CodeType, kind: int) -> bool:
-        """Whether the lines of code may be told apart: of methods, and of the user's functions."""
-        file = code.co_filename
-        if kind & SELF:
-            return is_the_users(file)
-        # A comprehension is on a line of what it stands in.
-        is_function = code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")
-        return bool(is_function) and file != self.user_file and not is_installed(file)
 
     def _learn_closure(self, frame: FrameType) -> bool:
         """Remember what computes the loss for an optimizer; whether that was not known before."""
@@ -366,16 +358,6 @@ class Locator:
         assert type(mark) is UserFrame
         return self.locations.of_user_frame(mark, frame)
 
-    def _outside(self, place: Place, around: Location) -> Place:
-        """A place itself, or the line of the counted code for what is in no place."""
-        return place if place is not self._root else self.locations.code_place(around.line)
-
-    def _is_followed_at(self, place: Place, around: Location) -> bool:
-        """Whether lines are told apart here: outside modules if the counted code has called it."""
-        if place is self._root:
-            return around.line is not None
-        return place.kind == "module"
-
     def _mark_frame(
         self, frame: FrameType, kind: int, around: Location, call_frame: FrameType | None
     ) -> Mark:
@@ -399,10 +381,10 @@ class Locator:
         method_line = method_line_around(around, phase)
         if kind & USER:
             mark = self.locations.mark_of_user_frame(place, phase, constructing, method_line)
-        elif kind & FOLLOWED and not constructing and self._is_followed_at(place, around):
-            mark = MethodFrame(self, around, self._outside(place, around), phase)
+        elif kind & FOLLOWED and not constructing and is_followed_at(place, around):
+            mark = MethodFrame(self, around, self.locations.or_line(place, around.line), phase)
         else:
-            at = self._outside(place, around)
+            at = self.locations.or_line(place, around.line)
             mark = self.locations.at(at, around.line, phase, constructing, method_line)
             if call_frame is not None and repeats:
                 around.callees[id(place.holder)] = mark

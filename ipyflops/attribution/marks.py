@@ -182,3 +182,8 @@ class MarksOfAllCounters(TraceFunction):
 def method_line_around(around: Location, phase: Phase) -> MethodLine | None:
     """The line of a method that a frame was called from; what is recomputed begins anew."""
     return None if around.phase == "backward" and phase == "recompute" else around.method_line
+
+
+def is_followed_at(place: Place, around: Location) -> bool:
+    """Whether lines are told apart here: outside modules if the counted code has called it."""
+    return around.line is not None if place.kind == "root" else place.kind == "module"
