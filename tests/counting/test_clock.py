@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ipyflops import FlopCounter
 from ipyflops.costs import ZERO_COST
-from ipyflops.counting import clock
+from ipyflops.counting import clock, device_clocks
 from ipyflops.counting.entries import Entry
 from ipyflops.report import Signature
 
@@ -129,7 +129,7 @@ class Gpu:
         self.busy = True
         self.events = 0
         cuda = torch.cuda
-        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+        monkeypatch.setattr(device_clocks, "accelerator_built_for", lambda: "cuda")
         monkeypatch.setattr(cuda, "is_initialized", lambda: True)
         monkeypatch.setattr(cuda, "Event", lambda enable_timing: Event(self, enable_timing))
         monkeypatch.setattr(cuda, "current_stream", lambda device=None: f"stream of {device}")

@@ -20,8 +20,8 @@ def entry() -> Entry:
 
 def built_for(kind: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have PyTorch say that it was built for a kind of accelerator, and refuse all else."""
-    device = None if kind is None else torch.device(kind)
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: device)
+    for module in (accelerators, device_clocks):
+        monkeypatch.setattr(module, "accelerator_built_for", lambda: kind)
     for name in ("is_available", "device_count"):
         monkeypatch.setattr(torch.accelerator, name, lambda: pytest.fail("it sets a device up"))
         monkeypatch.setattr(torch.cuda, name, lambda: pytest.fail("it sets a device up"))

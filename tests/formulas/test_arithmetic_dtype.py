@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import ipyflops
 from ipyflops.formulas import Call, Formula, dtype_of, lookup, tf32_switches
 from ipyflops.formulas.registry import REGISTRY, RESULT
+from tests.missing import needs
 from tests.pytorch_databases import running
 
 aten = torch.ops.aten
@@ -334,6 +335,7 @@ class OnGpu(Tensor):
 @pytest.fixture
 def ampere(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A GPU of a capability; the switch for TF32 is put back afterwards."""
+    needs(hasattr(torch.backends.cuda.matmul, "fp32_precision"), "the newer switch for TF32")
     capability = [8, 0]
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: tuple(capability))

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 import ipyflops
-from ipyflops.measuring import ceiling_cache, devices, drivers, measurements, precision
+from ipyflops.measuring import ceiling_cache, devices, drivers, measurements, peaks, precision
 from ipyflops.measuring.ceiling_cache import CACHE
+from tests.missing import needs
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     one = SimpleNamespace(name="NVIDIA A100-SXM4-80GB", L2_cache_size=40 * 2**20, asked=asked)
 
     def product(side: int, device: torch.device, dtype: torch.dtype) -> float:
-        asked.append((side, torch.backends.cuda.matmul.fp32_precision))
+        asked.append((side, getattr(torch.backends.cuda.matmul, "fp32_precision", "")))
         return 1e-12 * side**3
 
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(peaks, "accelerator_built_for", lambda: "cuda")
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: one.name)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device=None: one)
@@ -46,6 +47,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 def matmul() -> Iterator[Any]:
     """The switch for TF32, put back afterwards."""
     switch: Any = torch.backends.cuda.matmul
+    needs(hasattr(switch, "fp32_precision"), "the newer switch for TF32")
     yield switch
     switch.fp32_precision = "none"
 

@@ -38,6 +38,7 @@ WITH_A_DEVICE = {
     ("counting/clock.py", "__init__"),  # of a span, whose call has a tensor there
     ("counting/clock.py", "begin"),
     ("counting/clock.py", "_device_of"),
+    ("dry_runs/cuda/device.py", "__init__"),  # only where the user names CUDA
     ("formulas/special_tensors.py", "can_be_read"),
     ("formulas/arithmetic_dtype.py", "_in_tf32"),
     ("measuring/devices.py", "of"),
