@@ -35,6 +35,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page that a test makes itself may talk to the server, too.
+    "--disable-features=LocalNetworkAccessChecks",
 )
 ROOT = Path(__file__).parents[2]
 WIDGET = ".ipyflops-widget"

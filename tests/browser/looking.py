@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -69,3 +69,41 @@ def eventually(session: Session, code: str, wanted: str) -> None:
             return
         session.page.wait_for_timeout(200)
     assert ask(session, code) == wanted
+
+
+#: The contrast of each text that is in sight with what is painted below it, as WCAG 2 defines it.
+CONTRASTS = """([root, base]) => {
+    const context = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+    const painted = (colors) => {
+        context.clearRect(0, 0, 1, 1);
+        for (const color of colors) {
+            context.fillStyle = color;
+            context.fillRect(0, 0, 1, 1);
+        }
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const luminance = (color) => {
+        const [red, green, blue] = color.map((part) => part / 255).map(
+            (part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const up = (at) => at.parentElement ?? at.getRootNode().host;
+    const texts = [...root.querySelectorAll('*')].filter((one) => one.checkVisibility(
+        { visibilityProperty: true }) && one.getClientRects().length &&
+        [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    return texts.filter((one) => one.tagName !== 'STYLE').map((one) => {
+        const grounds = [];
+        for (let at = one; at; at = up(at)) grounds.unshift(getComputedStyle(at).backgroundColor);
+        const ground = [base, ...grounds];
+        const [dark, light] = [painted(ground), painted([...ground, getComputedStyle(one).color])]
+            .map(luminance).sort((a, b) => a - b);
+        return [(light + 0.05) / (dark + 0.05), one.className, one.textContent.slice(0, 40)];
+    });
+}"""
+
+
+def weak_texts(widget: Locator, base: str = "white", least: float = 4.5) -> list[Any]:
+    """The texts that can hardly be read on a page whose last ground is `base`."""
+    found = widget.page.evaluate(CONTRASTS, [widget.element_handle(), base])
+    assert len(found) > 30
+    return [one for one in found if one[0] < least]

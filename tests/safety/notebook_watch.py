@@ -156,7 +156,7 @@ class Beside:
             self._number += 1
             click = {
                 "kind": "chart", "key": str(self._number), "convention": "standard", "nodes": [0],
-                "metric": "flops", "dark": bool(self._number % 2), "width": 400,
+                "metric": "flops", "width": 400,
             }  # fmt: skip
             clicks.append(self._send(self._report, {"method": "custom", "content": click}))
             state = {"value": self._number % 100}

@@ -199,6 +199,8 @@ def _label(ax: Axes, point: Point, radius: float, taken: list[Bbox], look: Look)
                 taken.append(box)
                 written = _write(ax, point.label, anchor, (right, up), away)
                 written.set(**look.text("small"))
+                if look.ink and written.arrow_patch is not None:
+                    written.arrow_patch.set_color(look.ink)
                 return
 
 

@@ -1,4 +1,4 @@
-"""The charts as pictures for the widget: SVG that fits its pane and its theme."""
+"""The charts as pictures for the widget: SVG that fits its pane and any theme."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from ipyflops.views.charts.roofline import roofline
 #: Pixels of a page to an inch of a figure.
 DPI = 96
 MIN_WIDTH, MAX_WIDTH = 280, 1200
-#: What is written, in the colour of text on a light and on a dark page.
-LOOKS = {False: Look("#1f2328"), True: Look("#dfe3e8")}
+#: What is written becomes `currentColor`, which the page gives a value (`static/chart.js`).
+#: matplotlib has no such colour: this one, that nothing else in a chart has, stands for it.
+LOOK = Look("#0b1f3d")
 
 
-def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, dark: bool, width: int) -> str:
+def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, width: int) -> str:
     """Draw what is inside nodes that are alike, as wide as asked for, on a transparent ground.
 
     Parameters
@@ -29,8 +30,6 @@ def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, dark: bool,
     report : Report
     nodes, metric
         As for `ipyflops.views.charts.bars.bar_of_alike`.
-    dark : bool
-        Whether it stands on a dark page.
     width : int
         In pixels; kept within limits.
 
@@ -44,22 +43,20 @@ def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, dark: bool,
     ValueError
         As `ipyflops.views.charts.bars.bar_of_alike`.
     """
-    look, figure = LOOKS[dark], _figure(width)
-    axes = bar_of_alike(report, figure.add_subplot(), nodes, metric=metric, look=look)
+    figure = _figure(width)
+    axes = bar_of_alike(report, figure.add_subplot(), nodes, metric=metric, look=LOOK)
     bars = len(axes.get_yticks())
     figure.set_size_inches(figure.get_figwidth(), 1.0 + 0.24 * max(bars, 2))
-    _move_legend(figure, axes, look)
+    _move_legend(figure, axes)
     _make_room(figure, axes)
     return _svg(figure)
 
 
-def roofline_svg(
-    report: Report, by: Literal["modules", "operators"], *, dark: bool, width: int
-) -> str:
+def roofline_svg(report: Report, by: Literal["modules", "operators"], *, width: int) -> str:
     """Draw the roofline chart likewise; a point is a module or an operator."""
     figure = _figure(width)
     # Where labels fit is worked out for the size that the figure has.
-    roofline(report, figure.add_subplot(), by=by, look=LOOKS[dark])
+    roofline(report, figure.add_subplot(), by=by, look=LOOK)
     return _svg(figure)
 
 
@@ -74,15 +71,15 @@ def _figure(width: int) -> Figure:
 def _svg(figure: Figure) -> str:
     text = StringIO()
     figure.savefig(text, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
+    return text.getvalue().replace(LOOK.ink, "currentColor")
 
 
-def _move_legend(figure: Figure, axes: Axes, look: Look) -> None:
+def _move_legend(figure: Figure, axes: Axes) -> None:
     """Put the legend below, where it hides nothing however narrow the pane is."""
     legend = axes.get_legend()
     if legend is not None:
         legend.remove()
-        figure.legend(loc="outside lower center", ncols=4, **look.legend())
+        figure.legend(loc="outside lower center", ncols=4, **LOOK.legend())
 
 
 def _make_room(figure: Figure, axes: Axes) -> None:

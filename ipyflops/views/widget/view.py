@@ -197,16 +197,16 @@ class FlopsView(anywidget.AnyWidget):
 
         report = self._report_under(request["convention"])
         nodes = [self._node(report, int(scope)) for scope in request["nodes"]]
-        dark, width = bool(request["dark"]), int(request["width"])
-        return {"svg": chart_svg(report, nodes, str(request["metric"]), dark=dark, width=width)}
+        metric, width = str(request["metric"]), int(request["width"])
+        return {"svg": chart_svg(report, nodes, metric, width=width)}
 
     def _draw_roofline(self, request: dict[str, Any]) -> dict[str, Any]:
         from ipyflops.views.widget.chart_image import roofline_svg
 
         report = self._report_under(request["convention"])
-        by, dark, width = request["points"], bool(request["dark"]), int(request["width"])
+        by, width = request["points"], int(request["width"])
         words = [visible(text) for text in roofline_words(report, by)]
-        return {"svg": roofline_svg(report, by, dark=dark, width=width), "words": words}
+        return {"svg": roofline_svg(report, by, width=width), "words": words}
 
     def _report_under(self, convention: str) -> Report:
         if convention not in self._under:

@@ -1,13 +1,23 @@
-// A chart: drawn by matplotlib in Python, asked for and shown here.
+// A chart: drawn by matplotlib in Python, asked for and shown here, in the colours of the page.
 
 import { debounced, make } from "./dom.js";
 
 /** @import { ChartAnswer, Model } from "./message" */
 
 const PATIENCE = 150; // milliseconds without a change before a chart is asked for
+const BUSY = 1000; // milliseconds without an answer before something else is shown
+const SILENCE = 20000; // milliseconds without an answer before that is said
 /** Alike modules whose sum the chart shows; of more it shows the first. */
 export const MAX_ALIKE = 2000;
-const SILENCE = 20000; // milliseconds without an answer before that is said
+
+/**
+ * What is asked for, and what may be shown for it.
+ *
+ * @typedef {object} Wanted
+ * @property {object} request as Python takes it
+ * @property {string} description for those who do not see it
+ * @property {() => HTMLElement} [draw] draws it here, for as long as Python does not answer
+ */
 
 export class ChartPane {
   /**
@@ -22,50 +32,89 @@ export class ChartPane {
     this.on = on;
     /** @type {string | null} the key of the request */
     this.wanted = null;
-    this.dark = false;
     this.description = "";
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this._timer = undefined;
+    /** @type {(() => HTMLElement) | undefined} */
+    this.draw = undefined;
+    /** What is written, in the colour of the page's own texts. */
+    this.ink = "";
+    this._svg = "";
+    /** @type {ReturnType<typeof setTimeout>[]} */
+    this._timers = [];
     this.image = make("img", { class: "fw-image", alt: "", hidden: true });
+    this.own = make("div", { hidden: true });
     this.remark = make("figcaption", { class: "fw-note", role: "status" });
-    this.element = make("figure", { class: "fw-chart" }, this.image, this.remark);
+    this.element = make("figure", { class: "fw-chart" }, this.image, this.own, this.remark);
     this._ask = debounced(PATIENCE, () => this._send());
     this._onChange = () => void this._show();
     model.on(`change:${this.trait}`, this._onChange);
   }
 
   /**
+   * Show the chart in another colour: Python is not asked again.
+   *
+   * @param {string} ink
+   */
+  setInk(ink) {
+    if (!ink || ink === this.ink) return;
+    this.ink = ink;
+    if (this._svg) this._paint();
+  }
+
+  _paint() {
+    // A picture in an <img> does not inherit what `currentColor` in it stands for.
+    const svg = this._svg.replace("<svg ", `<svg color="${this.ink}" `);
+    this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  }
+
+  /**
    * Ask for a chart.
    *
-   * @param {{ dark: boolean, width: number, [option: string]: unknown }} request as Python takes it
-   * @param {string} description for those who do not see it
+   * @param {Wanted} wanted
    */
-  want(request, description) {
+  want({ request, description, draw }) {
     const key = JSON.stringify(request);
+    this.draw = draw;
     if (key === this.wanted) return;
-    // What was drawn for a light page cannot be read on a dark one.
-    if (request.dark !== this.dark) this.image.hidden = true;
     this.wanted = key;
-    this.dark = request.dark;
     this.description = description;
+    this._stopWaiting();
     if (this._show()) return;
     this.element.classList.add("fw-waiting");
     this._ask();
   }
 
   _send() {
-    clearTimeout(this._timer);
-    this._timer = setTimeout(() => this._silent(), SILENCE);
+    this._timers = [
+      setTimeout(() => this._busy(), BUSY),
+      setTimeout(() => this._silent(), SILENCE),
+    ];
     try {
       this.model.send({ kind: this.kind, key: this.wanted, ...JSON.parse(this.wanted ?? "{}") });
     } catch {
+      this._busy();
       this._silent();
+    }
+  }
+
+  /** Show something else in the place of the chart that does not come. */
+  _busy() {
+    if (this.draw) {
+      this.own.replaceChildren(this.draw());
+      this.own.hidden = false;
+      this.image.hidden = true;
+    } else if (this.image.hidden) {
+      this.remark.textContent = "Waiting for the kernel, which draws this chart.";
     }
   }
 
   _silent() {
     this.element.classList.remove("fw-waiting");
-    if (this.image.hidden) this.remark.textContent = "The chart needs a running kernel.";
+    if (this.image.hidden && !this.draw) this.remark.textContent = "The chart needs a running kernel.";
+  }
+
+  _stopWaiting() {
+    this._timers.forEach(clearTimeout);
+    this._timers = [];
   }
 
   /** Show the chart that has come; gives whether it is the one that is wanted. */
@@ -73,17 +122,18 @@ export class ChartPane {
     const chart = this.model.get(this.trait) ?? {};
     const current = chart.key === this.wanted;
     // Another view of the same widget may have asked for another chart; it is better than none.
-    const usable = current || (this.image.hidden && JSON.parse(chart.key ?? "{}").dark === this.dark);
-    if (!chart.key || !usable) return false;
+    if (!chart.key || !(current || (this.image.hidden && this.own.hidden))) return false;
     if (chart.svg) {
-      this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(chart.svg)}`;
+      this._svg = chart.svg;
+      this._paint();
       this.image.alt = this.description;
       this.image.hidden = false;
+      this.own.hidden = true;
     }
     this.remark.textContent = chart.error ?? "";
     this.on(chart);
     if (current) {
-      clearTimeout(this._timer);
+      this._stopWaiting();
       this.element.classList.remove("fw-waiting");
     }
     return current;
@@ -91,7 +141,7 @@ export class ChartPane {
 
   remove() {
     this._ask.cancel();
-    clearTimeout(this._timer);
+    this._stopWaiting();
     this.model.off(`change:${this.trait}`, this._onChange);
   }
 }

@@ -11,7 +11,7 @@ const MAX_WIDTH = 900; // pixels; a wider chart only has more empty room
 export class RooflinePane {
   /** @param {Model} model */
   constructor(model) {
-    /** @type {{ convention: Convention, dark: boolean } | undefined} */
+    /** @type {{ convention: Convention } | undefined} */
     this._request = undefined;
     this.points = choice("Points", [["modules", "modules"], ["operators", "operators"]], () => this.update());
     this.words = make("div", { class: "fw-words", role: "status" });
@@ -20,9 +20,9 @@ export class RooflinePane {
   }
 
   /**
-   * Show the chart for a convention and theme.
+   * Show the chart for a convention.
    *
-   * @param {{ convention: Convention, dark: boolean }} [request] that of the last call where left out
+   * @param {{ convention: Convention }} [request] that of the last call where left out
    */
   update(request = this._request) {
     if (!request) return;
@@ -31,7 +31,10 @@ export class RooflinePane {
     const width = Math.round(room / 20) * 20;
     if (!width) return;
     const points = this.points.select.value;
-    this.chart.want({ ...request, points, width }, `Roofline chart of the ${points}: FLOPS against FLOPs per byte`);
+    this.chart.want({
+      request: { ...request, points, width },
+      description: `Roofline chart of the ${points}: FLOPS against FLOPs per byte`,
+    });
   }
 
   /** @param {string[]} words */

@@ -1,7 +1,20 @@
 // Whether the page is dark, whatever it is: JupyterLab, VS Code or any other.
 
 /**
- * The colour that is seen behind an element, as [red, green, blue], or null.
+ * Any colour of CSS as [red, green, blue, opacity], of 255.
+ *
+ * @param {string} color
+ */
+function channels(color) {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  if (!context) return [255, 255, 255, 255];
+  context.fillStyle = color;
+  context.fillRect(0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data;
+}
+
+/**
+ * The colour that is seen behind an element, as [red, green, blue, opacity], or null.
  *
  * @param {Element} element
  */
@@ -9,8 +22,9 @@ function background(element) {
   /** @type {Element | undefined} */
   let at = element;
   while (at) {
-    const color = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(getComputedStyle(at).backgroundColor);
-    if (color && (color[4] === undefined || Number(color[4]) > 0.5)) return color.slice(1, 4).map(Number);
+    const { backgroundColor } = getComputedStyle(at);
+    const color = /^$|transparent|, 0\)$|\/ 0\)$/.test(backgroundColor) ? null : channels(backgroundColor);
+    if (color && color[3] > 127) return color;
     const root = at.getRootNode();
     at = at.parentElement ?? (root instanceof ShadowRoot ? root.host : undefined);
   }
@@ -18,16 +32,18 @@ function background(element) {
 }
 
 /**
- * Whether an element stands on a dark page.
+ * Whether an element stands on a dark ground: its own, where that is of the page's colours, else
+ * that of what is around it.
  *
  * @param {Element} element
  */
 export function isDark(element) {
   // JupyterLab says it; to ask for colours costs the layout of the whole page.
-  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
+  const { jpThemeLight } = document.body.dataset;
   if (jpThemeLight) return jpThemeLight === "false";
-  if (vscodeThemeKind) return /dark|^vscode-high-contrast$/.test(vscodeThemeKind);
-  const color = background(element.parentElement ?? document.body);
+  const style = getComputedStyle(element);
+  const isOfThePage = ["--vscode-editor-background", "--jp-layout-color0"].some((name) => style.getPropertyValue(name));
+  const color = background(isOfThePage ? element : element.parentElement ?? document.body);
   if (!color) return matchMedia("(prefers-color-scheme: dark)").matches;
   const [red, green, blue] = color;
   return 0.299 * red + 0.587 * green + 0.114 * blue < 128;

@@ -303,6 +303,15 @@ export class ModuleTree {
   // --- rows ---------------------------------------------------------------------------------
 
   /**
+   * The row of places that are alike, outside of any table.
+   *
+   * @param {number[]} nodes
+   */
+  rowOf(nodes) {
+    return this._row(nodes, 1, null);
+  }
+
+  /**
    * The row of some places.
    *
    * @param {number[]} nodes

@@ -9,6 +9,7 @@ import { drawHeadline } from "./headline.js";
 import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
 import { measureOf } from "./metrics.js";
+import { ownChart } from "./own_chart.js";
 import { arrange, makeParts, ofTables } from "./parts.js";
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
@@ -170,11 +171,17 @@ export class View {
   /** The theme of the page may have changed. */
   showTheme() {
     this.readTheme();
-    this._wantChart();
   }
 
   readTheme() {
     this.root.dataset.theme = isDark(this.root) ? "dark" : "light";
+    this.readInk();
+  }
+
+  /** The charts are written in the colour of the widget's own texts, whatever the theme is. */
+  readInk() {
+    const ink = getComputedStyle(this.root).color;
+    for (const chart of [this.parts?.chart, this.parts?.roofline.chart]) chart?.setInk(ink);
   }
 
   /** There is more room, or less. */
@@ -334,9 +341,9 @@ export class View {
   _wantChart() {
     if (this.empty) return;
     const { convention, bar } = this.settings;
-    const dark = this.root.dataset.theme === "dark";
+    this.readInk();
     if (this.tab === "roofline") {
-      this.parts.roofline.update({ convention, dark });
+      this.parts.roofline.update({ convention });
       return;
     }
     const { chart } = this.parts;
@@ -345,10 +352,11 @@ export class View {
     const alike = this.charted.length;
     const nodes = alike > MAX_ALIKE ? this.charted.slice(0, 1) : this.charted;
     const where = alike > 1 ? `${this.path} and ${alike - 1} alike` : this.path || "the whole run";
-    chart.want(
-      { nodes, metric: bar.key, convention, dark, width },
-      `Bar chart: ${bar.name} inside ${where}`,
-    );
+    chart.want({
+      request: { nodes, metric: bar.key, convention, width },
+      description: `Bar chart: ${bar.name} inside ${where}`,
+      draw: () => ownChart(this.run, nodes, this.settings),
+    });
   }
 
   // --- Python ---------------------------------------------------------------------------------

@@ -1,0 +1,46 @@
+"""Other front ends, each with its own real program: ``make test-hosts`` installs and runs them.
+
+What npm brings (`package.json`) lies beside this file; what pip brings (`requirements.txt`) in an
+environment of its own, `.venv-hosts`, which sees what `.venv` has.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import jupyter
+from tests.browser.hosts import vscode
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+
+if not os.environ.get("IPYFLOPS_HOSTS"):
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def vscode_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What plays VS Code's part in a page, in one file."""
+    target = tmp_path_factory.mktemp("vscode") / "vscode.js"
+    esbuild = MODULES / ".bin" / "esbuild"
+    command = [str(esbuild), str(HERE / "vscode.js"), "--bundle", "--format=esm"]
+    subprocess.run([*command, f"--outfile={target}", "--log-level=error"], check=True)
+    return target.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def notebook(
+    server: jupyter.Server, browser: Browser, vscode_program: str
+) -> Iterator[vscode.Notebook]:
+    """A notebook's outputs in VS Code, with a kernel of their own."""
+    with vscode.notebook(server, browser, MODULES, vscode_program) as one:
+        yield one
