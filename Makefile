@@ -8,6 +8,7 @@
 #   make test-device DEVICE=cuda  what a real GPU is to be checked with (or mps, xpu, cpu), on PYTHON's PyTorch
 #   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
+#   make test-hosts  the widget in VS Code's bundle, marimo, Voila and pages without a kernel
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
 #   make test-torch   the tests on another PyTorch  (TORCH=2.6.0 says which)
@@ -44,7 +45,7 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-device test-js test-all-programs coverage hooks test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-device test-js test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -91,6 +92,23 @@ hooks: $(READY)
 
 rehearse: $(READY)
 	IPYFLOPS_REHEARSE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) tests/rehearsal
+
+# Other front ends' own programs: npm's beside the tests, pip's in an environment that sees .venv.
+HOSTS := tests/browser/hosts
+
+test-hosts: $(VENV)-hosts/.ready $(HOSTS)/node_modules/.package-lock.json
+	IPYFLOPS_HOSTS=$(CURDIR)/$(VENV)-hosts OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) $(ARGS) $(HOSTS)
+
+$(HOSTS)/node_modules/.package-lock.json: $(READY) $(HOSTS)/package.json $(HOSTS)/package-lock.json
+	cd $(HOSTS) && ../../../$(BIN)/npm ci --silent
+	touch $@
+
+$(VENV)-hosts/.ready: $(READY) $(HOSTS)/requirements.txt
+	$(BIN)/python -m venv $(VENV)-hosts
+	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+	    > $$($(VENV)-hosts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
+	$(VENV)-hosts/bin/python -m pip install --quiet --requirement $(HOSTS)/requirements.txt
+	touch $@
 
 # Both download gigabytes on Linux, where other releases are to be had with CUDA libraries only.
 test-oldest: $(VENV)-oldest/.ready
@@ -167,7 +185,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(NODE_MODULES)
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."

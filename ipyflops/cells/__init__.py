@@ -14,6 +14,7 @@ from ipyflops.cells.code_files import (
     readable_name,
 )
 from ipyflops.cells.origin import Origin, Shell
+from ipyflops.cells.shell import part_of, running_shell
 from ipyflops.cells.source_lines import source_lines
 from ipyflops.cells.variables import variables_used
 
@@ -24,7 +25,9 @@ __all__ = [
     "is_installed",
     "is_the_users",
     "package_of",
+    "part_of",
     "readable_name",
+    "running_shell",
     "source_lines",
     "variables_used",
 ]

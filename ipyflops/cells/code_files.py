@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import site
-import sys
 import sysconfig
 from functools import cache
 from types import FrameType
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 from ipyflops.cells import old_ipython
+from ipyflops.cells.shell import part_of, running_shell
 
 #: The folders of PyTorch and of this package, each with a separator at its end.
 PYTORCH_FOLDER = os.path.join(os.path.dirname(torch.__file__), "")
@@ -33,15 +33,16 @@ def readable_name(filename: str, shell: Any = None) -> str:
     shell : IPython.core.interactiveshell.InteractiveShell, optional
         Which has compiled the cell; the running one by default.
     """
-    if shell is None and (ipython := sys.modules.get("IPython")) is not None:
-        # Where IPython has not been imported, there is no cell; importing it here would be slow.
-        shell = ipython.get_ipython()
-    if shell is not None:
-        # IPython's own tracebacks name cells by this.
-        named = getattr(shell.compile, "format_code_name", None)
-        label = old_ipython.format_code_name(shell, filename) if named is None else named(filename)
-        if label:
-            return str(label[1])
+    shell = shell or running_shell()
+    # IPython's own tracebacks name cells by this.
+    named = part_of(shell, "compile.format_code_name")
+    label = None
+    if callable(named):
+        label = named(filename)
+    elif shell is not None:
+        label = old_ipython.format_code_name(shell, filename)
+    if label:
+        return str(label[1])
     return os.path.basename(filename) or filename
 
 

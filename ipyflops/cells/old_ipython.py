@@ -14,6 +14,8 @@ import tokenize
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ipyflops.cells.shell import part_of
+
 #: The package through which IPython 7 calls a magic: its frame is no caller's.
 WRAPPER_OF_MAGICS = "decorator"
 #: What IPython 7 calls the code of a cell in a terminal.
@@ -58,7 +60,8 @@ def format_code_name(shell: Any, filename: str) -> tuple[str, str] | None:
     named = _NAMED.fullmatch(filename)
     if named is not None:
         return "Cell", f"In[{named[1]}]"
-    if filename not in _sources():
+    needed = ("compile.get_code_name", "history_manager.input_hist_raw")
+    if filename not in _sources() or any(part_of(shell, one) is None for one in needed):
         return None
     number = NUMBERS.setdefault(shell.compile, CellNumbers()).number(shell, filename)
     return None if number is None else ("Cell", f"In[{number}]")

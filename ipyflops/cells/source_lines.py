@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import linecache
 import re
-import sys
 from tokenize import ENDMARKER, NEWLINE, STRING, TokenError, generate_tokens
 from typing import Any
 
 from ipyflops.cells import old_ipython
 from ipyflops.cells.code_files import readable_name
+from ipyflops.cells.shell import part_of, running_shell
 
 #: So often is asked again where another thread has emptied the cache.
 ATTEMPTS = 3
@@ -68,9 +68,7 @@ def _cached_lines(filename: str) -> list[str]:
 
 def _lines_of_cell(number: int, kept: list[str]) -> list[str]:
     """The lines of a cell, from IPython's history if it has taken them apart elsewhere."""
-    ipython: Any = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    history = getattr(getattr(shell, "history_manager", None), "input_hist_parsed", ())
+    history: Any = part_of(running_shell(), "history_manager.input_hist_parsed") or ()
     text = history[number] if number < len(history) else ""
     # Another shell's cells have the same numbers.
     return lines_of(text) if text and text.splitlines() == kept else kept

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
 
+    from ipyflops.views.widget.view import FlopsView
+
 
 class Exports:
     """The part of `ipyflops.Report` that writes it for others; each way is imported when used.
@@ -126,6 +128,31 @@ class Exports:
 
         with written_whole(path) as file:
             file.write(document(self, "chrome_trace"))
+
+    def widget(self: Any, **options: Any) -> FlopsView:
+        """Give the widget that a notebook shows, to be kept, observed and put beside others.
+
+        It is an `anywidget`: any front end that has those can show it, with or without IPython.
+        In marimo ``view = mo.ui.anywidget(report.widget())`` makes cells that read
+        ``view.selected`` run again when a module is selected. The widget is the caller's own: it
+        lives until its ``close()`` is called.
+
+        Parameters
+        ----------
+        **options
+            ``per`` and ``depth``, and values of the traits ``selected``, ``convention``,
+            ``metric``, ``sort``, ``expanded``, ``by`` and ``rank``, as
+            `ipyflops.views.widget.view.FlopsView` has them.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If a trait cannot have such a value.
+        """
+        from ipyflops.views import to_widget
+
+        view: FlopsView = to_widget(self, **options)
+        return view
 
     def plot(
         self: Any,

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from ipyflops.costs import check_choice
 from ipyflops.report import Difference, Report, Sweep, printable
-from ipyflops.views.frontend import preferred_view, publish, shows_widgets
+from ipyflops.views.frontend import preferred_view, publisher, shows_widgets
 from ipyflops.views.requests import BY, VIEWS, check_view
 from ipyflops.views.rows.visible import shortened, visible
 
@@ -196,18 +196,21 @@ def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
 
 
 def show(report: Report) -> bool:
-    """Publish a report as outputs of the running cell; not where one bundle is enough.
+    """Publish a report as outputs of the running cell; not where one bundle is enough or all.
 
     Returns
     -------
     bool
         Whether it was published.
     """
+    publish = publisher()
+    if publish is None:
+        return False
     bundles = displays(report, view=preferred_view())
     if len(bundles) == 1:
         return False
     for bundle in bundles:
-        publish(bundle)
+        publish(data=bundle, metadata={})
     return True
 
 

@@ -8,11 +8,14 @@ file, and then show the widget, which needs the network, in the place of the HTM
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
+
+from ipyflops.cells import part_of, running_shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ def shows_widgets(shell: Any = None) -> bool:
     shell : IPython.core.interactiveshell.InteractiveShell, optional
         The running one where it is left out.
     """
+    # Voila runs the notebook as nbclient does, and shows it with a living kernel.
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
+        return True
     # Colab shows other people's widgets only with a manager from the network.
     return running_cell(shell).name != "" and "google.colab" not in sys.modules
 
@@ -54,11 +60,11 @@ def running_cell(shell: Any = None) -> CellRun:
     shell : IPython.core.interactiveshell.InteractiveShell, optional
         The running one where it is left out.
     """
-    kernel = getattr(shell or running_shell(), "kernel", None)
-    if kernel is None:
+    get_parent = part_of(shell or running_shell(), "kernel.get_parent")
+    if get_parent is None:
         return CellRun()
     try:
-        message = kernel.get_parent("shell")
+        message = get_parent("shell")
         name = message["metadata"].get("cellId")
         return CellRun(str(name), str(message["header"]["msg_id"])) if name else CellRun()
     except Exception:  # other kernels have other messages, or none
@@ -71,9 +77,8 @@ def preferred_view() -> str:
     In ``display(report, display_id=True)`` it is HTML in the place of a widget: an output that has
     a name can be replaced by one other output, and a widget comes with a second one.
     """
-    magics = getattr(running_shell(), "magics_manager", None)
-    flops_magics = getattr(magics, "registry", {}).get("FlopsMagics")
-    view = str(getattr(flops_magics, "view", "auto"))
+    registry = part_of(running_shell(), "magics_manager.registry") or {}
+    view = str(getattr(registry.get("FlopsMagics"), "view", "auto"))
     return "html" if view in {"auto", "widget"} and _is_displayed_by_name() else view
 
 
@@ -90,16 +95,10 @@ def _is_displayed_by_name() -> bool:
     return False
 
 
-def publish(bundle: Mapping[str, Any]) -> None:
-    """Show a bundle as an output of the cell that is running."""
-    running_shell().display_pub.publish(data=dict(bundle), metadata={})
+def publisher() -> Callable[..., object] | None:
+    """Give what shows a bundle as an output of the cell that is running; None where nothing does.
 
-
-def running_shell() -> Any:
-    """Give IPython's shell; None where there is none."""
-    # Without IPython nothing of it is imported.
-    if "IPython" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython
-
-    return get_ipython()
+    It takes ``data`` and ``metadata``, as ``publish`` of a shell's ``display_pub``.
+    """
+    publish: Callable[..., object] | None = part_of(running_shell(), "display_pub.publish")
+    return publish

@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipyflops.views.frontend import running_cell, running_shell
+from ipyflops.cells import part_of, running_shell
+from ipyflops.views.frontend import running_cell
 
 #: So many widgets a run of a cell has at most; the oldest closes, and its HTML takes its place.
 #: It is what bounds a loop that shows a report a thousand times, and all cells together of a
@@ -88,12 +89,15 @@ class ShownViews:
             self._stop_listening()
             self._shell = shell
         if shell is not None:
-            shell.events.register("pre_run_cell", self._cell_starts)  # once, however often asked
+            register = part_of(shell, "events.register")
+            if register is not None:
+                register("pre_run_cell", self._cell_starts)  # once, however often asked
 
     def _stop_listening(self) -> None:
-        if self._shell is not None:
+        unregister = part_of(self._shell, "events.unregister")
+        if unregister is not None:
             with suppress(ValueError):  # somebody else has taken it out
-                self._shell.events.unregister("pre_run_cell", self._cell_starts)
+                unregister("pre_run_cell", self._cell_starts)
         self._shell = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.documentation.reference import TARGET, reference
-from tests.notebooks.tutorials import ROOT, badge, repository
+from tests.notebooks.tutorials import ROOT, badges, repository
 
 DOCUMENTS = (
     "README.md",
@@ -46,7 +46,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_the_readme_has_the_badge_and_no_other_address() -> None:
     text = read("README.md")
-    assert badge("01_quickstart") in text
+    assert badges("01_quickstart") in text
     for name in DOCUMENTS:
         named = re.findall(r"(?:github\.com|v2/gh)/([\w.-]+/[\w.-]+)", read(name))
         assert {one for one in named if one.partition("/")[2] == "ipyflops"} <= {repository()}

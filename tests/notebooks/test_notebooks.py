@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.notebooks.execution import execute
-from tests.notebooks.tutorials import FOLDER, MEMORY, NAMES, badge, path_of
+from tests.notebooks.tutorials import FOLDER, MEMORY, NAMES, badges, path_of, setup
 
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -57,15 +57,20 @@ def test_it_is_stripped(name: str) -> None:
 
 
 @each
-def test_its_badge_opens_it(name: str) -> None:
+def test_its_badges_open_it(name: str) -> None:
     first = read(name).cells[0]
     assert first.cell_type == "markdown"
-    assert first.source.split("\n")[0] == badge(name)
+    assert first.source.split("\n")[0] == badges(name)
+
+
+@each
+def test_its_first_code_is_for_where_ipyflops_is_missing(name: str) -> None:
+    assert code(read(name))[0].source == setup()
 
 
 @each
 def test_it_downloads_nothing(name: str) -> None:
-    sources = "\n".join(cell.source for cell in code(read(name)))
+    sources = "\n".join(cell.source for cell in code(read(name))[1:])
     assert not re.search(r"https?://|\bpip install\b|urllib|requests|from_pretrained", sources)
 
 

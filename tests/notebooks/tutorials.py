@@ -33,10 +33,25 @@ def repository() -> str:
     return str(address)
 
 
-def badge(name: str) -> str:
-    """What opens a notebook on Binder, in JupyterLab."""
-    launch = f"https://mybinder.org/v2/gh/{repository()}/HEAD"
+def badges(name: str) -> str:
+    """What opens a notebook on Binder, in JupyterLab, and in Colab."""
+    binder = f"https://mybinder.org/v2/gh/{repository()}/HEAD"
+    colab = f"https://colab.research.google.com/github/{repository()}/blob/HEAD"
     return (
         "[![Open in Binder](https://mybinder.org/badge_logo.svg)]"
-        f"({launch}?urlpath=lab/tree/notebooks/{name}.ipynb)"
+        f"({binder}?urlpath=lab/tree/notebooks/{name}.ipynb) "
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"({colab}/notebooks/{name}.ipynb)"
     )
+
+
+def setup() -> str:
+    """The first code cell of each notebook, for Colab: elsewhere it finds ipyflops installed."""
+    return f"""\
+# Where ipyflops is missing, as on Colab, it comes from its repository; so do the models used here.
+from importlib.util import find_spec
+
+if find_spec("ipyflops") is None:
+    !git clone --quiet --depth 1 https://github.com/{repository()} ipyflops-repository
+    %pip install --quiet ./ipyflops-repository
+    %cd -q ipyflops-repository/notebooks"""

@@ -1,6 +1,6 @@
 """What the browser runs and how it looks: a model of its own, which a kernel sends once.
 
-A view brings only `static/loader.js`, of 1 kB. That asks for this model, by the reference that the
+A view brings only `static/loader.js`, of 2 kB. That asks for this model, by the reference that the
 view has to it, as to any widget inside another. So a page, or a saved notebook, has the program
 once however many views there are.
 """

@@ -110,6 +110,14 @@ class FlopsView(anywidget.AnyWidget):
     def _shared_program(self) -> Program:
         return SHARED_PROGRAM.get()
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Give the traits for the front end, all of them.
+
+        `ipywidgets.embed` leaves out what is as it is by default. The front end knows the defaults
+        of other widgets; those of this one, its program among them, it has from here alone.
+        """
+        return super().get_state(key=key, drop_defaults=False)
+
     def close(self) -> None:
         """Take the view out of the page and let go of all that only it used."""
         is_open = self.comm is not None
@@ -179,9 +187,12 @@ class FlopsView(anywidget.AnyWidget):
     # --- what is asked for -----------------------------------------------------------------------
 
     def _received(self, _: object, content: Any, buffers: object) -> None:
-        """Answer a request for a chart; the browser may send anything."""
+        """Answer a request for a chart or the program; the browser may send anything."""
         draw = {"chart": self._draw_bars, "roofline": self._draw_roofline}
         kind = content.get("kind") if isinstance(content, dict) else None
+        if kind == "program":
+            # A front end that does not give views each other's models; see `static/loader.js`.
+            self.send({"kind": kind, "code": static_files.program(), "style": static_files.style()})
         if kind not in draw:
             return
         try:

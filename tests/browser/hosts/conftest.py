@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 
+#: A program of marimo's, which only .venv-hosts has.
+collect_ignore = ["marimo_app.py"]
 if not os.environ.get("IPYFLOPS_HOSTS"):
     collect_ignore_glob = ["test_*.py"]
 

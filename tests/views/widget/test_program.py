@@ -30,7 +30,7 @@ def test_views_share_the_program_and_bring_little_else() -> None:
     assert first._program.style == static_files.style()
     assert first.get_state()["_program"] == f"IPY_MODEL_{SHARED_PROGRAM.get().model_id}"
     texts = [value for value in first.get_state().values() if isinstance(value, str)]
-    assert sum(map(len, texts)) < 2000
+    assert sum(map(len, texts)) < 3500
 
 
 def test_after_all_widgets_were_closed_the_program_is_sent_again() -> None:

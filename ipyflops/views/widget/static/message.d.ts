@@ -166,7 +166,8 @@ export interface Model {
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
   save_changes(): void;
   send(content: object): void;
-  on(event: string, action: () => void): void;
-  off(event: string, action: () => void): void;
-  widget_manager: { get_model(id: string): Promise<ProgramModel> };
+  on(event: string, action: (message?: any) => void): void;
+  off(event: string, action: (message?: any) => void): void;
+  /** Not every host of anywidget has one. */
+  widget_manager?: { get_model(id: string): Promise<ProgramModel> };
 }

@@ -23,7 +23,7 @@ function background(element) {
   let at = element;
   while (at) {
     const { backgroundColor } = getComputedStyle(at);
-    const color = /^$|transparent|, 0\)$|\/ 0\)$/.test(backgroundColor) ? null : channels(backgroundColor);
+    const color = /^$|transparent|^rgba\(.*, 0\)$|\/ 0\)$/.test(backgroundColor) ? null : channels(backgroundColor);
     if (color && color[3] > 127) return color;
     const root = at.getRootNode();
     at = at.parentElement ?? (root instanceof ShadowRoot ? root.host : undefined);

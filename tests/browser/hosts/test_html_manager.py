@@ -1,0 +1,75 @@
+"""A page of `ipywidgets.embed`: the widget lives on, with no kernel behind it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ipywidgets.embed import embed_data
+
+from tests.browser import jupyter
+from tests.browser.looking import rows, weak_texts
+from tests.views import reports
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MODULES = Path(__file__).parent / "node_modules"
+SCRIPTS = {
+    "/require.js": MODULES / "requirejs/require.js",
+    "/embed-amd.js": MODULES / "@jupyter-widgets/html-manager/dist/embed-amd.js",
+    "/anywidget.js": Path(sys.prefix) / "share/jupyter/nbextensions/anywidget/index.js",
+}
+PAGE = """\
+<!doctype html><html><head><meta charset="utf-8">
+<script src="/require.js"></script><script src="/embed-amd.js"></script>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script></head>
+<body style="background: {ground}; color: gray">
+<script type="application/vnd.jupyter.widget-view+json">{view}</script></body></html>"""
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#222222"])
+@pytest.mark.parametrize("drop_defaults", [False, True])
+def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaults: bool) -> None:
+    report = reports.resnet(True)
+    view = report.widget()
+    data = embed_data([view], drop_defaults=drop_defaults)
+    view.close()
+    state = json.dumps(data["manager_state"]).replace("</", "<\\/")
+    html = PAGE.format(state=state, view=json.dumps(data["view_specs"][0]), ground=ground)
+    outside: list[str] = []
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+
+    def serve(route) -> None:  # type: ignore[no-untyped-def]
+        path = "/" + route.request.url.split("/", 3)[3]
+        if path == "/":
+            route.fulfill(body=html, content_type="text/html")
+        elif path in SCRIPTS:
+            route.fulfill(path=SCRIPTS[path], content_type="text/javascript")
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    page.route("http://page.invalid/**", serve)
+    page.goto("http://page.invalid/")
+    widget = page.locator(jupyter.WIDGET)
+    widget.wait_for()
+    assert rows(widget)[:2] == ["(all)", "model"]
+    # What matplotlib cannot draw the browser does, from the numbers that it has.
+    bars = widget.locator(".fw-own-row")
+    bars.first.wait_for()
+    model = report.tree.children[0]
+    names = bars.locator(".fw-own-name").all_inner_texts()
+    assert names[: len(model.children)] == [child.name for child in model.children]
+    shares = bars.locator(".fw-own-amount").all_inner_texts()
+    assert shares[4].endswith(f"{100 * model.children[4].totals.flops / report.flops:.1f} %")
+    assert weak_texts(widget, ground) == []
+    widget.locator(".fw-body > .fw-row", has_text="layer3").first.click()
+    widget.locator(".fw-own-name", has_text="1 … 5 ×5").wait_for()
+    widget.get_by_role("tab", name="Roofline").click()
+    widget.get_by_text("Waiting for the kernel, which draws this chart.").wait_for()
+    assert outside == []
+    page.close()
