@@ -37,11 +37,14 @@ def test_a_cell_follows_what_is_selected(browser: Browser, address: str, session
     widget = page.locator(jupyter.WIDGET)
     widget.wait_for(timeout=60_000)
     assert rows(widget)[2:] == ["model", "0", "1", "2"]
-    page.get_by_text("selected : 41,791 FLOPs").wait_for()
+    # Linear(16, 64) of 4 rows: 2·4·16·64 forward and as many for its weights; the gradient of its
+    # bias is the sum of 4 rows of 64, 3·64 additions. ReLU: 4·64 both ways. Linear(64, 16): three
+    # products and 3·16. The sum of 4·16 outputs: 63.
+    first = 2 * 2 * 4 * 16 * 64 + 3 * 64
+    whole = first + 2 * 4 * 64 + 3 * 2 * 4 * 64 * 16 + 3 * 16 + 63
+    page.get_by_text(f"selected : {whole:,} FLOPs").wait_for()
     row(widget, "0").click()
-    # Linear(16, 64) of 4 rows: 2·4·16·64 forward and as many for its weights; its bias's gradient
-    # is the sum of 4 rows of 64, 3·64 additions.
-    page.get_by_text(f"selected model.0: {2 * 2 * 4 * 16 * 64 + 3 * 64:,} FLOPs").wait_for()
+    page.get_by_text(f"selected model.0: {first:,} FLOPs").wait_for()
     assert "svg" in chart(widget)
     # It stands in a shadow tree, which no style sheet of the page reaches.
     assert widget.evaluate("one => one.getRootNode() instanceof ShadowRoot")
