@@ -10,10 +10,9 @@ from ipyflops.report.files import written_whole
 
 # These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
+    import anywidget
     import matplotlib.axes
     import pandas
-
-    from ipyflops.views.widget.view import FlopsView
 
 
 class Exports:
@@ -129,7 +128,7 @@ class Exports:
         with written_whole(path) as file:
             file.write(document(self, "chrome_trace"))
 
-    def widget(self: Any, **options: Any) -> FlopsView:
+    def widget(self: Any, **options: Any) -> anywidget.AnyWidget:
         """Give the widget that a notebook shows, to be kept, observed and put beside others.
 
         It is an `anywidget`: any front end that has those can show it, with or without IPython.
@@ -151,7 +150,7 @@ class Exports:
         """
         from ipyflops.views import to_widget
 
-        view: FlopsView = to_widget(self, **options)
+        view: anywidget.AnyWidget = to_widget(self, **options)
         return view
 
     def plot(
