@@ -23,7 +23,7 @@ import yaml
 
 from tests.browser import jupyter
 from tests.notebooks.execution import execute
-from tests.notebooks.tutorials import MEMORY, NAMES, ROOT, badge
+from tests.notebooks.tutorials import MEMORY, NAMES, ROOT, badges
 from tests.rehearsal.environments import Environment, pytorch
 
 #: What repo2docker puts into every image.
@@ -118,7 +118,7 @@ def test_a_badge_opens_a_living_notebook(image: Environment, clone: Path) -> Non
     if jupyter.missing():
         assert os.environ.get("IPYFLOPS_BROWSER") != "required", jupyter.missing()
         pytest.skip(jupyter.missing())
-    (path,) = re.findall(r"urlpath=([^)]+)", badge("01_quickstart"))
+    (path,) = re.findall(r"urlpath=([^)]+)", badges("01_quickstart"))
     with (
         session(image, clone) as address,
         jupyter.running_browser() as browser,
