@@ -23,6 +23,9 @@ from ipyflops.torch_private.operators import _replaced, decomposition_of
 #: Without them: PyTorch refuses the first kernel, and the dry run ends with that error.
 _AUTOGRAD, _AUTOCAST, _KERNELS = "AutogradCUDA", "AutocastCUDA", "CUDA"
 
+_has_kernel: Callable[[str, str], bool] = getattr(
+    torch._C, "_dispatch_has_kernel_for_dispatch_key", lambda name, key: True
+)
 _FAKE: Any = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "FAKE", None)
 _mode_at: Callable[[Any], Any] = getattr(torch._C, "_get_dispatch_mode", lambda key: None)
 
@@ -38,9 +41,17 @@ class KernelSet:
         self._composites: dict[Any, Callable[..., Any]] = {}
         self._library: Any = None
 
-    def add_autocast(self, name: str, kernel: Callable[..., Any]) -> None:
-        """Enter what an operator, as ``mm``, runs under autocast."""
-        self._add(name, _AUTOCAST, kernel)
+    def add_autocast(
+        self, name: str, kernel: Callable[..., Any], *, of_cuda_builds: bool = False
+    ) -> None:
+        """Enter what an operator, as ``mm``, runs under autocast, if this release casts it.
+
+        Builds without CUDA tell that too, but for a few operators.
+        """
+        if operator_named(name) is None:
+            return
+        if of_cuda_builds or _has_kernel(f"aten::{name}", _AUTOCAST):
+            self._add(name, _AUTOCAST, kernel)
 
     def add_kernel(self, name: str, kernel: Callable[..., Any]) -> None:
         """Enter a kernel of CUDA."""

@@ -29,7 +29,7 @@ def kernel_set() -> KernelSet:
         made.add_composite(name, kernel)
     for name, kernel in autocast.kernels():
         made.add_autocast(name, kernel)
-    made.add_autocast("_cudnn_rnn", recurrent.cast)
+    made.add_autocast("_cudnn_rnn", recurrent.cast, of_cuda_builds=True)
     for name in _CUDA_HAS:
         made.add_kernel(name, _never)
     return made

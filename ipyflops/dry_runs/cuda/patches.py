@@ -45,7 +45,7 @@ class Patches:
     @contextmanager
     def active(self, run: object) -> Iterator[None]:
         """Have all of it in place in the block; after the last block all is as it was."""
-        before = torch.get_default_device()
+        before = default_device()
         try:
             with self._lock:
                 self._runs.add(id(run))
@@ -103,6 +103,14 @@ class Patches:
 
 #: The one of this process.
 PATCHES = Patches()
+
+
+def default_device() -> torch.device:
+    """Where tensors are made that name no device."""
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # in PyTorch 2.6, after it was set to None
+        return torch.device("cpu")
 
 
 def _replacements() -> Iterator[tuple[Any, str, Any]]:
