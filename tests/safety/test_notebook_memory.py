@@ -103,6 +103,7 @@ def test_what_a_cell_shows_is_closed_when_it_runs_again(tmp_path: Path) -> None:
         assert views("r", "b") == 6
         assert views("display(r, r)", "b") == 8
         assert views("display(r, display_id='one')", "b") == 4  # HTML alone: see test_shown_views
+        assert views("r", "b") == 6
         assert views("out = ipywidgets.Output()\nwith out:\n    %flops model(x)", "c") == 6 + 4
         # The output stays the user's, and so does the one before: each is a model and a layout.
         assert views("out = ipywidgets.Output()\nwith out:\n    %flops model(x)", "c") == 6 + 6
