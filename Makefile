@@ -9,6 +9,7 @@
 #   make hooks   has git run the checks of `make lint` before each commit
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-hosts  the widget in VS Code's bundle, marimo, Voila and pages without a kernel
+#   make test-libraries  the tests of libraries that are built on PyTorch, which it installs
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
 #   make test-torch   the tests on another PyTorch  (TORCH=2.6.0 says which)
@@ -45,7 +46,7 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-device test-js test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-device test-js test-libraries test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -85,6 +86,14 @@ test-device:
 coverage: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) --cov --cov-report=term-missing:skip-covered \
 	    --ignore tests/browser $(ARGS)
+
+# They come after `make test` in .ci/run, which shows that nothing else needs them.
+test-libraries: $(VENV)/.libraries
+	IPYFLOPS_LIBRARIES=required OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) tests/libraries $(ARGS)
+
+$(VENV)/.libraries: $(READY)
+	$(BIN)/python -m pip install --quiet $(TORCH) --editable '.[test,libraries]'
+	touch $@
 
 hooks: $(READY)
 	$(BIN)/python -m pip install --quiet pre-commit

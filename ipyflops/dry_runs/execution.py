@@ -29,7 +29,7 @@ from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.substitution import Substitution, names_reached
 from ipyflops.measuring import random_states
 from ipyflops.report import Report
-from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FakeTensor
+from ipyflops.torch_private import FAKE_TENSOR_LOGGER, FOREACH_TYPES, FakeTensor
 
 NOTHING_RAN = "a dry run on fake tensors: nothing was computed, so nothing took any time"
 FROM_META = "tensors of the meta device were counted as tensors of the {}"
@@ -116,6 +116,7 @@ class DryRun:
             substitution.substitute()
             with (
                 _silenced(),
+                _taken_together(),
                 CONVERSION_OF_MODULES.active(),
                 DEEP_COPIES.active(),
                 SAVING.active(),
@@ -215,6 +216,18 @@ def _silenced() -> Iterator[None]:
         yield
     finally:
         log.disabled = before
+
+
+@contextmanager
+def _taken_together() -> Iterator[None]:
+    """Have optimizers and clipping take many fake tensors at once wherever they take real ones."""
+    for kinds in FOREACH_TYPES:
+        kinds.append(FakeTensor)
+    try:
+        yield
+    finally:
+        for kinds in FOREACH_TYPES:
+            kinds.remove(FakeTensor)
 
 
 def _count_alive(mode: DryRunMode) -> int:

@@ -233,3 +233,15 @@ def test_nothing_of_pytorch_stays_replaced() -> None:
         dry_run(fails)
     assert nn.Module._apply is own
     assert net.double().head.weight.dtype is torch.float64
+
+
+@pytest.mark.parametrize("foreach", [None, True, False])
+def test_gradients_are_clipped_together_as_in_a_real_run(foreach: bool | None) -> None:
+    net = Net()
+
+    def run() -> None:
+        net(TOKENS).square().mean().backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0, foreach=foreach)
+        torch.nn.utils.clip_grad_value_(net.parameters(), 1.0, foreach=foreach)
+
+    check(run, net)

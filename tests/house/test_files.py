@@ -78,6 +78,7 @@ def test_tests_stand_as_the_package_stands() -> None:
         "data",
         "documentation",
         "house",
+        "libraries",
         "javascript",
         "names",
         "notebooks",
