@@ -472,6 +472,27 @@ def a_fake_tensor_passes_for_a_parameter_or_a_buffer() -> None:
         assert isinstance(fake, kind)
 
 
+@relied_on("forget_value")
+def the_value_of_a_fake_number_is_forgotten_with_its_aliases() -> None:
+    mode: Any = private.FakeTensorMode(allow_non_fake_inputs=True)
+    with mode:
+        fake = torch.tensor(2.0)
+        alias = fake.view(1)
+    assert fake.item() == alias.item() == 2.0
+    private.forget_value(alias)
+    private.forget_value(torch.ones(()))
+    for one in (fake, alias):
+        with pytest.raises(private.DataDependentOutputException):
+            one.item()
+
+
+@relied_on("ASKS_FINITE", "CHOOSES_NUMBERS")
+def these_functions_ask_for_numbers() -> None:
+    for module, name in {*private.ASKS_FINITE, *private.CHOOSES_NUMBERS}:
+        source = inspect.getsource(importlib.import_module(module))
+        assert name == "<listcomp>" or f"def {name}(" in source
+
+
 @relied_on("StrongConverter")
 def a_strong_converter_has_one_fake_of_a_real_tensor_and_no_weak_reference() -> None:
     mode: Any = private.FakeTensorMode(allow_non_fake_inputs=True)

@@ -24,7 +24,8 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     closures, defaults). Tensors in the copies, also those of modules, optimizers and containers,
     have the same shape, strides, dtype and device as the real ones, but no values and no memory.
     The real objects stay as they are: parameters, buffers, gradients, optimizer state, random
-    numbers, variables and containers.
+    numbers, variables and containers. A number that the function reads (``loss.item()``) is a
+    stand-in, which can be kept, averaged and printed.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     ValueError
         If `device` is another than a CUDA device or the CPU.
     DryRunError
-        If what the call does depends on the values of tensors (``.item()``, an ``if``, a mask as an
+        If what the call does depends on the values of tensors (an ``if``, a size, a mask as an
         index), or if there are no fake tensors of a kind; the message says where.
 
     Examples

@@ -24,13 +24,18 @@ INSTEAD = (
     "Take this out of the code, give the value as a plain number, or count without --fake "
     "(ipyflops.FlopCounter in a script)"
 )
-_NEEDS_VALUE = "needs the value of a tensor, and a dry run computes none"
+NEEDS_VALUE = "needs the value of a tensor, and a dry run computes none"
 #: Parts of torch's messages where Python asks a fake tensor for values, and what needs them.
 _VALUE_ERRORS = (
-    (".numpy() is not supported for tensor subclasses", f"a NumPy array {_NEEDS_VALUE}"),
-    ("Cannot access data pointer of Tensor", f"a pointer to the data {_NEEDS_VALUE}"),
-    ("to FakeTensor.__format__", f"a number written with a format {_NEEDS_VALUE}"),
-    ("NestedTensorImpl doesn't support sizes", f"a nested tensor {_NEEDS_VALUE}"),
+    (".numpy() is not supported for tensor subclasses", f"a NumPy array {NEEDS_VALUE}"),
+    ("Cannot access data pointer of Tensor", f"a pointer to the data {NEEDS_VALUE}"),
+    ("to FakeTensor.__format__", f"a number written with a format {NEEDS_VALUE}"),
+    *(
+        (f"Object of type {kind} is not JSON", f"a number written as JSON {NEEDS_VALUE}")
+        for kind in ("float", "int", "bool")
+    ),
+    ("StandIn", f"what is done here with a number read from a tensor {NEEDS_VALUE}"),
+    ("NestedTensorImpl doesn't support sizes", f"a nested tensor {NEEDS_VALUE}"),
 )
 NO_DEVICE = (
     "there is no such device here, and a dry run needs PyTorch's part for it. Leave the device out "
@@ -141,9 +146,9 @@ def _reason(error: Exception) -> str | None:
 def _torch_reason(error: Exception) -> str | None:
     """Explain an error that torch raises about a fake tensor; None for other errors."""
     if isinstance(error, DataDependentOutputException):
-        python_names = {"_local_scalar_dense": ".item(), float(), bool() or an if"}
+        python_names = {"_local_scalar_dense": "float(), int(), bool() or an if"}
         name = _operator(error)
-        return f"{python_names.get(name, name)} {_NEEDS_VALUE}. {INSTEAD}"
+        return f"{python_names.get(name, name)} {NEEDS_VALUE}. {INSTEAD}"
     if isinstance(error, DynamicOutputShapeException):
         return (
             f"the values of a tensor say how large the result of {_operator(error)} is, and a dry "

@@ -25,7 +25,9 @@ from ipyflops.dry_runs.conversion import CONVERSION_OF_MODULES
 from ipyflops.dry_runs.copying_and_saving import DEEP_COPIES, SAVING
 from ipyflops.dry_runs.cuda import AbsentDevice
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
+from ipyflops.dry_runs.known_numbers import Numbers
 from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.dry_runs.reading import numbers_read
 from ipyflops.dry_runs.substitution import Substitution, names_reached
 from ipyflops.measuring import random_states
 from ipyflops.report import Report
@@ -37,6 +39,14 @@ NOTHING_SAVED = "torch.save wrote nothing: a dry run has no values to save"
 IN_ORDER = (
     "data loaders gave the samples in their order, not at random: where samples differ in size, so "
     "does what a batch costs"
+)
+UNKNOWN_NUMBERS = (
+    "numbers that the code read from tensors are not known: they are written as ? (by % also as "
+    "nan or 0), and what is computed from them is a stand-in too"
+)
+TAKEN_AS_FINITE = (
+    "values and gradients were taken to be finite where the code asks, so the step of a gradient "
+    "scaler is counted"
 )
 #: How many names a note lists.
 MAX_NAMES = 8
@@ -64,7 +74,8 @@ class DryRun:
         self._substitution: Substitution | None = Substitution(self._mode, variables)
         self._assigned: list[str] = []
         self._uncopied: list[str] = []
-        self._met_meta = self._skipped_saving = self._met_loader = False
+        self._met_meta = self._skipped_saving = False
+        self._numbers = self._mode.numbers
 
     def copy_globals(
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
@@ -121,6 +132,7 @@ class DryRun:
                 DEEP_COPIES.active(),
                 SAVING.active(),
                 self._device.active(),
+                numbers_read(),
                 mode,
                 counter,
                 errors_explained(labels),
@@ -131,7 +143,7 @@ class DryRun:
                 self._device.leave()
                 self._assigned = substitution.assigned_names()
                 self._uncopied = list(substitution.copier.uncopied)
-                self._met_meta, self._met_loader = mode.met_meta, mode.met_loader
+                self._met_meta = mode.met_meta
                 self._skipped_saving = mode.skipped_saving
                 substitution.restore()
                 mode.restore_gradients()
@@ -145,8 +157,7 @@ class DryRun:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
         if self._met_meta:
             notes.append(FROM_META.format(self._device.meta_name))
-        if self._met_loader:
-            notes.append(IN_ORDER)
+        notes += _notes_on(self._numbers)
         if self._skipped_saving:
             notes.append(NOTHING_SAVED)
         if self._uncopied:
@@ -168,6 +179,16 @@ class DryRun:
             notes.insert(0, self._device.note)
             report = replace(report, device="cuda")
         return replace(report, notes=(*notes, *report.notes))
+
+
+def _notes_on(numbers: Numbers) -> list[str]:
+    """What a report says about the numbers that the code read."""
+    notes = {
+        IN_ORDER: numbers.met_loader,
+        UNKNOWN_NUMBERS: numbers.met_stand_in,
+        TAKEN_AS_FINITE: numbers.met_finite,
+    }
+    return [note for note, met in notes.items() if met]
 
 
 def _process_settings() -> list[tuple[Callable[[Any], object], Any]]:
@@ -227,7 +248,8 @@ def _taken_together() -> Iterator[None]:
         yield
     finally:
         for kinds in FOREACH_TYPES:
-            kinds.remove(FakeTensor)
+            if FakeTensor in kinds:
+                kinds.remove(FakeTensor)
 
 
 def _count_alive(mode: DryRunMode) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ipyflops.counting import accelerator_in_use
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError, without_warning_as_error
-from ipyflops.dry_runs.loading import number_of_a_loader
+from ipyflops.dry_runs.known_numbers import Numbers
 from ipyflops.dry_runs.operators import (
     GROUPED_PRODUCT,
     grouped_product,
@@ -57,8 +57,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         Whether a tensor of the meta device was moved to the CPU.
     skipped_saving : bool
         Whether the code wanted to save something.
-    met_loader : bool
-        Whether the code loaded data in an order that it would have chosen by random numbers.
+    numbers : Numbers
+        What the code reads.
     """
 
     #: So that operators that take functions come to `__torch_dispatch__`.
@@ -70,7 +70,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.fake_tensor_converter = self._converter
         self.met_meta = False
         self.skipped_saving = False
-        self.met_loader = False
+        self.numbers = Numbers()
         #: Where a tensor of the meta device is.
         self.stands_for_meta = _CPU
         #: Real tensors that were arguments of operators, with the gradients that they had before.
@@ -98,9 +98,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             return run_higher_order(self, func, args, kwargs or {})
         refuse_unlike_real(func)
         if func is _READS_NUMBER:
-            number = number_of_a_loader(args[0])
+            number = self.numbers.number(args[0])
             if number is not None:
-                self.met_loader = True
                 return number
         if func is GROUPED_PRODUCT:
             with self:

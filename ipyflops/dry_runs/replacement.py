@@ -28,6 +28,8 @@ class Replacement:
         #: How many dry runs there are.
         self._runs = 0
         self._own: Any = None
+        #: Whether the owner has it from a base class.
+        self._inherited = False
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -42,12 +44,15 @@ class Replacement:
             with self._lock:
                 self._runs -= 1
                 if self._runs == 0 and self._own is not None:
-                    setattr(self._owner, self._name, self._own)
+                    if self._inherited:
+                        delattr(self._owner, self._name)
+                    else:
+                        setattr(self._owner, self._name, self._own)
                     self._own = None
 
     def _replace(self) -> None:
         own = getattr(self._owner, self._name, None)
         made = None if own is None else self._make(own)
         if made is not None:
-            self._own = own
+            self._own, self._inherited = own, self._name not in vars(self._owner)
             setattr(self._owner, self._name, made)

@@ -53,7 +53,7 @@ With --fake nothing is computed: the code sees copies of the variables that it u
 that have a shape, strides, a dtype and a device, but neither values nor memory. So any size fits,
 no variable, parameter, gradient, optimizer or random number changes, and what the code assigns is
 gone afterwards. A model may be built in the code itself, or before on torch.device("meta"). Where
-the code needs a value (.item(), an if, a mask as an index) it fails, and the error says where.
+the code needs a value (an if, a size, a mask as an index) it fails, and the error says where.
 With --fake cuda the code finds a CUDA device, also where there is none: model.to("cuda") counts the
 operators that PyTorch would run there. Code that begins with this word goes behind --.
 

@@ -40,9 +40,12 @@ from ipyflops.torch_private.compiler import (
 )
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
+    ASKS_FINITE,
+    CHOOSES_NUMBERS,
     CONVERSION,
     StrongConverter,
     conversion_of_modules,
+    forget_value,
     is_made_a_graph,
     kernel_below_a_mode,
 )
@@ -69,6 +72,8 @@ from ipyflops.torch_private.operators import (
 )
 
 __all__ = [
+    "ASKS_FINITE",
+    "CHOOSES_NUMBERS",
     "COMPILED_CALLS_FILE",
     "COMPILED_CALLS_MODULE",
     "COMPILED_FROM",
@@ -91,6 +96,7 @@ __all__ = [
     "custom_kernels",
     "decomposition_of",
     "default_store",
+    "forget_value",
     "higher_order_operators",
     "is_compiled_call",
     "is_made_a_graph",

@@ -74,6 +74,18 @@ class StrongConverter(_Converter):  # type: ignore[misc]
         self.fakes.clear()
 
 
+def forget_value(value: Any) -> None:
+    """Forget the value of a fake tensor, and of those that share its memory.
+
+    PyTorch keeps the values of single numbers, and computes with them. Without it: an error at the
+    first number that a program reads and gives to an operator.
+    """
+    constant = getattr(value, "constant", None)
+    if isinstance(value, fake_tensor.FakeTensor) and constant is not None:
+        value.fake_mode.fake_tensor_converter.invalidate_constant_aliases(constant)
+        value.constant = None
+
+
 def conversion_of_modules(is_plain: Callable[[Any], bool]) -> Callable[..., Any] | None:
     """PyTorch's own conversion of modules, in which some fake tensors pass for plain ones.
 
@@ -123,3 +135,14 @@ def is_made_a_graph() -> bool:
 
 #: The method of modules that `conversion_of_modules` stands in for.
 CONVERSION = "_apply"
+#: Where PyTorch asks whether values are finite, by module and function, and what a normal run says.
+#: Without one of these (another name): a dry run cannot go on there, and says so.
+ASKS_FINITE: dict[tuple[str, str], int] = {
+    ("torch.amp.grad_scaler", "_maybe_opt_step"): 0,
+    ("torch.nn.utils.clip_grad", "_get_total_norm"): 0,
+}
+#: Functions that choose one of two numbers, and do the same with either. Without them: likewise.
+CHOOSES_NUMBERS = frozenset(
+    ("torch.optim._adafactor", name)
+    for name in ("_single_tensor_adafactor", "_multi_tensor_adafactor", "<listcomp>")
+)

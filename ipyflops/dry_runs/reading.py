@@ -1,0 +1,137 @@
+"""How the code of a dry run reads numbers from fake tensors: ``loss.item()``, ``mask.tolist()``.
+
+Of a number that is not known a stand-in is given. For that some methods of fake tensors, and
+functions that are mostly given such numbers (``math.exp``, ``torch.tensor``), are others as long as
+any dry run lasts. What is neither a stand-in nor a fake tensor of a dry run goes on to the function
+itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from ipyflops.dry_runs.conversion import is_of_dry_run
+from ipyflops.dry_runs.replacement import Replacement
+from ipyflops.dry_runs.stand_ins import (
+    StandIn,
+    StandInBool,
+    StandInFloat,
+    given_inside,
+    holds_stand_in,
+    is_for_printf,
+    stand_in_for,
+    stand_ins_for,
+)
+from ipyflops.torch_private import FakeTensor, forget_value
+
+Function = Callable[..., Any]
+_GIVES_FLOAT = (
+    *("exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "pow", "fabs", "fsum", "hypot"),
+    *("sin", "cos", "tan", "tanh", "atan", "atan2", "copysign", "fmod"),
+)
+_GIVES_TRUTH = ("isnan", "isinf", "isfinite", "isclose")
+
+
+def _reads(make: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """A method of fake tensors that reads numbers, and what it gives where they are not known."""
+
+    def replaced(own: Function) -> Function:
+        @functools.wraps(own)
+        def read(tensor: Any) -> Any:
+            if not is_of_dry_run(tensor):
+                return own(tensor)
+            numbers = tensor.fake_mode.numbers
+            with numbers.stand_ins_do():
+                value = own(tensor)
+                return make(tensor) if numbers.given else value
+
+        return read
+
+    return replaced
+
+
+def _listed(tensor: Any) -> Any:
+    return stand_ins_for(tensor.shape, tensor.dtype)
+
+
+def _element(tensor: Any) -> StandIn:
+    return stand_in_for(tensor.dtype)
+
+
+def _plain(kind: type, unknown: Any) -> Callable[[Function], Function]:
+    """``"%.3f" % loss`` writes ``nan``; whoever else asks a tensor for a plain number needs it."""
+
+    def replaced(own: Function) -> Function:
+        @functools.wraps(own)
+        def number(tensor: Any) -> Any:
+            if not is_of_dry_run(tensor) or not is_for_printf():
+                return own(tensor)
+            value = tensor.item()
+            return unknown if isinstance(value, StandIn) else kind(value)
+
+        return number
+
+    return replaced
+
+
+def _formatted(own: Function) -> Function:
+    @functools.wraps(own)
+    def formatted(tensor: Any, form: str) -> str:
+        one = is_of_dry_run(tensor) and tensor.dim() == 0 and bool(form)
+        return format(tensor.item(), form) if one else own(tensor, form)
+
+    return formatted
+
+
+def _of_stand_ins(make: Callable[[], Any]) -> Callable[[Function], Function]:
+    """A function of plain numbers, and what it gives if one of them is not known."""
+
+    def replaced(own: Function) -> Function:
+        @functools.wraps(own)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            args = tuple(one.item() if is_of_dry_run(one) else one for one in args)
+            return make() if holds_stand_in(args) else own(*args, **kwargs)
+
+        return function
+
+    return replaced
+
+
+def _tensor_of_stand_ins(own: Function) -> Function:
+    @functools.wraps(own)
+    def tensor(data: Any, *args: Any, **kwargs: Any) -> Any:
+        if not holds_stand_in(data):
+            return own(data, *args, **kwargs)
+        made = own(given_inside(data), *args, **kwargs)
+        forget_value(made)
+        return made
+
+    return tensor
+
+
+_REPLACEMENTS = (
+    Replacement(FakeTensor, "item", _reads(_element)),
+    Replacement(FakeTensor, "tolist", _reads(_listed)),
+    Replacement(FakeTensor, "__float__", _plain(float, math.nan)),
+    Replacement(FakeTensor, "__int__", _plain(int, 0)),
+    Replacement(FakeTensor, "__format__", _formatted),
+    Replacement(torch, "tensor", _tensor_of_stand_ins),
+    Replacement(torch, "as_tensor", _tensor_of_stand_ins),
+    *(Replacement(math, name, _of_stand_ins(StandInFloat)) for name in _GIVES_FLOAT),
+    *(Replacement(math, name, _of_stand_ins(StandInBool)) for name in _GIVES_TRUTH),
+)
+
+
+@contextmanager
+def numbers_read() -> Iterator[None]:
+    """Have stand-ins given in the block for numbers that are not known."""
+    with ExitStack() as stack:
+        for one in _REPLACEMENTS:
+            stack.enter_context(one.active())
+        yield
