@@ -493,6 +493,14 @@ def these_functions_ask_for_numbers() -> None:
         assert name == "<listcomp>" or f"def {name}(" in source
 
 
+@relied_on("FAKE_TENSORS_MODULE", "KEPT_ELEMENTS")
+def a_fake_tensor_keeps_as_many_values_as_this_number_says() -> None:
+    assert getattr(private.FAKE_TENSORS_MODULE, private.KEPT_ELEMENTS) == 1
+    mode: Any = private.FakeTensorMode()
+    assert mode.may_turn_const(torch.ones(1))
+    assert not mode.may_turn_const(torch.ones(2))
+
+
 @relied_on("StrongConverter")
 def a_strong_converter_has_one_fake_of_a_real_tensor_and_no_weak_reference() -> None:
     mode: Any = private.FakeTensorMode(allow_non_fake_inputs=True)

@@ -18,6 +18,13 @@ from torch import Tensor
 from ipyflops.counting import accelerator_in_use
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError, without_warning_as_error
 from ipyflops.dry_runs.known_numbers import Numbers
+from ipyflops.dry_runs.known_values import (
+    MAKERS,
+    KnownCopies,
+    forget_lists,
+    made_known,
+    values_of,
+)
 from ipyflops.dry_runs.operators import (
     GROUPED_PRODUCT,
     grouped_product,
@@ -73,6 +80,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.numbers = Numbers()
         #: Where a tensor of the meta device is.
         self.stands_for_meta = _CPU
+        self._known = KnownCopies()
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
@@ -123,7 +131,22 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             for tensor in _tensors(value):
                 if not isinstance(tensor, FakeTensor) and func not in _LIFTS:
                     self._check_real_tensor(func, tensor, args, kwargs or {})
-        return super().__torch_dispatch__(func, types, args, kwargs or {})
+        return self._run(func, types, args, kwargs or {})
+
+    def _run(self, func: Any, types: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Give what an operator makes, with its values where they are known."""
+        if func in MAKERS:
+            known = made_known(func, args, kwargs)
+            if known is not None:
+                return self._converter.from_real_tensor(self, known, make_constant=True)
+        if args and type(args[0]) in (list, tuple) and schema_of(func).is_mutable:
+            forget_lists(args)
+        made: Any = super().__torch_dispatch__(func, types, args, kwargs)
+        if type(made) is FakeTensor and made.constant is not None:
+            # What is written in place stays the same tensor.
+            own = args[0] if args else None
+            return own if values_of(own) is made.constant else made
+        return made
 
     def __deepcopy__(self, memo: Any) -> DryRunMode:
         """Stay one: a copied fake tensor, which refers to its mode, is of the same dry run."""
@@ -180,8 +203,9 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
     def fake_of(self, tensor: Tensor) -> Tensor:
         """Give a tensor of the same shape, strides, dtype and device, without values.
 
-        Fakes of tensors that share memory share memory too. A single number on the CPU keeps its
-        value for as long as it is known: an optimizer reads the number of its step.
+        Fakes of tensors that share memory share memory too. Single numbers and small tensors of
+        whole numbers on the CPU keep their values for as long as they are known: an optimizer reads
+        the number of its step, a library whether a mask is all ones.
 
         Raises
         ------
@@ -197,7 +221,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         try:
             if tensor.device.type == "meta" and type(tensor) in (Tensor, torch.nn.Parameter):
                 return self._from_meta(tensor)
-            number = _copied_number(tensor)
+            number = self._known.copy(tensor)
             if number is not None:
                 converter = self.fake_tensor_converter
                 return converter.from_real_tensor(self, number, make_constant=True)
@@ -244,12 +268,6 @@ def _refuse_backward(_: Tensor) -> None:
         "the backward pass comes to a tensor whose forward ran before, for real, and a dry run "
         "knows only its own forward. Put the forward into the same code"
     )
-
-
-def _copied_number(tensor: Tensor) -> Tensor | None:
-    """A copy of a tensor that holds one number on the CPU and is not learnt; else None."""
-    plain = type(tensor) is Tensor and tensor.device.type == "cpu" and tensor.dim() == 0
-    return tensor.detach().clone() if plain and not tensor.requires_grad else None
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

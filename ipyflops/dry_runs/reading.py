@@ -17,19 +17,28 @@ from typing import Any
 import torch
 
 from ipyflops.dry_runs.conversion import is_of_dry_run
+from ipyflops.dry_runs.known_values import MAX_ELEMENTS, values_of
 from ipyflops.dry_runs.replacement import Replacement
 from ipyflops.dry_runs.stand_ins import (
     StandIn,
     StandInBool,
     StandInFloat,
+    array_of_stand_ins,
     given_inside,
     holds_stand_in,
     is_for_printf,
     stand_in_for,
-    stand_ins_for,
 )
-from ipyflops.torch_private import FakeTensor, forget_value
+from ipyflops.torch_private import (
+    FAKE_TENSORS_MODULE,
+    KEPT_ELEMENTS,
+    FakeTensor,
+    forget_value,
+    without_dispatch,
+)
 
+#: Elements of the largest array of stand-ins.
+MAX_ARRAY = 1 << 24
 Function = Callable[..., Any]
 _GIVES_FLOAT = (
     *("exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "pow", "fabs", "fsum", "hypot"),
@@ -57,7 +66,7 @@ def _reads(make: Callable[[Any], Any]) -> Callable[[Function], Function]:
 
 
 def _listed(tensor: Any) -> Any:
-    return stand_ins_for(tensor.shape, tensor.dtype)
+    return array_of_stand_ins(tensor.shape, tensor.dtype).tolist()
 
 
 def _element(tensor: Any) -> StandIn:
@@ -87,6 +96,33 @@ def _formatted(own: Function) -> Function:
         return format(tensor.item(), form) if one else own(tensor, form)
 
     return formatted
+
+
+def _as_array(own: Function) -> Function:
+    @functools.wraps(own)
+    def array(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_of_dry_run(tensor) or tensor.requires_grad:
+            return own(tensor, *args, **kwargs)
+        known = values_of(tensor)
+        if known is not None:
+            with without_dispatch():  # the tensor itself could not be resized any more
+                return known.clone().numpy()
+        if tensor.numel() > MAX_ARRAY:
+            return own(tensor, *args, **kwargs)
+        tensor.fake_mode.numbers.met_stand_in = True
+        return array_of_stand_ins(tensor.shape, tensor.dtype)
+
+    return array
+
+
+def _is_unknown_fake(own: Function) -> Function:
+    """Transformers asks by this whether it can read the values of a mask."""
+
+    @functools.wraps(own)
+    def is_fake_tensor(value: Any) -> bool:
+        return bool(own(value)) and values_of(value) is None
+
+    return is_fake_tensor
 
 
 def _of_stand_ins(make: Callable[[], Any]) -> Callable[[Function], Function]:
@@ -121,6 +157,9 @@ _REPLACEMENTS = (
     Replacement(FakeTensor, "__float__", _plain(float, math.nan)),
     Replacement(FakeTensor, "__int__", _plain(int, 0)),
     Replacement(FakeTensor, "__format__", _formatted),
+    Replacement(FakeTensor, "numpy", _as_array),
+    Replacement(FAKE_TENSORS_MODULE, KEPT_ELEMENTS, lambda _: MAX_ELEMENTS),
+    Replacement("transformers.utils.import_utils", "is_fake_tensor", _is_unknown_fake),
     Replacement(torch, "tensor", _tensor_of_stand_ins),
     Replacement(torch, "as_tensor", _tensor_of_stand_ins),
     *(Replacement(math, name, _of_stand_ins(StandInFloat)) for name in _GIVES_FLOAT),

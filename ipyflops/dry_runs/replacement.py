@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,16 +14,15 @@ class Replacement:
 
     Parameters
     ----------
-    owner : class or module
+    owner : class, module or str
+        A string is the name of a module, for as long as it is imported.
     name : str
         Of the attribute.
     make : callable
         Gives what stands in for the attribute's value; None where nothing can.
     """
 
-    def __init__(
-        self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any] | None]
-    ) -> None:
+    def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         self._owner, self._name, self._make = owner, name, make
         self._lock = threading.Lock()
         #: How many dry runs there are.
@@ -51,6 +51,10 @@ class Replacement:
                     self._own = None
 
     def _replace(self) -> None:
+        if isinstance(self._owner, str):
+            if self._owner not in sys.modules:
+                return
+            self._owner = sys.modules[self._owner]
         own = getattr(self._owner, self._name, None)
         made = None if own is None else self._make(own)
         if made is not None:

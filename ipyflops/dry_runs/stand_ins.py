@@ -43,6 +43,8 @@ _OPERATIONS = frozenset(
         *("logical_and", "logical_or", "logical_xor"),
     )
 )
+#: Functions, by module, that do the same work whatever they choose.
+_EITHER_WAY = {*CHOOSES_NUMBERS, ("skorch.callbacks.scoring", "on_epoch_end")}
 #: The arguments of Python's instruction for ``%`` and ``%=``; each release has a list of its own.
 _PERCENT = [
     number
@@ -98,7 +100,7 @@ class StandIn:
 
     def __bool__(self) -> bool:
         asks = sys._getframe(1)
-        if (asks.f_globals.get("__name__"), asks.f_code.co_name) in CHOOSES_NUMBERS:
+        if (asks.f_globals.get("__name__"), asks.f_code.co_name) in _EITHER_WAY:
             return True
         refuse("a decision (an if, a while, max, a comparison) by a number read from a tensor")
 
@@ -342,11 +344,13 @@ def stand_in_for(dtype: torch.dtype) -> StandIn:
     return StandInFloat() if dtype.is_floating_point else StandInInt()
 
 
-def stand_ins_for(shape: Iterable[int], dtype: torch.dtype) -> Any:
-    """Give what ``tolist`` gives: lists in lists, with a stand-in for each element."""
-    size, *others = shape
-    made = (stand_ins_for(others, dtype) if others else stand_in_for(dtype) for _ in range(size))
-    return list(made)
+def array_of_stand_ins(shape: Iterable[int], dtype: torch.dtype) -> Any:
+    """Give a NumPy array of objects, with a stand-in for each element of a tensor."""
+    import numpy as np
+
+    made = np.empty(tuple(shape), dtype=object)
+    made.fill(stand_in_for(dtype))
+    return made
 
 
 def holds_stand_in(value: Any) -> bool:

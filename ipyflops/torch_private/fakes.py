@@ -43,7 +43,22 @@ class StrongConverter(_Converter):  # type: ignore[misc]
 
     def from_real_tensor(self, fake_mode: Any, t: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Give the fake of a real tensor, the same one each time."""
+        before = len(self.fakes)
+        whole = None
+        if kwargs.get("make_constant") and t.untyped_storage().nbytes() > t.nbytes:
+            # Views of one tensor share its storage, which has to be as large as all of it.
+            storage = self.meta_converter.describer.describe_storage(t.untyped_storage())
+            whole = self.meta_converter.get_storage_memo(storage)
+            if whole is None or whole.nbytes() < storage.size:
+                made = torch.empty(storage.size, dtype=torch.uint8, device="meta")
+                whole = made.untyped_storage()
+                self.meta_converter.set_storage_memo(storage, whole)
         fake = super().from_real_tensor(fake_mode, t, *args, **kwargs)
+        del whole
+        if kwargs.get("make_constant"):
+            while len(self.fakes) > before:  # it holds the real tensor, which would never be gone
+                self.fakes.popitem()
+            return fake
         number = self.meta_converter.describer.get_tensor_id(t)
         if number not in self.real:
             self.real[number] = weakref.ref(t, lambda _: self.drop(number))
@@ -146,3 +161,7 @@ CHOOSES_NUMBERS = frozenset(
     ("torch.optim._adafactor", name)
     for name in ("_single_tensor_adafactor", "_multi_tensor_adafactor", "<listcomp>")
 )
+#: The module that says how many elements' values a fake tensor keeps, and the name of that number.
+#: Without it: of one element, so that more code needs values that are not known.
+FAKE_TENSORS_MODULE: Any = fake_tensor
+KEPT_ELEMENTS = "CONSTANT_NUMEL_LIMIT"

@@ -1,0 +1,102 @@
+"""Tensors whose values a dry run knows: small ones of whole numbers, and what is made of them.
+
+Example: a mask of ones that a program makes or has, the numbers of a diffusion's time steps, the
+lengths of a batch. Libraries decide by them, as by the shapes. PyTorch's fake tensors keep the
+value of a single number; here they keep up to `MAX_ELEMENTS` of them. What is computed from such
+tensors alone is known too, and what is written to by anything else is known no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ipyflops.torch_private import FakeTensor, forget_value, tree_leaves
+
+#: Elements of the largest tensor whose values are kept.
+MAX_ELEMENTS = 1 << 16
+aten = torch.ops.aten
+#: Operators that make a tensor of equal numbers, by its shape.
+_OF_SHAPE = frozenset((aten.ones.default, aten.zeros.default, aten.full.default))
+#: Operators that make a tensor of equal numbers, as large as another one.
+_LIKE = frozenset((aten.ones_like.default, aten.zeros_like.default, aten.full_like.default))
+#: Where a range begins and ends, by its arguments.
+_RANGES: Mapping[Any, Callable[..., tuple[Any, Any, Any]]] = {
+    aten.arange.default: lambda end: (0, end, 1),
+    aten.arange.start: lambda start, end: (start, end, 1),
+    aten.arange.start_step: lambda start, end, step=1: (start, end, step),
+}
+MAKERS = frozenset((*_OF_SHAPE, *_LIKE, *_RANGES, aten.scalar_tensor.default))
+
+
+class KnownCopies:
+    """Copies of the user's small tensors. Those that share memory have copies that share it too."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, tuple[Tensor, torch.UntypedStorage]] = {}
+
+    def copy(self, tensor: Tensor) -> Tensor | None:
+        """Give a copy of a tensor whose values are kept; None for all others."""
+        if type(tensor) is not Tensor or tensor.device.type != "cpu" or tensor.requires_grad:
+            return None
+        storage = tensor.untyped_storage()
+        few = 0 < storage.nbytes() <= MAX_ELEMENTS * tensor.element_size()
+        if tensor.dtype.is_floating_point or tensor.dtype.is_complex or not few:
+            return tensor.detach().clone() if tensor.dim() == 0 else None
+        key = storage.data_ptr()
+        if key not in self._storages:
+            self._storages[key] = (tensor, storage.clone())
+        copied = self._storages[key][1]
+        made = torch.empty(0, dtype=tensor.dtype)
+        return made.set_(copied, tensor.storage_offset(), tensor.shape, tensor.stride())
+
+
+def made_known(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Tensor | None:
+    """Run an operator that makes a tensor, if its values are to be known; else None."""
+    size = _size_made(func, args)
+    device = kwargs.get("device")
+    if not 0 < size <= MAX_ELEMENTS or (device is not None and torch.device(device).type != "cpu"):
+        return None
+    if func in _LIKE:
+        if device is None and args[0].device.type != "cpu":
+            return None
+        args = (torch.empty(args[0].shape, dtype=args[0].dtype), *args[1:])
+    dtype = kwargs.get("dtype")
+    if size > 1 and dtype is not None and dtype.is_floating_point:
+        return None
+    made: Tensor = func(*args, **kwargs)
+    whole = not made.dtype.is_floating_point and not made.dtype.is_complex
+    return made if whole or size == 1 else None
+
+
+def _size_made(func: Any, args: Any) -> int:
+    if func in _OF_SHAPE:
+        return math.prod(map(int, args[0]))
+    if func in _LIKE:
+        return int(args[0].numel()) if isinstance(args[0], FakeTensor) else 0
+    if func in _RANGES:
+        start, end, step = _RANGES[func](*args)
+        size: int = math.ceil((end - start) / step)
+        return size
+    return 1
+
+
+def values_of(tensor: Any) -> Tensor | None:
+    """The values of a fake tensor, if they are known."""
+    constant = tensor.constant if isinstance(tensor, FakeTensor) else None
+    return constant if isinstance(constant, Tensor) else None
+
+
+def forget_lists(args: Any) -> None:
+    """Forget the values of tensors in lists that an operator writes to, if not all are known.
+
+    PyTorch does so for tensors that are arguments by themselves.
+    """
+    tensors = [one for one in tree_leaves(args) if isinstance(one, FakeTensor)]
+    if any(values_of(one) is None for one in tensors):
+        for one in tensors:
+            forget_value(one)
