@@ -30,7 +30,6 @@ from ipyflops.dry_runs.stand_ins import (
     stand_in_for,
 )
 from ipyflops.torch_private import (
-    FAKE_TENSORS_MODULE,
     KEPT_ELEMENTS,
     FakeTensor,
     forget_value,
@@ -158,7 +157,7 @@ _REPLACEMENTS = (
     Replacement(FakeTensor, "__int__", _plain(int, 0)),
     Replacement(FakeTensor, "__format__", _formatted),
     Replacement(FakeTensor, "numpy", _as_array),
-    Replacement(FAKE_TENSORS_MODULE, KEPT_ELEMENTS, lambda _: MAX_ELEMENTS),
+    Replacement(*KEPT_ELEMENTS, lambda _: MAX_ELEMENTS),
     Replacement("transformers.utils.import_utils", "is_fake_tensor", _is_unknown_fake),
     Replacement(torch, "tensor", _tensor_of_stand_ins),
     Replacement(torch, "as_tensor", _tensor_of_stand_ins),

@@ -43,7 +43,10 @@ from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
     CHOOSES_NUMBERS,
     CONVERSION,
-    FAKE_TENSORS_MODULE,
+    FAKE_BUFFER,
+    FAKE_PARAMETER,
+    FAKE_TENSOR_FILES,
+    FAKE_TENSOR_LOGGER,
     KEPT_ELEMENTS,
     StrongConverter,
     conversion_of_modules,
@@ -71,6 +74,10 @@ from ipyflops.torch_private.operators import (
     keeping_promises,
     launched_triton_constants,
     launched_triton_kernel,
+    nested_sizes,
+    stored_count,
+    stored_indices,
+    stored_values,
 )
 
 __all__ = [
@@ -81,7 +88,10 @@ __all__ = [
     "COMPILED_FROM",
     "COMPILER_MODULE",
     "CONVERSION",
-    "FAKE_TENSORS_MODULE",
+    "FAKE_BUFFER",
+    "FAKE_PARAMETER",
+    "FAKE_TENSOR_FILES",
+    "FAKE_TENSOR_LOGGER",
     "FOREACH_TYPES",
     "GROUPING",
     "GUARDED_CALLS_FILE",
@@ -108,10 +118,14 @@ __all__ = [
     "kernel_below_a_mode",
     "launched_triton_constants",
     "launched_triton_kernel",
+    "nested_sizes",
     "operator_named",
     "operator_of",
     "runs_eagerly",
     "scaled_product",
+    "stored_count",
+    "stored_indices",
+    "stored_values",
     "without_autocast",
 ]
 
@@ -334,37 +348,7 @@ with _required():
     UnsupportedOperatorException = fake_tensor.UnsupportedOperatorException
     UnsupportedFakeTensorException = fake_tensor.UnsupportedFakeTensorException
 
-
-#: The logger of fake tensors, which is kept from logging errors that the dry run explains.
-#: Without it (another name): the errors are logged as well.
-FAKE_TENSOR_LOGGER = "torch._subclasses.fake_tensor"
-#: The code that works out what operators give on fake tensors: an error in there that no wrong
-#: argument explains is PyTorch's own. Without it (other names): the error is shown as it is.
-FAKE_TENSOR_FILES = tuple(
-    os.path.join(_TORCH, *path.split("/"))
-    for path in ("_subclasses/", "_meta_registrations.py", "_prims", "_refs/", "_decomp/", "fx/")
-)
-#: What PyTorch itself sets on a fake parameter or buffer, so that it passes for one.
-#: Without them: attributes that nobody reads.
-FAKE_PARAMETER = "_is_param"
-FAKE_BUFFER = "_is_buffer"
-
 # --- tensors -------------------------------------------------------------------------------------
-
-#: What a sparse tensor in coordinate form keeps, also where an index occurs more than once.
-#: Without them: the public methods, which refuse tensors in which one does.
-stored_values: Callable[[Tensor], Tensor] = getattr(torch.Tensor, "_values", torch.Tensor.values)
-stored_indices: Callable[[Tensor], Tensor] = getattr(torch.Tensor, "_indices", torch.Tensor.indices)
-stored_count: Callable[[Tensor], int] = getattr(
-    torch.Tensor, "_nnz", lambda tensor: tensor.indices().shape[1]
-)
-#: The sizes of what a nested tensor holds, a table in host memory.
-#: Without it: made of the parts, which are views.
-nested_sizes: Callable[[Tensor], Tensor] = getattr(
-    torch.Tensor,
-    "_nested_tensor_size",
-    lambda tensor: torch.tensor([list(part.shape) for part in tensor.unbind()]),
-)
 
 
 def base_of(tensor: Tensor) -> Tensor | None:

@@ -7,6 +7,7 @@ it treat both alike.
 
 from __future__ import annotations
 
+import os
 import types
 import weakref
 from collections.abc import Callable
@@ -163,5 +164,17 @@ CHOOSES_NUMBERS = frozenset(
 )
 #: The module that says how many elements' values a fake tensor keeps, and the name of that number.
 #: Without it: of one element, so that more code needs values that are not known.
-FAKE_TENSORS_MODULE: Any = fake_tensor
-KEPT_ELEMENTS = "CONSTANT_NUMEL_LIMIT"
+KEPT_ELEMENTS: tuple[Any, str] = (fake_tensor, "CONSTANT_NUMEL_LIMIT")
+#: The logger of fake tensors, which is kept from logging errors that the dry run explains.
+#: Without it (another name): the errors are logged as well.
+FAKE_TENSOR_LOGGER = "torch._subclasses.fake_tensor"
+#: The code that works out what operators give on fake tensors: an error in there that no wrong
+#: argument explains is PyTorch's own. Without it (other names): the error is shown as it is.
+FAKE_TENSOR_FILES = tuple(
+    os.path.join(os.path.dirname(torch.__file__), *path.split("/"))
+    for path in ("_subclasses/", "_meta_registrations.py", "_prims", "_refs/", "_decomp/", "fx/")
+)
+#: What PyTorch itself sets on a fake parameter or buffer, so that it passes for one.
+#: Without them: attributes that nobody reads.
+FAKE_PARAMETER = "_is_param"
+FAKE_BUFFER = "_is_buffer"

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch._ops
+from torch import Tensor
 
 
 def _schema_name(func: Any) -> str:
@@ -133,3 +134,19 @@ def asks_for_target_twice() -> bool:
     Without it: no, as in PyTorch 2.13. Asked late, because PyTorch imports the file late.
     """
     return hasattr(getattr(torch.nn.modules, "linear_cross_entropy", None), "_corrected_target")
+
+
+#: What a sparse tensor in coordinate form keeps, also where an index occurs more than once.
+#: Without them: the public methods, which refuse tensors in which one does.
+stored_values: Callable[[Tensor], Tensor] = getattr(torch.Tensor, "_values", torch.Tensor.values)
+stored_indices: Callable[[Tensor], Tensor] = getattr(torch.Tensor, "_indices", torch.Tensor.indices)
+stored_count: Callable[[Tensor], int] = getattr(
+    torch.Tensor, "_nnz", lambda tensor: tensor.indices().shape[1]
+)
+#: The sizes of what a nested tensor holds, a table in host memory.
+#: Without it: made of the parts, which are views.
+nested_sizes: Callable[[Tensor], Tensor] = getattr(
+    torch.Tensor,
+    "_nested_tensor_size",
+    lambda tensor: torch.tensor([list(part.shape) for part in tensor.unbind()]),
+)
