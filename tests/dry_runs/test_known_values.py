@@ -65,7 +65,7 @@ DECIDED: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("name", DECIDED)
 def test_what_whole_numbers_decide(name: str) -> None:
-    check(DECIDED[name], MODEL, X, LENGTHS, MASK, VIEW)
+    check(DECIDED[name], *MODEL.parameters(), X, LENGTHS, MASK, VIEW)
 
 
 def overwritten(write: Callable[[Tensor, Tensor], object]) -> Callable[[], None]:

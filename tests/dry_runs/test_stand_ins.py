@@ -147,7 +147,7 @@ DECIDING: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_number_that_decides_nothing(name: str) -> None:
     MODEL.zero_grad()
-    check(HARMLESS[name], MODEL, X)
+    check(HARMLESS[name], *MODEL.parameters(), X)
 
 
 @pytest.mark.parametrize("name", DECIDING)
@@ -300,4 +300,4 @@ def test_an_optimizer_with_what_loops_add_to_it(name: str) -> None:
         with pytest.raises(DryRunError, match=r"^test_stand_ins\.py:\d+.*needs the value"):
             dry_run(run)
     else:
-        check(run, model, optimizer, averaged)
+        check(run, *model.parameters(), optimizer, *averaged.parameters())
