@@ -10,6 +10,7 @@
 #   make rehearse  what strangers do: Binder, the README, the wheel, each in a fresh environment
 #   make test-hosts  the widget in VS Code's bundle, marimo, Voila and pages without a kernel
 #   make test-libraries  the tests of libraries that are built on PyTorch, which it installs
+#   make test-cuda  the tests of accelerators on PyTorch's CUDA build, on a simulated GPU
 #   make test-oldest  the tests on the oldest PyTorch and IPython that are supported
 #   make test-newest  the tests on the newest of everything
 #   make test-torch   the tests on another PyTorch  (TORCH=2.6.0 says which)
@@ -46,7 +47,12 @@ NODE := $(BIN)/node
 NODE_MODULES := tests/javascript/node_modules
 NODE_READY := $(NODE_MODULES)/.package-lock.json
 
-.PHONY: demo test test-device test-js test-libraries test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+# The CUDA build of PyTorch that runs on the simulator, and the header with NVIDIA's types.
+CUDA_TORCH ?= 2.13.0
+CUDA_HEADERS := nvidia-cuda-runtime==13.0.96
+CUDA_VENV := $(VENV)-cuda-$(CUDA_TORCH)
+
+.PHONY: demo test test-device test-js test-libraries test-cuda test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -117,6 +123,26 @@ $(VENV)-hosts/.ready: $(READY) $(HOSTS)/requirements.txt
 	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 	    > $$($(VENV)-hosts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
 	$(VENV)-hosts/bin/python -m pip install --quiet --requirement $(HOSTS)/requirements.txt
+# Downloads 600 MB, once. What runs on two GPUs is skipped on one, and the other way round.
+CUDA_TESTS := tests/accelerators tests/counting/test_clock.py tests/test_torch_private.py \
+    tests/safety/test_engine_threads.py
+test-cuda:
+	@if [ "$$(uname -s)" != Linux ] || ! command -v g++ >/dev/null || ! command -v nm >/dev/null; then \
+	    echo "make test-cuda: skipped, because the simulator needs Linux, g++ and nm"; \
+	else \
+	    $(MAKE) --no-print-directory $(CUDA_VENV)/.ready && \
+	    export LD_LIBRARY_PATH=$$PWD/$(CUDA_VENV)/simulator OMP_NUM_THREADS=1 && \
+	    SIMULATOR_DEVICES=2 $(CUDA_VENV)/bin/python -m pytest $(SHARED) $(ARGS) $(CUDA_TESTS); \
+	fi
+
+# === takes the build with CUDA, also where a CPU build of the same release is at hand.
+$(CUDA_VENV)/.ready: $(wildcard tests/accelerators/simulator/*/*) $(wildcard tests/accelerators/simulator/*.*)
+	test -x $(CUDA_VENV)/bin/python || $(PYTHON) -m venv $(CUDA_VENV)
+	$(CUDA_VENV)/bin/python -m pip install --quiet --no-deps --no-compile "torch===$(CUDA_TORCH)"
+	$(CUDA_VENV)/bin/python -m pip install --quiet --requirement tests/accelerators/simulator/requirements.txt
+	test -d $(CUDA_VENV)/headers || \
+	    $(CUDA_VENV)/bin/python -m pip install --quiet --no-deps --target $(CUDA_VENV)/headers $(CUDA_HEADERS)
+	$(CUDA_VENV)/bin/python -m tests.accelerators.simulator $(CUDA_VENV)/headers $(CUDA_VENV)/simulator
 	touch $@
 
 # Both download gigabytes on Linux, where other releases are to be had with CUDA libraries only.
@@ -194,7 +220,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(VENV)-cuda-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): this takes some minutes, once."

@@ -24,6 +24,7 @@ from ipyflops.attribution.marks import Location
 from ipyflops.attribution.modules import attribute_name, unwrap_compiled, vars_of
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
+from ipyflops.attribution.this_thread import Token
 from ipyflops.attribution.variables import UserName, UserNames, namespaces
 from ipyflops.report import Phase
 
@@ -57,11 +58,11 @@ class Arrivals:
     root : Place
     user_file : str
         The file name of the user's code.
-    thread : int
+    thread : Token
         The thread that entered the block; its frames know the user's variables.
     """
 
-    def __init__(self, root: Place, user_file: str, thread: int) -> None:
+    def __init__(self, root: Place, user_file: str, thread: Token) -> None:
         self._root = root
         self._user_file = user_file
         self._thread = thread

@@ -7,14 +7,13 @@ node at work is looked up by the node's number (see `sequence`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import get_ident
 
 from ipyflops.attribution.lines import LineKey
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.marks import EngineFrame, Location
 from ipyflops.attribution.places import common
-from ipyflops.attribution.sequence import NodeMap, SequenceMap
-from ipyflops.attribution.this_thread import frames_of_threads
+from ipyflops.attribution.sequence import NodeMap, SequenceMap, ThreadKey
+from ipyflops.attribution.this_thread import Token
 from ipyflops.torch_private import (
     ENGINE_CODE,
     current_backward_pass,
@@ -34,12 +33,12 @@ class BackwardPasses:
         Where the nodes of autograd were made.
     user_file : str
         The file name of the code whose lines are wanted.
-    thread : int
+    thread : Token
         The thread that entered the block; those of the engine work for it.
     """
 
     def __init__(
-        self, owner: object, locations: LocationTable, nodes: NodeMap, user_file: str, thread: int
+        self, owner: object, locations: LocationTable, nodes: NodeMap, user_file: str, thread: Token
     ) -> None:
         self._owner = owner
         self._locations = locations
@@ -48,9 +47,9 @@ class BackwardPasses:
         self._thread = thread
         self._marks: dict[tuple[LineKey | None, SequenceMap | None], EngineFrame] = {}
         #: The backward pass that each thread of the engine, which never ends, has worked for last.
-        self._tasks: dict[int, tuple[int, EngineFrame]] = {}
+        self._tasks: dict[ThreadKey, tuple[int, EngineFrame]] = {}
         #: Where the node was made that each thread has worked on last, in this backward pass.
-        self._last_origin: dict[int, Location] = {}
+        self._last_origin: dict[ThreadKey, Location] = {}
 
     def started_at(self, line: LineKey | None, engine_nodes: SequenceMap | None) -> EngineFrame:
         """Give the mark of a backward pass that begins in this thread.
@@ -62,7 +61,7 @@ class BackwardPasses:
         engine_nodes : SequenceMap or None
             Of the thread of the engine that started it; None if another thread did.
         """
-        self._last_origin.pop(get_ident(), None)
+        self._last_origin.pop(self._nodes.this_thread(), None)
         mark = self._marks.get((line, engine_nodes))
         if mark is None:
             mark = EngineFrame(self._owner, line, engine_nodes)
@@ -72,16 +71,17 @@ class BackwardPasses:
     def of_engine_thread(self) -> EngineFrame:
         """Give the mark of the backward pass that this thread of the engine works for."""
         task = current_backward_pass()
-        known = self._tasks.get(get_ident())
+        thread = self._nodes.this_thread()
+        known = self._tasks.get(thread)
         if known is not None and known[0] == task:
             return known[1]
         mark = self.started_at(self._waiting_line(), None)
-        self._tasks[get_ident()] = (task, mark)
+        self._tasks[thread] = (task, mark)
         return mark
 
     def _waiting_line(self) -> LineKey | None:
         """The line of the user's file that waits for the engine."""
-        frame = frames_of_threads().get(self._thread)
+        frame = self._thread.frame()
         while frame is not None and frame.f_code is not ENGINE_CODE:
             frame = frame.f_back
         while frame is not None and frame.f_code.co_filename != self._user_file:
@@ -105,9 +105,9 @@ class BackwardPasses:
                 origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
         is_known = origin is not None
         if origin is not None:
-            self._last_origin[get_ident()] = origin
+            self._last_origin[self._nodes.this_thread()] = origin
         else:
-            origin = self._last_origin.get(get_ident())
+            origin = self._last_origin.get(self._nodes.this_thread())
             if origin is None:
                 place = self._locations.code_place(mark.line)
                 return self._locations.at(place, mark.line, "backward")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import CodeType, FrameType, FunctionType, MethodType
@@ -15,7 +14,7 @@ import torch.utils.checkpoint
 
 from ipyflops.attribution.marks import TraceFunction
 from ipyflops.attribution.modules import vars_of
-from ipyflops.attribution.this_thread import frames_of_threads
+from ipyflops.attribution.this_thread import THREAD, Token
 from ipyflops.cells import is_installed, is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
@@ -337,7 +336,7 @@ def recomputes(frame: FrameType) -> bool:
 
 
 def user_frames(
-    frame: FrameType, user_file: str, thread: int
+    frame: FrameType, user_file: str, thread: Token
 ) -> tuple[list[FrameType], list[FrameType]]:
     """The frames that may hold the user's variables, in the order in which to look.
 
@@ -346,8 +345,8 @@ def user_frames(
     that entered the block come after those of this thread, from the inside out.
     """
     around = list(_around(frame.f_back))
-    if threading.get_ident() != thread:
-        around.extend(_around(frames_of_threads().get(thread)))
+    if THREAD.token is not thread:
+        around.extend(_around(thread.frame()))
     in_file = [one for one in around if one.f_code.co_filename == user_file]
     others = [
         one

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from sys import gettrace
-from threading import RLock, get_ident
+from threading import RLock
 from types import CodeType, FrameType
 from weakref import KeyedRef
 
@@ -58,6 +58,7 @@ from ipyflops.attribution.marks import (
 )
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.sequence import NodeMap
+from ipyflops.attribution.this_thread import THREAD
 from ipyflops.cells import is_the_users
 from ipyflops.torch_private import (
     CALL_CODE,
@@ -98,7 +99,7 @@ class Locator:
         self.file_label = file_label
         self.notes: dict[str, None] = {}
         #: The thread that entered the block first; its frames know the user's variables.
-        thread = get_ident()
+        thread = THREAD.token
         self.locations = LocationTable(self, user_file, file_label)
         self._root = self.locations.root
         #: Of operators that nobody asked for; no report shows it.
@@ -108,7 +109,7 @@ class Locator:
         self._arrivals = Arrivals(self._root, user_file, thread)
         #: Held while a place is found or made: several threads may arrive at one at once.
         self._arriving = RLock()
-        self._marks = MarkTable(self)
+        self._marks = MarkTable(self, self._nodes)
         self._follow_methods = follow_methods
         #: What code objects can tell, by their ids. When one goes, its id is forgotten.
         self._kinds: dict[int, int] = {}

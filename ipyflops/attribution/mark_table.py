@@ -6,12 +6,12 @@ A frame cannot carry a mark while a tracer (a debugger, coverage) uses what woul
 from __future__ import annotations
 
 from sys import gettrace
-from threading import get_ident
 from types import FrameType
 from typing import Any
 
 from ipyflops.attribution.frames import FrameIdentity
 from ipyflops.attribution.marks import Mark, MarksOfAllCounters, TraceFunction
+from ipyflops.attribution.sequence import NodeMap, ThreadKey
 
 
 class MarkTable:
@@ -20,12 +20,13 @@ class MarkTable:
     It is true as long as it remembers marks that stand on no frame.
     """
 
-    __slots__ = ("_by_thread", "_owner")
+    __slots__ = ("_by_thread", "_owner", "_threads")
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, threads: NodeMap) -> None:
         self._owner = owner
+        self._threads = threads
         #: Outermost first.
-        self._by_thread: dict[int, list[tuple[FrameIdentity, Mark]]] = {}
+        self._by_thread: dict[ThreadKey, list[tuple[FrameIdentity, Mark]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_thread)
@@ -34,7 +35,9 @@ class MarkTable:
         """Mark a frame: on the frame itself, or beside it where a tracer may use that."""
         present: Any = frame.f_trace
         if gettrace() is not None or not (present is None or _is_ours(present)):
-            self._by_thread.setdefault(get_ident(), []).append((FrameIdentity(frame), mark))
+            self._by_thread.setdefault(self._threads.this_thread(), []).append(
+                (FrameIdentity(frame), mark)
+            )
         elif present is None:
             frame.f_trace = mark
         else:
@@ -54,7 +57,7 @@ class MarkTable:
 
     def recall(self, frame: FrameType) -> Mark | None:
         """Give the mark that is remembered for a frame; forgets the frames called from it."""
-        remembered = self._by_thread.get(get_ident(), [])
+        remembered = self._by_thread.get(self._threads.this_thread(), [])
         for index in range(len(remembered) - 1, -1, -1):
             marked, mark = remembered[index]
             if marked.is_of(frame):
@@ -73,7 +76,7 @@ class MarkTable:
 
     def forget_thread(self) -> None:
         """Forget what is remembered for frames of this thread."""
-        self._by_thread.pop(get_ident(), None)
+        self._by_thread.pop(self._threads.this_thread(), None)
 
     def clear(self) -> None:
         """Forget what is remembered for all frames."""

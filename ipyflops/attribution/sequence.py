@@ -6,10 +6,14 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from threading import get_ident
+from typing import TypeAlias
 
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.this_thread import THREAD, Token
 from ipyflops.torch_private import current_sequence_number
+
+#: What stands for a thread: the token of one that is counted, the identifier of one of the engine.
+ThreadKey: TypeAlias = Token | int
 
 
 class SequenceMap:
@@ -99,6 +103,11 @@ class NodeMap:
     def in_own_thread(self) -> bool:
         """Whether `begin_thread` was called in this thread; in those of the engine it is not."""
         return THREAD.token in self._threads
+
+    def this_thread(self) -> ThreadKey:
+        """What to keep something of this thread under, so that no later thread finds it."""
+        token = THREAD.token
+        return token if token in self._threads else get_ident()
 
     def of_this_thread(self) -> SequenceMap:
         """Give the map of this thread, which may be one of the autograd engine."""

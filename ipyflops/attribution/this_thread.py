@@ -1,7 +1,7 @@
 """The thread that runs now, as an object that is never another thread's.
 
-A thread that ends leaves its identifier to another one. What is kept for a thread is therefore kept
-under its token.
+A thread that ends leaves its identifier to another one, which may be one of the autograd engine. What
+is kept for a thread is therefore kept under its token, and no identifier outlives its thread.
 
 A `threading.local` of each counter would do, too. But up to Python 3.11 the process hangs if the
 garbage collector frees one while `sys._current_frames` is at work. This one is never freed.
@@ -24,16 +24,21 @@ class _Alive:
 
 
 class Token:
-    """Stands for a thread, also after it has ended."""
+    """Stands for a thread, also after it has ended: that which makes it."""
 
-    __slots__ = ("_alive",)
+    __slots__ = ("_alive", "_identifier")
 
     def __init__(self, alive: _Alive) -> None:
         self._alive = ref(alive)
+        self._identifier = threading.get_ident()
 
     def is_alive(self) -> bool:
         """Whether the thread has not ended."""
         return self._alive() is not None
+
+    def frame(self) -> FrameType | None:
+        """The frame that the thread is in; None if it has ended."""
+        return frames_of_threads().get(self._identifier) if self.is_alive() else None
 
 
 class _ThisThread(threading.local):

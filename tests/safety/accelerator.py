@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -113,8 +114,11 @@ def count(reentrant: bool | None) -> dict[str, Any]:
     }
 
 
-def count_after_short_threads() -> dict[str, Any]:
-    """Count a step for which the engine starts its thread with the identifier of an ended one."""
+def count_after_short_threads(traced: bool) -> dict[str, Any]:
+    """Count a step for which the engine starts its thread with the identifier of an ended one.
+
+    Under a tracer, frames are remembered beside them, by thread.
+    """
     model = Model(None)
     x = on_device(np.random.randn(2, 4))
     ended: set[int] = set()
@@ -123,12 +127,20 @@ def count_after_short_threads() -> dict[str, Any]:
         ended.add(threading.get_ident())
         torch.ones(2, 2) @ torch.ones(2, 2)
 
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        return trace
+
+    if traced:
+        threading.settrace(trace)
+        sys.settrace(trace)
     with FlopCounter("contractions", device_time=False) as counter:
         for _ in range(3):
             thread = threading.Thread(target=work)
             thread.start()
             thread.join()
         model(x).sum().backward()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
     report = counter.report
     return {
         "modules": {name: report.find(f"model.{name}").flops for name in ("first", "second")},
@@ -151,7 +163,7 @@ def time_a_product() -> dict[str, Any]:
 
 if __name__ == "__main__":
     # First: the engine starts its thread for the first backward pass of the process.
-    after_threads = count_after_short_threads()
+    after_threads = count_after_short_threads(traced="traced" in sys.argv)
     found = {"plain": count(None), "reentrant": count(True), "not reentrant": count(False)}
     other_threads = len(kernel_threads - {threading.get_ident()})
     found |= {

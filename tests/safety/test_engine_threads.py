@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ipyflops import FlopCounter
+from ipyflops.attribution import THREAD, Token
 
 SCRIPT = Path(__file__).with_name("accelerator.py")
 ROOT = SCRIPT.parents[2]
@@ -22,10 +24,9 @@ ROOT = SCRIPT.parents[2]
 PRODUCT = 2 * 2 * 4 * 4
 
 
-@pytest.fixture(scope="module")
-def counted() -> Any:
+def run(*arguments: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-W", "error", SCRIPT],
+        [sys.executable, "-W", "error", SCRIPT, *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -34,6 +35,11 @@ def counted() -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def counted() -> Any:
+    return run()
 
 
 def test_the_backward_pass_runs_in_another_thread(counted: Any) -> None:
@@ -71,14 +77,57 @@ def test_no_time_is_shown_where_kernels_cannot_be_timed(counted: Any) -> None:
     assert "the block took" in note
 
 
-def test_a_thread_of_the_engine_is_no_thread_that_left_it_its_identifier(counted: Any) -> None:
-    found = counted["after threads"]
+@pytest.mark.parametrize("way", ["plain", "traced"])
+def test_a_thread_of_the_engine_is_no_thread_that_left_it_its_identifier(
+    counted: Any, way: str
+) -> None:
+    found = (counted if way == "plain" else run("traced"))["after threads"]
     assert found["recycled"], "the engine's thread got an identifier of its own: nothing was tested"
     assert found["modules"] == {"first": 2 * PRODUCT, "second": 3 * PRODUCT}
     # Three threads have multiplied two 2x2 matrices each.
     assert found["phases"]["forward"] == 2 * PRODUCT + 3 * 2 * 2 * 2 * 2
     assert found["phases"]["backward"] == 3 * PRODUCT
     assert found["notes"] == []
+
+
+def test_a_token_gives_no_frame_of_the_thread_that_has_its_identifier_next() -> None:
+    tokens: list[tuple[Token, int]] = []
+    for _ in range(2):
+        thread = threading.Thread(
+            target=lambda: tokens.append((THREAD.token, threading.get_ident()))
+        )
+        thread.start()
+        thread.join()
+    first, second = tokens
+    assert first[0] is not second[0]
+    going_on = threading.Event()
+    waiting = threading.Thread(target=going_on.wait)
+    waiting.start()
+    try:
+        assert waiting.ident in (first[1], second[1]), "no identifier came back: nothing was tested"
+        assert first[0].frame() is second[0].frame() is None
+        assert THREAD.token.frame() is not None
+    finally:
+        going_on.set()
+        waiting.join()
+
+
+#: Where the identifier of a thread may be asked for, and why it does not outlive the thread there.
+ASKS_FOR_IDENTIFIERS = {
+    "attribution/sequence.py": "of threads of the autograd engine, which never end",
+    "attribution/this_thread.py": "of the thread that a token stands for, as long as it lives",
+    "counting/threads.py": "compared with those of threads that run",
+    "magics/muting.py": "in a with statement, which the thread does not outlive",
+}
+
+
+def test_nothing_else_is_kept_under_the_identifier_of_a_thread() -> None:
+    found = {
+        str(path.relative_to(ROOT / "ipyflops"))
+        for path in (ROOT / "ipyflops").rglob("*.py")
+        if "get_ident" in path.read_text(encoding="utf-8")
+    }
+    assert found == set(ASKS_FOR_IDENTIFIERS)
 
 
 class Nested(nn.Module):
