@@ -1,7 +1,7 @@
 """The thread that runs now, as an object that is never another thread's.
 
-A thread that ends leaves its identifier to another one, which may be one of the autograd engine. What
-is kept for a thread is therefore kept under its token, and no identifier outlives its thread.
+A thread that ends leaves its identifier to another one, which may be one of the autograd engine.
+What is kept for a thread is therefore kept under its token, and no identifier outlives its thread.
 
 A `threading.local` of each counter would do, too. But up to Python 3.11 the process hangs if the
 garbage collector frees one while `sys._current_frames` is at work. This one is never freed.

@@ -1,7 +1,7 @@
 """What the tests of accelerators share: a device, and processes of their own.
 
-They run where PyTorch has a CUDA device, a real one or a simulated one (see `simulator/README.md` and
-`make test-cuda`), and are skipped elsewhere.
+They run where PyTorch has a CUDA device, a real one or a simulated one (see `simulator/README.md`
+and `make test-cuda`), and are skipped elsewhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Backward passes run in threads of the autograd engine, which get the identifiers of ended ones.
 
-The engine starts its threads for the first backward pass of a process, so each case has a process of
-its own.
+The engine starts its threads for the first backward pass of a process, so each case has a process
+of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 
 from tests.accelerators.conftest import InProcess
 
-#: A product of a 32×64 by a 64×64 matrix; its backward takes the gradient of the weight, and that of
-#: the input where it needs one.
+#: A product of a 32×64 by a 64×64 matrix; its backward takes the gradient of the weight, and that
+#: of the input where it needs one.
 PRODUCT = 2 * 32 * 64 * 64
 
 

@@ -2,7 +2,8 @@
 
 ``python -m tests.accelerators.simulator HEADERS TO``: HEADERS is a folder in which the package
 ``nvidia-cuda-runtime`` was unpacked, and TO is where the libraries go. PyTorch finds them there by
-``LD_LIBRARY_PATH``. Where the simulator cannot be built, the reason is printed and the exit status is 2.
+``LD_LIBRARY_PATH``. Where the simulator cannot be built, the reason is printed and the exit status
+is 2.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Makes libraries with the names of NVIDIA's, so that PyTorch's CUDA build can be loaded.
 
-PyTorch's own libraries say which functions they want, and from which library. Functions that have to
-do something are written in `runtime/` (the CUDA runtime) and in `libraries/` (one file for each of
-the others). All the rest do nothing: what creates something gives a handle, and all report success.
+PyTorch's own libraries say which functions they want, and from which library. Functions that have
+to do something are written in `runtime/` (the CUDA runtime) and in `libraries/` (one file for each
+of the others). All the rest do nothing: what creates something gives a handle, and all report success.
 """
 
 from __future__ import annotations
