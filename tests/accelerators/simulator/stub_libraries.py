@@ -2,7 +2,8 @@
 
 PyTorch's own libraries say which functions they want, and from which library. Functions that have
 to do something are written in `runtime/` (the CUDA runtime) and in `libraries/` (one file for each
-of the others). All the rest do nothing: what creates something gives a handle, and all report success.
+of the others). All the rest do nothing: what creates something gives a handle, and all of them
+report success.
 """
 
 from __future__ import annotations
