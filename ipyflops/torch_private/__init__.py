@@ -38,6 +38,13 @@ from ipyflops.torch_private.compiler import (
     EagerStance,
     runs_eagerly,
 )
+from ipyflops.torch_private.cuda import (
+    current_raw_stream,
+    is_capturing,
+    is_past,
+    occupy,
+    record_event,
+)
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
@@ -107,13 +114,16 @@ __all__ = [
     "attention_order",
     "can_decompose",
     "conversion_of_modules",
+    "current_raw_stream",
     "custom_kernels",
     "decomposition_of",
     "default_store",
     "forget_value",
     "higher_order_operators",
     "is_compiled_call",
+    "is_capturing",
     "is_made_a_graph",
+    "is_past",
     "keeping_promises",
     "kernel_below_a_mode",
     "launched_triton_constants",
@@ -122,6 +132,8 @@ __all__ = [
     "operator_named",
     "operator_of",
     "runs_eagerly",
+    "occupy",
+    "record_event",
     "scaled_product",
     "stored_count",
     "stored_indices",

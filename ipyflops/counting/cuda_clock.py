@@ -1,0 +1,403 @@
+"""How long kernels run on CUDA (or ROCm) devices, by events.
+
+Two events are recorded on the stream around each call, and read once the device is past them. Nothing
+waits for the device while the code runs, unless too many calls (`MAX_PENDING`) have not been read yet.
+
+A pair of events measures more than the kernel between them:
+
+- Where the device has run out of work, it passes the first event at once and then waits until the
+  kernel arrives. So, where the stream has run dry, it is kept busy for a short time first
+  (`GATE_CYCLES`): the device would have idled anyway, and the next calls arrive meanwhile. Whether
+  that was enough is seen at the end of each call, when the device must not have passed the first
+  event yet. Where it has, the time is an upper bound, and a note says for how much of the time.
+- To pass events takes time itself. A pair around nothing tells how long; that is subtracted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from ipyflops.counting.entries import Entry
+from ipyflops.counting.graphs import GRAPHS
+from ipyflops.torch_private import (
+    current_raw_stream,
+    is_capturing,
+    is_past,
+    occupy,
+    record_event,
+)
+from ipyflops.units import percent
+
+#: Calls on a GPU whose events have not been read yet.
+MAX_PENDING = 8192
+#: How long a stream that has run dry is kept busy, in cycles of the device's clock: over 100 µs.
+GATE_CYCLES = 250_000
+#: So long it is busy at the least, in nanoseconds: no device's clock is faster than 2.5 GHz. On ROCm
+#: it is another clock that counts, so there each call asks the device.
+GATE_NANOSECONDS = 0 if torch.version.hip else GATE_CYCLES * 1_000_000 // 2_500_000
+#: Pairs of events around nothing.
+EMPTY_PAIRS = 8
+#: A note says so where at least this share of the kernel time is an upper bound, and where the device
+#: was at work for less than that share of the block.
+WORTH_A_NOTE = 0.01
+BUSY = 0.5
+
+_now = time.perf_counter_ns
+
+
+class Span:
+    """The events around one call, and what its time is added to.
+
+    Attributes
+    ----------
+    device : str
+        As ``cuda:0``.
+    captured : bool
+        Whether the call was not run, but became part of a graph.
+    line : Line or None
+        The stream that it runs on; None where it has no time.
+    is_exact : bool
+        Whether the device was at work until the kernel began.
+    """
+
+    __slots__ = ("captured", "device", "end", "entry", "is_exact", "line", "start")
+
+    def __init__(self, device: str, *, captured: bool = False) -> None:
+        self.device = device
+        self.captured = captured
+        self.line: Line | None = None
+        self.start: Any = None
+        self.end: Any = None
+        self.entry: Entry | None = None
+        self.is_exact = True
+
+
+class Line:
+    """A stream, as far as the clock knows it.
+
+    Attributes
+    ----------
+    last : event or None
+        The one at the end of the call before.
+    busy_until : int
+        When the stream's gate opens at the earliest, by the CPU's clock.
+    """
+
+    __slots__ = ("busy_until", "device", "last", "stream")
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.stream: Any = torch.cuda.current_stream(device.index)
+        self.last: Any = None
+        self.busy_until = 0
+
+
+class Device:
+    """A device, as far as the clock knows it.
+
+    Attributes
+    ----------
+    untimed, captured : Span
+        Of all calls that have no time.
+    free : list of Span
+        Those that can be used again.
+    lines : dict of int to Line
+        Its streams, by their pointers.
+    began : event or None
+        Where the block began here.
+    empty : list
+        Pairs of events around nothing.
+    nanoseconds, bounded_nanoseconds, block_nanoseconds : int
+        Kernel time, the part of it that is an upper bound, and the time of blocks that have ended.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.name = f"cuda:{index}"
+        self.untimed = Span(self.name)
+        self.captured = Span(self.name, captured=True)
+        self.free: list[Span] = []
+        self.lines: dict[int, Line] = {}
+        self.began: Any = None
+        self.empty: list[tuple[Any, Any]] = []
+        self.nanoseconds = self.bounded_nanoseconds = self.block_nanoseconds = 0
+        self._overhead: float | None = None
+
+    def overhead(self) -> float:
+        """How many milliseconds a pair of events around nothing measures."""
+        if self._overhead is None:
+            if not self.empty:
+                return 0.0
+            self.empty[-1][1].synchronize()
+            self._overhead = statistics.median(one.elapsed_time(other) for one, other in self.empty)
+        return self._overhead
+
+
+class CudaClock:
+    """Takes the time of calls on CUDA (or ROCm) devices.
+
+    For each call: `begin`, the call itself, `end`, and `keep` with what its time belongs to.
+
+    Parameters
+    ----------
+    is_timed : bool
+        Whether times are taken, and not only the devices of calls.
+    """
+
+    def __init__(self, *, is_timed: bool = True) -> None:
+        self._is_timed = is_timed
+        self._devices: dict[int, Device] = {}
+        self._pending: deque[Span] = deque()
+        self._lock = threading.Lock()
+        #: Where blocks that have ended began and ended on their devices.
+        self._blocks: list[tuple[Device, Any, Any]] = []
+        self._failure = ""
+
+    # --- one call ------------------------------------------------------------------------------
+
+    def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Span | None:
+        """Mark the beginning of a call; None if it does not run on a GPU."""
+        index = None
+        if args:
+            first = args[0]
+            kind = type(first)
+            if (kind is Tensor or kind is Parameter) and first.is_cuda:
+                index = first.get_device()
+        if index is None:
+            index = _device_of(args)
+            if index is None and kwargs:
+                index = _device_of(kwargs.values())
+            if index is None:
+                return None
+        return self.begin_on(index)
+
+    def begin_on(self, index: int) -> Span:
+        """Mark the beginning of a call that runs on a device."""
+        device = self._devices.get(index)
+        if device is None:
+            device = Device(index)
+            if not torch.cuda.is_initialized():
+                # On fake tensors, or the call that sets CUDA up, which takes long.
+                return device.untimed
+            device = self._devices.setdefault(index, device)
+        try:
+            if is_capturing():
+                return device.captured
+            if not self._is_timed or self._failure:
+                return device.untimed
+            pointer = current_raw_stream(index)
+            line = device.lines.get(pointer)
+            if line is None:
+                line = self._new_line(device, pointer)
+            # While a graph is captured, elsewhere too, no question may be asked.
+            if (
+                not GRAPHS.capturing
+                and _now() > line.busy_until
+                and (line.last is None or is_past(line.last))
+            ):
+                self._gate(line)
+            try:
+                span = device.free.pop()
+            except IndexError:
+                span = Span(device.name)
+                span.start, span.end = _new_event(), _new_event()
+            record_event(span.start, line.stream)
+        except RuntimeError as error:  # the device has failed; what comes next tells the user
+            self._fail(error)
+            return device.untimed
+        span.line = line
+        return span
+
+    def end(self, span: Span) -> None:
+        """Mark the end of a call."""
+        line = span.line
+        if line is None:
+            return
+        try:
+            record_event(span.end, line.stream)
+            line.last = span.end
+            span.is_exact = _now() < line.busy_until or not (
+                GRAPHS.capturing or is_past(span.start)
+            )
+        except RuntimeError as error:
+            self._fail(error)
+            span.line = None
+
+    def keep(self, span: Span, entry: Entry) -> None:
+        """Have the call's time added to an entry, once it is known."""
+        if span.line is None:
+            return
+        span.entry = entry
+        self._pending.append(span)
+        if len(self._pending) >= MAX_PENDING and not GRAPHS.capturing:
+            with self._lock:
+                self._guarded(self._make_room)
+
+    # --- the block -----------------------------------------------------------------------------
+
+    def begin_block(self) -> None:
+        """Do nothing: a device's part of the block begins with its first call."""
+
+    def end_block(self) -> None:
+        """Note where the block ends on the devices; may be called again."""
+        with self._lock:
+            self._guarded(self._end_block)
+
+    def resolve(self) -> None:
+        """Wait for the devices, and add up all times."""
+        with self._lock:
+            self._guarded(self._read_all)
+
+    @property
+    def device(self) -> str | None:
+        """A device that had calls; None if none had any."""
+        return next((device.name for device in self._devices.values()), None)
+
+    @property
+    def no_times(self) -> str:
+        """Why no kernel time is known; empty where all are."""
+        if not self._failure:
+            return ""
+        return f"kernel times are not known, because the device failed: {self._failure}"
+
+    def notes(self) -> list[str]:
+        """What a reader has to know of the times."""
+        total = sum(device.nanoseconds for device in self._devices.values())
+        if self._failure or not total:
+            return []
+        notes = []
+        device = max(self._devices.values(), key=lambda one: one.nanoseconds)
+        if device.block_nanoseconds:
+            share = device.nanoseconds / device.block_nanoseconds
+            if share < BUSY:
+                notes.append(
+                    f"{device.name} was busy for {percent(share)} of the block, counting included: "
+                    "it waited for the CPU to launch kernels (-t measures without the counting)"
+                )
+        bounded = sum(one.bounded_nanoseconds for one in self._devices.values()) / total
+        if bounded >= WORTH_A_NOTE:
+            notes.append(
+                f"for {percent(bounded)} of the kernel time, it is at most that: the device waited "
+                "there until the kernel was launched"
+            )
+        return notes
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _new_line(self, device: Device, pointer: int) -> Line:
+        line = device.lines[pointer] = Line(device)
+        if not device.empty and not GRAPHS.capturing:
+            self._gate(line)
+            for _ in range(EMPTY_PAIRS):
+                start, end = _new_event(), _new_event()
+                record_event(start, line.stream)
+                record_event(end, line.stream)
+                device.empty.append((start, end))
+        if device.began is None:
+            device.began = _new_event()
+            record_event(device.began, line.stream)
+        return line
+
+    def _gate(self, line: Line) -> None:
+        """Keep a stream busy that has run dry, so that the CPU gets ahead of it."""
+        began = _now()
+        index = line.device.index
+        if torch.cuda.current_device() == index:
+            occupy(GATE_CYCLES)
+        else:
+            with torch.cuda.device(index):
+                occupy(GATE_CYCLES)
+        line.busy_until = began + GATE_NANOSECONDS
+
+    def _end_block(self) -> None:
+        if GRAPHS.capturing:
+            return
+        for index, device in self._devices.items():
+            began, device.began = device.began, None
+            if began is not None:
+                end = _new_event()
+                record_event(end, torch.cuda.current_stream(index))
+                self._blocks.append((device, began, end))
+
+    def _read_all(self) -> None:
+        if GRAPHS.capturing:
+            return  # to wait for anything would spoil the graph
+        while self._pending:
+            self._read(wait=True)
+        while self._blocks:
+            device, began, end = self._blocks.pop()
+            end.synchronize()
+            device.block_nanoseconds += round(began.elapsed_time(end) * 1e6)
+
+    def _make_room(self) -> None:
+        """Read the events that the device is past; if too few are, wait for the older half."""
+        while self._pending and self._read(wait=False):
+            pass
+        while len(self._pending) > MAX_PENDING // 2:
+            self._read(wait=True)
+
+    def _read(self, *, wait: bool) -> bool:
+        """Read the oldest events; False if the device is not past them and `wait` is not set."""
+        span = self._pending[0]
+        if wait:
+            span.end.synchronize()
+        elif not is_past(span.end):
+            return False
+        self._pending.popleft()
+        entry, line = span.entry, span.line
+        assert entry is not None
+        assert line is not None
+        device = line.device
+        milliseconds = span.start.elapsed_time(span.end) - device.overhead()
+        nanoseconds = max(round(milliseconds * 1e6), 0)
+        entry.nanoseconds += nanoseconds
+        if entry.first_nanoseconds < 0:
+            entry.first_nanoseconds = nanoseconds
+        device.nanoseconds += nanoseconds
+        if not span.is_exact:
+            device.bounded_nanoseconds += nanoseconds
+        span.entry = span.line = None
+        device.free.append(span)
+        return True
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except RuntimeError as error:  # the device has failed: its user has been told, or will be
+            self._fail(error)
+
+    def _fail(self, error: RuntimeError) -> None:
+        self._failure = self._failure or str(error).partition("\n")[0]
+        self._pending.clear()
+        self._blocks.clear()
+
+
+def _new_event() -> Any:
+    events: Any = torch.cuda.Event
+    return events(enable_timing=True)
+
+
+def _device_of(values: Any) -> int | None:
+    """The index of the GPU that a call's arguments are on; None if they are on none."""
+    for value in values:
+        if isinstance(value, Tensor):
+            if value.is_cuda:
+                return value.get_device()
+        elif isinstance(value, torch.device):
+            if value.type == "cuda":
+                index: Any = value.index  # torch's types say that it is never None
+                if index is None:
+                    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+                return int(index)
+        elif isinstance(value, (list, tuple)) and (device := _device_of(value)) is not None:
+            return device
+    return None
