@@ -237,6 +237,12 @@ class CountedBlocks(UnwrappedMode, Counter):
         """Whether another thread has a block of it open."""
         return any(one.thread is not THREAD.token for one in self.blocks)
 
+    def counts_now(self) -> bool:
+        """Whether what this thread runs now is counted."""
+        if not stack.contains(self):
+            return False
+        return self.count in COUNTING.get() or self.counts_unknown_context()
+
     def counts_unknown_context(self) -> bool:
         """Whether an operator is counted that runs in a context that does not know of the count."""
         if THREAD.token not in self._parts:

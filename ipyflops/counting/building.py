@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ipyflops.attribution import LineKey, Location, Locator, Place
@@ -24,8 +25,8 @@ def build_report(
     convention: Convention,
     complete: bool,
     error: str,
-    device: str = "cpu",
     no_times: str = "",
+    more_notes: Sequence[str] = (),
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -34,10 +35,12 @@ def build_report(
     locator : Locator or None
         None where nothing was ever counted.
     recorder : Recorder
-    convention, complete, error, device
+    convention, complete, error
         See `Report`.
     no_times : str
         A note on why no kernel time is known; empty where all are.
+    more_notes : sequence of str
+        Of what runs on a device.
     """
     tables = _Tables(locator, timed=not no_times)
     tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
@@ -58,6 +61,7 @@ def build_report(
             f"{', '.join(recorder.partly_outside)}"
         )
     notes += recorder.other_paths.notes()
+    notes += more_notes
     notes += [no_times] if no_times else first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),
@@ -68,7 +72,7 @@ def build_report(
         complete=complete,
         error=error,
         notes=tuple(notes),
-        device=device,
+        device=tables.device(),
         excerpts=excerpts,
     )
 
@@ -88,6 +92,12 @@ class _Tables:
         self._sources: dict[str, list[str]] = {}
         self._opaque: dict[str, list[str]] = {}
         self._on_lines = FollowedLines()
+        #: The FLOPs and the calls of each device.
+        self._work: dict[str, tuple[int, int]] = {}
+
+    def device(self) -> str:
+        """The device on which most FLOPs ran; without any, most calls."""
+        return max(self._work, key=lambda one: self._work[one], default="cpu")
 
     def notes(self) -> list[str]:
         """Notes for the reader on what the tables do not show."""
@@ -134,6 +144,10 @@ class _Tables:
         for entry in list(location.entries.values()):
             signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
+            flops, before = self._work.get(entry.device, (0, 0))
+            cost, times = signature.cost, 1 if signature.summed else entry.calls
+            flops += times * (cost.contraction.value + cost.other.value + cost.integer.value)
+            self._work[entry.device] = (flops, before + entry.calls)
             calls, nanoseconds = entry.calls, entry.nanoseconds if self._timed else 0
             if location.method_line is not None:
                 self._on_lines.add(

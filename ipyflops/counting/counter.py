@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -15,17 +17,19 @@ from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
 from ipyflops.counting.blocks import COUNTING, CountedBlocks
 from ipyflops.counting.building import build_report
-from ipyflops.counting.call_keys import KeyFunction, key_function
+from ipyflops.counting.call_keys import Key, KeyFunction, key_function
+from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.decomposition import (
     ArithmeticDetector,
     decomposed,
     python_kernel,
     runner,
 )
-from ipyflops.counting.device_clocks import BlockClock, device_clock
+from ipyflops.counting.device_clocks import device_clock
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
-from ipyflops.counting.recording import Recorder
+from ipyflops.counting.recording import Recorder, key_on_device
+from ipyflops.counting.replays import Replays
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
 from ipyflops.report import Report, Source
 from ipyflops.torch_private import (
@@ -140,8 +144,10 @@ class FlopCounter(CountedBlocks):
         self._source = source
         self._follow_methods = follow_methods
         self._clock = clock.now if device_time else clock.stopped
-        self._cuda = device_clock() if device_time else None
+        self._device_clock = device_clock(is_timed=device_time)
+        self._on_cuda = isinstance(self._device_clock, CudaClock)
         self._recorder = Recorder()
+        self._replays = Replays(self._recorder)
         self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
         self._biases = Biases()
@@ -167,8 +173,8 @@ class FlopCounter(CountedBlocks):
             )
             self._recorder.file_label = source.name
             self._entered = True
-        if isinstance(self._cuda, BlockClock):
-            self._cuda.begin_block()
+        if self._device_clock is not None:
+            self._device_clock.begin_block()
 
     def _begin_thread(self) -> None:
         self._locator.begin_thread()
@@ -180,8 +186,8 @@ class FlopCounter(CountedBlocks):
     def _end_count(self, frames: Iterable[FrameType]) -> None:
         if not self._entered:
             return
-        if isinstance(self._cuda, BlockClock):
-            self._cuda.end_block()
+        if self._device_clock is not None:
+            self._device_clock.end_block()
         self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
         self._locator.release(frames)
         self._operators.clear()
@@ -197,16 +203,17 @@ class FlopCounter(CountedBlocks):
     @property
     def report(self) -> Report:
         """What was counted so far; incomplete while the block is open, or if it was cut short."""
-        if self._cuda is not None:
-            self._cuda.resolve()
+        clock = self._device_clock
+        if clock is not None:
+            clock.resolve()
         return build_report(
             self._locator if self._entered else None,
             self._recorder,
             convention=self._convention,
             complete=not self.blocks and not self._error,
             error=self._error,
-            device=(self._cuda and self._cuda.device) or "cpu",
-            no_times=self._cuda.note() if isinstance(self._cuda, BlockClock) else "",
+            no_times=clock.no_times() if clock is not None else "",
+            more_notes=(*self._replays.notes(), *(clock.notes() if clock is not None else ())),
         )
 
     def keep_errors(self) -> list[FormulaError]:
@@ -234,11 +241,11 @@ class FlopCounter(CountedBlocks):
         if types and not (all(map(_is_plain, types)) and mode_of(TRACING) is None):
             return self._unwrap_tensors(func, types, args, kwargs or {})
         kwargs = kwargs or {}
-        if func is _DEVICE:
-            return func(*args)
-        locator = self._locator
-        if self.count not in COUNTING.get() and not self.counts_unknown_context():
+        if func is _DEVICE or (
+            self.count not in COUNTING.get() and not self.counts_unknown_context()
+        ):
             return func(*args, **kwargs)
+        locator = self._locator
         known = self._operators.get(id(func))
         if known is None:
             known = self._operators[id(func)] = _look_up(func)
@@ -248,23 +255,24 @@ class FlopCounter(CountedBlocks):
         if does_nothing:
             return run(*args, **kwargs)
         if verdict is UNKNOWN:
-            decomposition = decomposed(func, args, kwargs, self._counted)
-            if decomposition is not None:
-                return decomposition()
-            kernel = python_kernel(func, args, kwargs)
-            if kernel is not None:
-                return self._run_custom(func, kernel, args, kwargs, location)
-        cuda = self._cuda
-        span = None if cuda is None else cuda.begin(args, kwargs)
+            instead = self._instead_of(func, args, kwargs, location)
+            if instead is not None:
+                return instead()
+        device_clock = self._device_clock
+        span = None if device_clock is None else device_clock.begin(args, kwargs)
         clock = self._clock
         start = clock()
         out = run(*args, **kwargs)
         nanoseconds = clock() - start
         if span is not None:
-            cuda.end(span)  # type: ignore[union-attr]
+            device_clock.end(span)  # type: ignore[union-attr]
         key = key_of(func, args, kwargs, out)
         if part:
             key = self._biases.key(key, part, frame, func, args, kwargs, out, location)
+        if self._on_cuda:
+            if span is not None and span.captured:
+                return self._capture(Call(func, args, kwargs, out), location, key, verdict)
+            key = key_on_device(location, key, "cpu" if span is None else span.device)
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
@@ -278,8 +286,22 @@ class FlopCounter(CountedBlocks):
         if span is None:
             entry.nanoseconds += nanoseconds
         else:
-            cuda.keep(span, entry)  # type: ignore[union-attr]
+            device_clock.keep(span, entry)  # type: ignore[union-attr]
         return out
+
+    @contextmanager
+    def around_replay(self, graph: Any, frame: FrameType) -> Iterator[None]:
+        """Count, and time, what a CUDA graph runs in the block; `frame` replays it."""
+        clock = self._device_clock
+        assert isinstance(clock, CudaClock)
+        span = clock.begin_on(torch.cuda.current_device())
+        yield
+        clock.end(span)
+        if span.captured:
+            return  # the replay becomes part of another graph
+        location = self._locator.locate(frame)
+        entry = self._replays.replay(graph, location, span.device, self._locator.in_phase)
+        clock.keep(span, entry)
 
     def _unwrap_tensors(
         self,
@@ -300,6 +322,26 @@ class FlopCounter(CountedBlocks):
         # PyTorch would now ask the tensor before the user's modes that lie below this one. Without
         # a count it asks the modes first, so they come first here, too.
         return stack.run_beneath(self, user_modes, lambda: func(*args, **kwargs))
+
+    def _instead_of(
+        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], location: Location
+    ) -> Callable[[], Any] | None:
+        """What to run, and count, in the place of an operator that has no formula."""
+        decomposition = decomposed(func, args, kwargs, self._counted)
+        if decomposition is not None:
+            return decomposition
+        kernel = python_kernel(func, args, kwargs)
+        if kernel is None:
+            return None
+        return partial(self._run_custom, func, kernel, args, kwargs, location)
+
+    def _capture(self, call: Call, location: Location, key: Key, verdict: Verdict) -> Any:
+        """Note a call that became part of a CUDA graph and did not run; gives what it gave."""
+        call = Call(call.func, call.args, call.kwargs, call.out, adds_bias=key[-1] is BIAS)
+        self._replays.capture(
+            location, key, self._recorder.signature_of(location, key, call, verdict)
+        )
+        return call.out
 
     def _run_custom(
         self,

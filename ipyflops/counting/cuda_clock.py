@@ -1,7 +1,8 @@
 """How long kernels run on CUDA (or ROCm) devices, by events.
 
-Two events are recorded on the stream around each call, and read once the device is past them. Nothing
-waits for the device while the code runs, unless too many calls (`MAX_PENDING`) have not been read yet.
+Two events are recorded on the stream around each call, and read once the device is past them.
+Nothing waits for the device while the code runs, unless too many calls (`MAX_PENDING`) have not
+been read yet.
 
 A pair of events measures more than the kernel between them:
 
@@ -15,7 +16,6 @@ A pair of events measures more than the kernel between them:
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ipyflops.counting.cuda_devices import Device, Line, Span, new_event
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.graphs import GRAPHS
 from ipyflops.torch_private import (
@@ -39,107 +40,21 @@ from ipyflops.units import percent
 
 #: Calls on a GPU whose events have not been read yet.
 MAX_PENDING = 8192
-#: How long a stream that has run dry is kept busy, in cycles of the device's clock: over 100 µs.
+#: How long a stream that has run dry is kept busy, in cycles of the device's clock: over 100 µs at
+#: first, and twice as long each time that a call was not launched by then, as on a slow CPU.
 GATE_CYCLES = 250_000
-#: So long it is busy at the least, in nanoseconds: no device's clock is faster than 2.5 GHz. On ROCm
-#: it is another clock that counts, so there each call asks the device.
-GATE_NANOSECONDS = 0 if torch.version.hip else GATE_CYCLES * 1_000_000 // 2_500_000
+MAX_GATE_CYCLES = 16 * GATE_CYCLES
+#: So long a cycle is at the least, in nanoseconds: no device's clock is faster than 2.5 GHz. On
+#: ROCm it is another clock that counts, so there each call asks the device.
+CYCLE = 0.0 if torch.version.hip else 0.4
 #: Pairs of events around nothing.
 EMPTY_PAIRS = 8
-#: A note says so where at least this share of the kernel time is an upper bound, and where the device
-#: was at work for less than that share of the block.
+#: A note says so where at least this share of the kernel time is an upper bound, and where the
+#: device was at work for less than that share of the block.
 WORTH_A_NOTE = 0.01
 BUSY = 0.5
 
 _now = time.perf_counter_ns
-
-
-class Span:
-    """The events around one call, and what its time is added to.
-
-    Attributes
-    ----------
-    device : str
-        As ``cuda:0``.
-    captured : bool
-        Whether the call was not run, but became part of a graph.
-    line : Line or None
-        The stream that it runs on; None where it has no time.
-    is_exact : bool
-        Whether the device was at work until the kernel began.
-    """
-
-    __slots__ = ("captured", "device", "end", "entry", "is_exact", "line", "start")
-
-    def __init__(self, device: str, *, captured: bool = False) -> None:
-        self.device = device
-        self.captured = captured
-        self.line: Line | None = None
-        self.start: Any = None
-        self.end: Any = None
-        self.entry: Entry | None = None
-        self.is_exact = True
-
-
-class Line:
-    """A stream, as far as the clock knows it.
-
-    Attributes
-    ----------
-    last : event or None
-        The one at the end of the call before.
-    busy_until : int
-        When the stream's gate opens at the earliest, by the CPU's clock.
-    """
-
-    __slots__ = ("busy_until", "device", "last", "stream")
-
-    def __init__(self, device: Device) -> None:
-        self.device = device
-        self.stream: Any = torch.cuda.current_stream(device.index)
-        self.last: Any = None
-        self.busy_until = 0
-
-
-class Device:
-    """A device, as far as the clock knows it.
-
-    Attributes
-    ----------
-    untimed, captured : Span
-        Of all calls that have no time.
-    free : list of Span
-        Those that can be used again.
-    lines : dict of int to Line
-        Its streams, by their pointers.
-    began : event or None
-        Where the block began here.
-    empty : list
-        Pairs of events around nothing.
-    nanoseconds, bounded_nanoseconds, block_nanoseconds : int
-        Kernel time, the part of it that is an upper bound, and the time of blocks that have ended.
-    """
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.name = f"cuda:{index}"
-        self.untimed = Span(self.name)
-        self.captured = Span(self.name, captured=True)
-        self.free: list[Span] = []
-        self.lines: dict[int, Line] = {}
-        self.began: Any = None
-        self.empty: list[tuple[Any, Any]] = []
-        self.nanoseconds = self.bounded_nanoseconds = self.block_nanoseconds = 0
-        self._overhead: float | None = None
-
-    def overhead(self) -> float:
-        """How many milliseconds a pair of events around nothing measures."""
-        if self._overhead is None:
-            if not self.empty:
-                return 0.0
-            self.empty[-1][1].synchronize()
-            self._overhead = statistics.median(one.elapsed_time(other) for one, other in self.empty)
-        return self._overhead
 
 
 class CudaClock:
@@ -199,17 +114,18 @@ class CudaClock:
             if line is None:
                 line = self._new_line(device, pointer)
             # While a graph is captured, elsewhere too, no question may be asked.
-            if (
+            line.is_gated = (
                 not GRAPHS.capturing
                 and _now() > line.busy_until
                 and (line.last is None or is_past(line.last))
-            ):
+            )
+            if line.is_gated:
                 self._gate(line)
             try:
                 span = device.free.pop()
             except IndexError:
                 span = Span(device.name)
-                span.start, span.end = _new_event(), _new_event()
+                span.start, span.end = new_event(), new_event()
             record_event(span.start, line.stream)
         except RuntimeError as error:  # the device has failed; what comes next tells the user
             self._fail(error)
@@ -228,6 +144,8 @@ class CudaClock:
             span.is_exact = _now() < line.busy_until or not (
                 GRAPHS.capturing or is_past(span.start)
             )
+            if line.is_gated and not span.is_exact:
+                line.cycles = min(2 * line.cycles, MAX_GATE_CYCLES)
         except RuntimeError as error:
             self._fail(error)
             span.line = None
@@ -262,7 +180,6 @@ class CudaClock:
         """A device that had calls; None if none had any."""
         return next((device.name for device in self._devices.values()), None)
 
-    @property
     def no_times(self) -> str:
         """Why no kernel time is known; empty where all are."""
         if not self._failure:
@@ -294,16 +211,16 @@ class CudaClock:
     # --- inside --------------------------------------------------------------------------------
 
     def _new_line(self, device: Device, pointer: int) -> Line:
-        line = device.lines[pointer] = Line(device)
+        line = device.lines[pointer] = Line(device, GATE_CYCLES)
         if not device.empty and not GRAPHS.capturing:
             self._gate(line)
             for _ in range(EMPTY_PAIRS):
-                start, end = _new_event(), _new_event()
+                start, end = new_event(), new_event()
                 record_event(start, line.stream)
                 record_event(end, line.stream)
                 device.empty.append((start, end))
         if device.began is None:
-            device.began = _new_event()
+            device.began = new_event()
             record_event(device.began, line.stream)
         return line
 
@@ -312,11 +229,11 @@ class CudaClock:
         began = _now()
         index = line.device.index
         if torch.cuda.current_device() == index:
-            occupy(GATE_CYCLES)
+            occupy(line.cycles)
         else:
             with torch.cuda.device(index):
-                occupy(GATE_CYCLES)
-        line.busy_until = began + GATE_NANOSECONDS
+                occupy(line.cycles)
+        line.busy_until = began + int(line.cycles * CYCLE)
 
     def _end_block(self) -> None:
         if GRAPHS.capturing:
@@ -324,7 +241,7 @@ class CudaClock:
         for index, device in self._devices.items():
             began, device.began = device.began, None
             if began is not None:
-                end = _new_event()
+                end = new_event()
                 record_event(end, torch.cuda.current_stream(index))
                 self._blocks.append((device, began, end))
 
@@ -379,11 +296,6 @@ class CudaClock:
         self._failure = self._failure or str(error).partition("\n")[0]
         self._pending.clear()
         self._blocks.clear()
-
-
-def _new_event() -> Any:
-    events: Any = torch.cuda.Event
-    return events(enable_timing=True)
 
 
 def _device_of(values: Any) -> int | None:

@@ -21,7 +21,7 @@ from ipyflops.counting.accelerators import (
     module_of,
     wait_for,
 )
-from ipyflops.counting.clock import CudaClock
+from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.entries import Entry
 from ipyflops.units import duration
 
@@ -45,23 +45,56 @@ class DeviceClock(Protocol):
     def resolve(self) -> None:
         """Add up all times."""
 
+    def begin_block(self) -> None:
+        """Note that a block begins."""
 
-def device_clock() -> DeviceClock | None:
+    def end_block(self) -> None:
+        """Note that a block ends; may be called again."""
+
+    def no_times(self) -> str:
+        """A note on why no kernel time is known; empty where all are."""
+
+    def notes(self) -> list[str]:
+        """What else a reader has to know of the times."""
+
+
+class _AllTimes:
+    """Of a clock that knows all kernel times, and has nothing to say of them."""
+
+    def begin_block(self) -> None:
+        """Do nothing: calls are timed, not blocks."""
+
+    def end_block(self) -> None:
+        """Do nothing."""
+
+    def no_times(self) -> str:
+        """Nothing: all are known."""
+        return ""
+
+    def notes(self) -> list[str]:
+        """Nothing."""
+        return []
+
+
+def device_clock(*, is_timed: bool = True) -> DeviceClock | None:
     """Give a clock for the accelerator that PyTorch was built for; None where there is none.
 
-    It sets up no device: the user's code does that, before the block or in it.
+    It sets up no device: the user's code does that, before the block or in it. Without times there
+    is one for CUDA alone, which tells what becomes part of a graph.
     """
     kind = accelerator_built_for()
     if kind is None:
         return None
     if kind == "cuda":
-        return CudaClock()
+        return CudaClock(is_timed=is_timed)
+    if not is_timed:
+        return None
     if kind == "xpu":
         return XpuClock()
     return BlockClock(kind)
 
 
-class XpuClock:
+class XpuClock(_AllTimes):
     """Takes the time of calls on Intel GPUs by pairs of events, and reads them at the end.
 
     Like those of CUDA before a gate was put in front of them, they measure the gap before a kernel
@@ -117,7 +150,7 @@ class XpuClock:
 MAX_EVENTS = 4096
 
 
-class BlockClock:
+class BlockClock(_AllTimes):
     """Times the whole block, on an accelerator whose kernels cannot be timed one by one.
 
     Parameters
@@ -177,6 +210,10 @@ class BlockClock:
                 "until the device had done all"
             )
         return f"{text} (-t times the code without them)"
+
+    def no_times(self) -> str:
+        """As `note`: no kernel time is known."""
+        return self.note()
 
 
 def device_among(kind: str, values: Any) -> int | None:

@@ -11,6 +11,8 @@ class Entry:
 
     Attributes
     ----------
+    device : str
+        That the calls run on, as ``cuda:0``.
     signature : Signature
         Of one call; where `sums` has calls that differ, of the first of them.
     calls, nanoseconds : int
@@ -26,6 +28,7 @@ class Entry:
 
     __slots__ = (
         "calls",
+        "device",
         "first_nanoseconds",
         "nanoseconds",
         "sample",
@@ -35,9 +38,15 @@ class Entry:
     )
 
     def __init__(
-        self, signature: Signature, sums: CallSums | None = None, *, sampled: bool = False
+        self,
+        signature: Signature,
+        sums: CallSums | None = None,
+        *,
+        sampled: bool = False,
+        device: str = "cpu",
     ) -> None:
         self.signature = signature
+        self.device = device
         self.calls = 0
         self.nanoseconds = 0
         self.first_nanoseconds = -1

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,23 +20,20 @@ import torch
 from ipyflops.counting.call_keys import Key
 from ipyflops.report import Phase, Signature
 
-#: The entry that has the time of replays, which is known as a whole.
-REPLAY = "cuda_graph::replay"
 
-
-@dataclass(slots=True)
 class Captured:
     """What was counted while a graph was captured: how often each distinct call is in the graph.
 
     Attributes
     ----------
     owner : object
-        The counter that has noted it; others that are open meanwhile do not note it once more.
+        What has noted it; others that count meanwhile do not note it once more.
     calls : dict
     """
 
-    owner: object
-    calls: dict[tuple[Phase, Key], tuple[Signature, int]] = field(default_factory=dict)
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
+        self.calls: dict[tuple[Phase, Key], tuple[Signature, int]] = {}
 
     def add(self, phase: Phase, key: Key, signature: Signature) -> None:
         """Add a call."""
@@ -62,10 +58,8 @@ class Graphs:
         """What was counted while a graph was captured; None if it was captured beside a count."""
         return self._captured.get(graph)
 
-    def note(
-        self, owner: object, phase: Phase, key: Key, signature: Signature
-    ) -> Any:
-        """Note a call that is being captured; gives the graph, None if that is not known."""
+    def note(self, owner: object, phase: Phase, key: Key, signature: Signature) -> Captured | None:
+        """Note a call that is being captured; gives None if it is not known in which graph."""
         if not self.capturing:
             return None
         graph = self.capturing[-1]
@@ -74,7 +68,7 @@ class Graphs:
             captured = self._captured[graph] = Captured(owner)
         if captured.owner is owner:
             captured.add(phase, key, signature)
-        return graph
+        return captured
 
     def begins(self, graph: Any) -> None:
         """Note that a capture begins; what the graph held before is gone."""

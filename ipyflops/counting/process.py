@@ -10,10 +10,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from types import FrameType
+from typing import Any
 
 from ipyflops.counting import stack
 from ipyflops.counting.compiled import CompilerStance
+from ipyflops.counting.graphs import GraphHooks
 from ipyflops.counting.threads import NotCounted, ThreadHooks
 
 _MULTIPROCESSING = os.path.join("multiprocessing", "popen_fork.py")
@@ -41,6 +45,14 @@ class Counter(stack.BlockMode):
         """Whether another thread has a block of it open."""
         raise NotImplementedError
 
+    def counts_now(self) -> bool:
+        """Whether what this thread runs now is counted."""
+        raise NotImplementedError
+
+    def around_replay(self, graph: Any, frame: FrameType) -> AbstractContextManager[object]:
+        """Count what a CUDA graph runs in the block; `frame` replays it."""
+        raise NotImplementedError
+
     def cut_short(self, reason: str) -> None:
         """End all blocks of it, wherever they are; the report says why."""
         raise NotImplementedError
@@ -62,6 +74,7 @@ class OpenCounters:
         self.lock = threading.RLock()
         self.stance = CompilerStance()
         self._hooks = ThreadHooks(self._thread_begins)
+        self._graphs = GraphHooks(self._around_replay)
 
     def add(self, counter: Counter) -> None:
         """Open a counter; nothing happens if it is open."""
@@ -84,9 +97,11 @@ class OpenCounters:
         """Set for the process and for this thread what follows from the open counters."""
         if self.counters:
             self.stance.step_aside()
+            self._graphs.set()
         else:
             self._hooks.set_back()
             self.stance.step_back()
+            self._graphs.set_back()
         self.settle_thread()
 
     def settle_thread(self) -> bool:
@@ -115,6 +130,13 @@ class OpenCounters:
     def _thread_begins(self) -> None:
         for counter in list(self.counters):
             counter.step_into_thread()
+
+    def _around_replay(
+        self, graph: Any, frame: FrameType
+    ) -> Iterator[AbstractContextManager[object]]:
+        for counter in list(self.counters):
+            if counter.counts_now():
+                yield counter.around_replay(graph, frame)
 
     # --- processes that are forked -------------------------------------------------------------
 

@@ -106,27 +106,63 @@ class Recorder:
             return known
         if key[0] is not None and len(entries) < MAX_ENTRIES:
             signature = self._remembered(key, call, verdict, location)
-            made = Entry(signature, sampled=_sampled(signature))
-            # In one step: another thread may have made it meanwhile, and counts there.
-            entry: Entry = entries.setdefault(key, made)
-            if entry is made:
-                self.other_paths.notice(call, entries.values())
-                self.entries.append(entry)
-                self.first_entry_of.setdefault(signature.operator, entry)
-            return entry
-        signature = self._signature(call, verdict, location)
-        # The verdict is part of the key: a formula that fails now and then makes two entries.
-        sum_key = (signature.operator, signature.verdict, signature.dtype)
-        if sum_key not in entries:
+            entry, is_new = self._kept(entries, key, signature, _device_of(call))
+        else:
+            signature = self._signature(call, verdict, location)
+            entry, is_new = self._summed(entries, signature, _device_of(call))
+        if is_new:
             self.other_paths.notice(call, entries.values())
-        summed: Entry = entries.get(sum_key) or entries.setdefault(
-            sum_key, Entry(signature, CallSums(signature), sampled=_sampled(signature))
+        return entry
+
+    def signature_of(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Signature:
+        """What a call costs, without counting it."""
+        if key[0] is None:
+            return self._signature(call, verdict, location)
+        return self._remembered(key, call, verdict, location)
+
+    def add(
+        self, location: Location, key: Key, signature: Signature, device: str, calls: int
+    ) -> Entry:
+        """Count calls whose cost is known, as those of a graph that is replayed."""
+        entries = location.entries
+        entry: Entry | None = entries.get(key)
+        if entry is None and key[0] is not None and len(entries) < MAX_ENTRIES:
+            entry, _ = self._kept(entries, key, signature, device)
+        if entry is None:
+            for _ in range(calls):
+                entry, _ = self._summed(entries, signature, device)
+        assert entry is not None
+        entry.calls += calls
+        return entry
+
+    def _kept(
+        self, entries: dict[Any, Any], key: Key, signature: Signature, device: str
+    ) -> tuple[Entry, bool]:
+        """Give the entry of calls that are all alike, and whether it is new."""
+        made = Entry(signature, sampled=_sampled(signature), device=device)
+        # In one step: another thread may have made it meanwhile, and counts there.
+        entry: Entry = entries.setdefault(key, made)
+        if entry is made:
+            self.entries.append(entry)
+            self.first_entry_of.setdefault(signature.operator, entry)
+        return entry, entry is made
+
+    def _summed(
+        self, entries: dict[Any, Any], signature: Signature, device: str
+    ) -> tuple[Entry, bool]:
+        """Add a call to the entry of calls that may differ; gives it, and whether it is new."""
+        # The verdict is part of the key: a formula that fails now and then makes two entries.
+        key = (signature.operator, signature.verdict, signature.dtype)
+        known = entries.get(key)
+        summed: Entry = known or entries.setdefault(
+            key,
+            Entry(signature, CallSums(signature), sampled=_sampled(signature), device=device),
         )
         assert summed.sums is not None
         # A formula may wait for a device, so that it is not called with the lock held.
         with self._adding:
             summed.sums.add(signature)
-        return summed
+        return summed, known is None
 
     def _remembered(self, key: Key, call: Call, verdict: Verdict, location: Location) -> Signature:
         key = (*key, *tf32_switches())
@@ -198,3 +234,22 @@ def _sampled(signature: Signature) -> bool:
     """Whether to find out if other processes compute the same as this call."""
     cost = signature.cost
     return bool(cost.contraction or cost.other or cost.article) and sampling.wanted()
+
+
+def _device_of(call: Call) -> str:
+    """The accelerator that a call runs on; the CPU if it has no tensor on one."""
+    for tensor in (*call.inputs(), *call.outputs()):
+        if tensor.device.type not in ("cpu", "meta"):
+            return str(tensor.device)
+    return "cpu"
+
+
+def key_on_device(location: Location, key: Key, device: str) -> Key:
+    """Tell a call on one device from those on another one, which may be alike in all else."""
+    try:
+        entry = location.entries.get(key)
+    except TypeError:  # sizes that are symbols
+        return key
+    if entry is None or entry.device == device or key[0] is None:
+        return key
+    return (*key[:-1], device, key[-1])

@@ -1,7 +1,7 @@
 """What this package uses of PyTorch's CUDA, and that PyTorch keeps private, or is slow in public.
 
-The rules are those of the folder's ``__init__``, which hands these names on. All of this is asked for
-every operator on a GPU.
+The rules are those of the folder's ``__init__``, which hands these names on. All of this is asked
+for every operator on a GPU.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ipyflops.costs import ZERO_COST
 from ipyflops.counting import accelerators, device_clocks
-from ipyflops.counting.clock import CudaClock
+from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.device_clocks import BlockClock, XpuClock, device_among, device_clock
 from ipyflops.counting.entries import Entry
 from ipyflops.report import Signature

@@ -116,6 +116,7 @@ def test_a_token_gives_no_frame_of_the_thread_that_has_its_identifier_next() -> 
 ASKS_FOR_IDENTIFIERS = {
     "attribution/sequence.py": "of threads of the autograd engine, which never end",
     "attribution/this_thread.py": "of the thread that a token stands for, as long as it lives",
+    "counting/blocks.py": "taken out of those of threads that run",
     "counting/threads.py": "compared with those of threads that run",
     "magics/muting.py": "in a with statement, which the thread does not outlive",
 }
