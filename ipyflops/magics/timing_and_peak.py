@@ -12,11 +12,13 @@ from typing import Any
 import torch
 
 from ipyflops.cells import Shell, running
+from ipyflops.counting import BUSY
 from ipyflops.magics.leftovers import Figures, Widgets
 from ipyflops.magics.muting import Muted
 from ipyflops.magics.options import Options
 from ipyflops.measuring import Ceilings, mode_of, time_again, variables_of
-from ipyflops.report import Peak, Rate, Report, real_dtype
+from ipyflops.report import Peak, Rate, Report, Timing, real_dtype
+from ipyflops.units import duration, percent
 
 
 def with_timing(
@@ -60,7 +62,32 @@ def with_timing(
             namespace=namespace,
         )
     widgets.close_new(muted.widgets, namespace, shell.user_ns)
-    return replace(report, timing=timing)
+    return replace(report, timing=timing, notes=_with_clean_time(report, timing))
+
+
+def _with_clean_time(report: Report, timing: Timing) -> tuple[str, ...]:
+    """The notes of a report, with what the clean repeats tell of its kernel time on a device.
+
+    On a CPU they tell nothing: there the counted run is slower, as it is the first.
+    """
+    if report.device == "cpu" or not timing.seconds or not report.seconds:
+        return report.notes
+    kernels, clean = report.seconds, min(timing.seconds)
+    # How busy the device was while it was counted is of no interest any more.
+    notes = [note for note in report.notes if not note.startswith(f"{report.device} was busy")]
+    if kernels > clean:
+        notes.insert(
+            0,
+            f"kernel time ({duration(kernels)}) is more than a whole clean run takes "
+            f"({duration(clean)}): there are gaps in it, or kernels ran side by side",
+        )
+    elif kernels / clean < BUSY:
+        notes.insert(
+            0,
+            f"{report.device} was busy for {percent(kernels / clean)} of a clean run: it waited "
+            "for the CPU to launch kernels",
+        )
+    return tuple(notes)
 
 
 def with_peak(report: Report, *, quiet: bool = False) -> Report:

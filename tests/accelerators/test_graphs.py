@@ -14,7 +14,11 @@ from torch import nn
 from ipyflops import FlopCounter
 from ipyflops.counting.graphs import GRAPHS
 
-pytestmark = pytest.mark.usefixtures("cuda")
+pytestmark = [
+    pytest.mark.usefixtures("cuda"),
+    # PyTorch's own, of warming up on another stream.
+    pytest.mark.filterwarnings("ignore:The AccumulateGrad node's stream:UserWarning"),
+]
 
 #: A product of a 16×64 by a 64×64 matrix.
 PRODUCT = 2 * 16 * 64 * 64
@@ -61,7 +65,7 @@ def x(cuda: torch.device) -> torch.Tensor:
     return torch.randn(16, 64, device=cuda)
 
 
-# --- replays ---------------------------------------------------------------------------------------
+# --- replays -------------------------------------------------------------------------------------
 
 
 def test_a_capture_runs_nothing_and_says_so(model: Model, x: torch.Tensor) -> None:
@@ -233,7 +237,7 @@ def test_the_methods_of_graphs_are_pytorchs_own_again(cuda: torch.device) -> Non
     assert [vars(kind)[name] for name in names] == before
 
 
-# --- captures --------------------------------------------------------------------------------------
+# --- captures ------------------------------------------------------------------------------------
 
 
 def captures_alike(run: Callable[[], object]) -> None:

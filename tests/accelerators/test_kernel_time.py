@@ -15,6 +15,7 @@ from torch import nn
 
 from ipyflops import FlopCounter, Report
 from ipyflops.counting import cuda_clock
+from tests.accelerators.conftest import InProcess
 from tests.accelerators.simulator import control
 
 #: How long a simulated kernel takes.
@@ -80,23 +81,30 @@ def test_a_launch_bound_block_says_how_busy_the_device_was(
         time.sleep(0.1)
         tiny(torch.randn(8, 32, device=simulated))
     (note,) = [note for note in counter.report.notes if "was busy" in note]
-    # 100 kernels of 3 µs in over 100 ms.
-    assert note.startswith("cuda:0 was busy for 0.")
+    # 100 kernels of 3 µs in over 100 ms; a call that came late may add its gap.
+    share = float(note.removeprefix("cuda:0 was busy for ").partition(" %")[0])
+    assert 0.1 < share < 30
 
 
-def test_a_device_that_is_always_busy_has_no_such_note(
-    simulated: torch.device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def sleep() -> None:
-        torch.cuda._sleep(1980 * 20_000)  # 20 ms
+def test_a_busy_device_is_no_note_and_its_times_are_near_the_truth(in_process: InProcess) -> None:
+    found = in_process(
+        """
+        import json, torch
+        from ipyflops import FlopCounter
 
-    x = torch.randn(8, 32, device=simulated)
-    x + x
-    with FlopCounter() as counter:
-        (x @ x.T).sum()
-    assert counter.report.seconds > 0
-    sleep()
-    torch.cuda.synchronize()
+        x = torch.randn(8, 8, device="cuda")
+        x + x
+        with FlopCounter() as counter:
+            for _ in range(50):
+                x + x
+        report = counter.report
+        print(json.dumps([report.seconds, list(report.notes)]))
+        """,
+        SIMULATOR_KERNEL_US="2000",
+    )
+    # The first call sets the kernel up, before which the device may wait.
+    assert 0.1 * 0.999 <= found[0] <= 0.1 * 1.1
+    assert not [note for note in found[1] if "was busy" in note]
 
 
 def test_two_streams_and_two_threads_lose_no_event(simulated: torch.device) -> None:
@@ -131,16 +139,21 @@ def test_two_streams_and_two_threads_lose_no_event(simulated: torch.device) -> N
     assert mul.seconds >= 1200 * KERNEL * 0.99
 
 
-# --- errors ----------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------
 
 
 def test_after_a_device_side_assert_the_report_stays(simulated: torch.device) -> None:
     x = torch.randn(8, 8, device=simulated)
     counter = FlopCounter("contractions")
-    with pytest.raises(RuntimeError, match="device-side assert"), counter:
-        x @ x
-        control.fail_from_now_on()
-        torch.cuda.synchronize()
+
+    def run() -> None:
+        with counter:
+            x @ x
+            control.fail_from_now_on()
+            torch.cuda.synchronize()
+
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        run()
     report = counter.report
     assert report.flops == 2 * 8 * 8 * 8
     assert not report.complete
@@ -151,16 +164,21 @@ def test_after_a_device_side_assert_the_report_stays(simulated: torch.device) ->
 def test_the_error_is_raised_by_the_users_own_call(simulated: torch.device) -> None:
     x = torch.randn(8, 8, device=simulated)
     reached = []
-    with pytest.raises(RuntimeError, match="device-side assert"), FlopCounter():
-        x @ x
-        control.fail_from_now_on()
-        reached.append("the next line")
-        x @ x
-        reached.append("beyond it")
+
+    def run() -> None:
+        with FlopCounter():
+            x @ x
+            control.fail_from_now_on()
+            reached.append("the next line")
+            x + x
+            reached.append("beyond it")
+
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        run()
     assert reached == ["the next line"]
 
 
-# --- the device ------------------------------------------------------------------------------------
+# --- the device ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device_time", [True, False])

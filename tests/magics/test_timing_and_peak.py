@@ -10,10 +10,12 @@ import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from ipyflops.costs import ZERO_COST
+from ipyflops.magics import timing_and_peak
 from ipyflops.measuring import peaks
 from ipyflops.measuring.ceiling_cache import CACHE
 from ipyflops.measuring.measurements import Measured
-from ipyflops.report import LAST_REPORT
+from ipyflops.report import LAST_REPORT, Report, Row, Scope, Signature, Timing
 from tests.counted import FLOPS, last, model_shell
 from tests.shells import run
 
@@ -230,3 +232,45 @@ def test_all_that_is_measured_is_saved(shell: InteractiveShell, tmp_path: Any) -
     path = tmp_path / "run.json"
     run(shell, f"%flops -tn1 -r1 --peak --save {path} model(x)")
     assert LAST_REPORT.report == type(last()).load(path)
+
+
+# --- kernel time beside a clean run ---------------------------------------------------------------
+
+COUNTED_SHARE = "cuda:0 was busy for 3.0 % of the block, counting included: it waited for the CPU"
+
+
+@pytest.mark.parametrize(
+    ("device", "kernels", "begins"),
+    [
+        # The clean runs below take 10 ms.
+        ("cuda:0", 30_000_000, "kernel time (30.0 ms) is more than a whole clean run takes (10.0"),
+        ("cuda:0", 1_000_000, "cuda:0 was busy for 10.0 % of a clean run"),
+        ("cuda:0", 8_000_000, None),
+        ("cpu", 30_000_000, None),
+        ("cpu", 1_000_000, None),
+    ],
+)
+def test_kernel_time_is_set_against_a_clean_run(
+    device: str, kernels: int, begins: str | None
+) -> None:
+    signature = Signature("aten::mm", "float32", "", "formula", ZERO_COST, 0)
+    report = Report(
+        scopes=(Scope(-1, "", "", "root", 0, 0),),
+        lines=(),
+        signatures=(signature,),
+        rows=(Row(0, -1, "forward", 0, 1, kernels),),
+        convention="standard",
+        complete=True,
+        error="",
+        notes=(COUNTED_SHARE, "another"),
+        device=device,
+    )
+    timing = Timing(seconds=(0.01, 0.02), loops=1, threads=1, runs=3, refusal="", remark="")
+    notes = timing_and_peak._with_clean_time(report, timing)
+    if device == "cpu":
+        assert notes == report.notes
+    elif begins is None:
+        assert notes == ("another",)
+    else:
+        assert notes[0].startswith(begins)
+        assert notes[1:] == ("another",)
