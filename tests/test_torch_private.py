@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -758,6 +759,34 @@ def matrices_of_float8_are_multiplied_with_scales() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(nn.functional, "scaled_mm", raising=False)  # as before PyTorch 2.10
         assert torch.equal(private.scaled_product(left, right)(), wanted)
+
+
+@relied_on("raw_stream", "is_capturing", "is_past", "occupy", "record_event")
+def streams_and_events_of_cuda_are_asked_without_detours() -> None:
+    if torch.cuda.is_available():
+        stream = torch.cuda.current_stream()
+        event = torch.cuda.Event(enable_timing=True)
+        assert private.raw_stream(0) == stream.cuda_stream
+        private.occupy(20_000_000)  # 10 ms, for which the event has to wait
+        private.record_event(event, stream)
+        assert not private.is_past(event)
+        torch.cuda.synchronize()
+        assert private.is_past(event)
+        assert private.is_capturing() is False
+        return
+    # What stands in where a build has none of them calls the public methods.
+    event, stream = mock.Mock(), mock.Mock(cuda_stream=7)
+    event.query.return_value = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "current_stream", lambda device: stream)
+        patch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        patch.setattr(torch.cuda, "_sleep", event.sleep)
+        assert private.raw_stream(0) == 7
+        assert private.is_capturing()
+        private.occupy(9)
+    private.record_event(event, stream)
+    assert private.is_past(event)
+    assert [one[0] for one in event.method_calls] == ["sleep", "record", "query"]
 
 
 @relied_on("default_store")

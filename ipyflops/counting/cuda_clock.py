@@ -30,7 +30,7 @@ from ipyflops.counting.cuda_devices import Device, Line, Span, new_event
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.graphs import GRAPHS
 from ipyflops.torch_private import (
-    current_raw_stream,
+    raw_stream,
     is_capturing,
     is_past,
     occupy,
@@ -109,7 +109,7 @@ class CudaClock:
                 return device.captured
             if not self._is_timed or self._failure:
                 return device.untimed
-            pointer = current_raw_stream(index)
+            pointer = raw_stream(index)
             line = device.lines.get(pointer)
             if line is None:
                 line = self._new_line(device, pointer)

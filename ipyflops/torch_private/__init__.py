@@ -38,13 +38,7 @@ from ipyflops.torch_private.compiler import (
     EagerStance,
     runs_eagerly,
 )
-from ipyflops.torch_private.cuda import (
-    current_raw_stream,
-    is_capturing,
-    is_past,
-    occupy,
-    record_event,
-)
+from ipyflops.torch_private.cuda import is_capturing, is_past, occupy, raw_stream, record_event
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
@@ -114,14 +108,13 @@ __all__ = [
     "attention_order",
     "can_decompose",
     "conversion_of_modules",
-    "current_raw_stream",
     "custom_kernels",
     "decomposition_of",
     "default_store",
     "forget_value",
     "higher_order_operators",
-    "is_compiled_call",
     "is_capturing",
+    "is_compiled_call",
     "is_made_a_graph",
     "is_past",
     "keeping_promises",
@@ -129,11 +122,12 @@ __all__ = [
     "launched_triton_constants",
     "launched_triton_kernel",
     "nested_sizes",
+    "occupy",
     "operator_named",
     "operator_of",
-    "runs_eagerly",
-    "occupy",
+    "raw_stream",
     "record_event",
+    "runs_eagerly",
     "scaled_product",
     "stored_count",
     "stored_indices",

@@ -21,13 +21,16 @@ def _raw_stream_in_public(device: int) -> int:
 
 #: The pointer of a device's current stream: it takes 0.1 µs where `torch.cuda.current_stream` takes
 #: over 2. Without it: that function.
-current_raw_stream: Callable[[int], int] = getattr(
+raw_stream: Callable[[int], int] = getattr(
     torch._C, "_cuda_getCurrentRawStream", _raw_stream_in_public
 )
-#: Whether a graph is being captured on the current stream. Without it: the public function, which
-#: calls it.
-is_capturing: Callable[[], bool] = getattr(
-    torch._C, "_cuda_isCurrentStreamCapturing", lambda: bool(_cuda.is_current_stream_capturing())
+_asks_for_capture: Any = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
+#: Whether a graph is being captured on the current stream. Without it, and in builds without CUDA,
+#: where something else has the name: the public function, which calls it.
+is_capturing: Callable[[], bool] = (
+    _asks_for_capture
+    if _asks_for_capture is not None and torch.backends.cuda.is_built()
+    else lambda: bool(_cuda.is_current_stream_capturing())
 )
 #: Record an event on a stream, and ask whether the device is past it, without a Python function in
 #: between. Without them: the public methods.

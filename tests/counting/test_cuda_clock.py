@@ -37,7 +37,7 @@ class Gpu:
         monkeypatch.setattr(cuda, "current_stream", lambda device=None: f"stream of {device}")
         monkeypatch.setattr(cuda, "current_device", lambda: 2)
         monkeypatch.setattr(cuda_clock, "is_capturing", lambda: self.capturing)
-        monkeypatch.setattr(cuda_clock, "current_raw_stream", lambda device: 100 + device)
+        monkeypatch.setattr(cuda_clock, "raw_stream", lambda device: 100 + device)
         monkeypatch.setattr(cuda_clock, "record_event", Event.record)
         monkeypatch.setattr(cuda_clock, "is_past", lambda event: not self.busy)
         monkeypatch.setattr(cuda_clock, "occupy", self.gates.append)
