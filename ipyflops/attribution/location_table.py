@@ -62,6 +62,10 @@ class LocationTable:
             location = self._locations.setdefault(key, made)
         return location
 
+    def in_phase(self, location: Location, phase: Phase) -> Location:
+        """Give the location of another phase at the same place and line."""
+        return self.at(location.place, location.line, phase, False, location.method_line)
+
     def by_place(self) -> Mapping[Place, Sequence[Location]]:
         """Give the locations of each place, in the order in which they were made."""
         locations: dict[Place, list[Location]] = defaultdict(list)

@@ -60,7 +60,6 @@ from ipyflops.attribution.places import Place
 from ipyflops.attribution.sequence import NodeMap
 from ipyflops.attribution.this_thread import THREAD
 from ipyflops.cells import is_the_users
-from ipyflops.report import Phase
 from ipyflops.torch_private import (
     CALL_CODE,
     WRAPPED_CALL_CODE,
@@ -145,11 +144,6 @@ class Locator:
                 else:
                     sequence.note(location)
         return location
-
-    def in_phase(self, location: Location, phase: Phase) -> Location:
-        """Give the location of another phase at the same place and line."""
-        line = location.method_line
-        return self.locations.at(location.place, location.line, phase, False, line)
 
     def begin_thread(self) -> None:
         """Begin, or go on, to count what this thread runs."""

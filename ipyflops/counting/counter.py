@@ -300,7 +300,7 @@ class FlopCounter(CountedBlocks):
         if span.captured:
             return  # the replay becomes part of another graph
         location = self._locator.locate(frame)
-        entry = self._replays.replay(graph, location, span.device, self._locator.in_phase)
+        entry = self._replays.replay(graph, location, span.device, self._locator.locations.in_phase)
         clock.keep(span, entry)
 
     def _unwrap_tensors(
