@@ -30,10 +30,10 @@ from ipyflops.counting.cuda_devices import Device, Line, Span, new_event
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.graphs import GRAPHS
 from ipyflops.torch_private import (
-    raw_stream,
     is_capturing,
     is_past,
     occupy,
+    raw_stream,
     record_event,
 )
 from ipyflops.units import percent

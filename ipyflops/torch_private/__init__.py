@@ -234,12 +234,9 @@ with _required():
 #: `mode_of(TRACING)`: then tensors' wrappers stay in the graph. It is asked for every operator on
 #: wrapped tensors. Without it: None, so that make_fx sees what is inside of the wrappers.
 TRACING: Any = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "PROXY", None)
-mode_of: Callable[[Any], Any] = (
-    getattr(torch._C, "_get_dispatch_mode", lambda key: None)
-    if TRACING is not None
-    else lambda key: None
+mode_of: Callable[[Any], Any] = getattr(
+    torch._C, "_get_dispatch_mode" if TRACING is not None else "", lambda key: None
 )
-
 
 #: PyTorch's flags of which modes there are, where each mode keeps what a flag was before it was
 #: entered, and which modes raise the flag. Without them (other names): no flag is set.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ipyflops import FlopCounter
 from ipyflops.costs import ZERO_COST
-from ipyflops.counting import cuda_clock
+from ipyflops.counting import cuda_clock, device_clocks
 from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.entries import Entry
 from ipyflops.report import Signature
@@ -31,7 +31,7 @@ class Gpu:
         self.events = 0
         self.gates: list[int] = []
         cuda = torch.cuda
-        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+        monkeypatch.setattr(device_clocks, "accelerator_built_for", lambda: "cuda")
         monkeypatch.setattr(cuda, "is_initialized", lambda: True)
         monkeypatch.setattr(cuda, "Event", lambda enable_timing: Event(self, enable_timing))
         monkeypatch.setattr(cuda, "current_stream", lambda device=None: f"stream of {device}")
