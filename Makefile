@@ -124,7 +124,7 @@ $(VENV)-hosts/.ready: $(READY) $(HOSTS)/requirements.txt
 	    > $$($(VENV)-hosts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
 	$(VENV)-hosts/bin/python -m pip install --quiet --requirement $(HOSTS)/requirements.txt
 # Downloads 600 MB, once. What runs on two GPUs is skipped on one, and the other way round.
-CUDA_TESTS := tests/accelerators tests/counting/test_clock.py tests/test_torch_private.py \
+CUDA_TESTS := tests/accelerators tests/counting/test_clock.py tests/counting/test_cuda_clock.py tests/test_torch_private.py \
     tests/safety/test_engine_threads.py
 test-cuda:
 	@if [ "$$(uname -s)" != Linux ] || ! command -v g++ >/dev/null || ! command -v nm >/dev/null; then \
