@@ -300,4 +300,4 @@ def test_an_optimizer_with_what_loops_add_to_it(name: str) -> None:
         with pytest.raises(DryRunError, match=r"^test_stand_ins\.py:\d+.*needs the value"):
             dry_run(run)
     else:
-        check(run, *model.parameters(), optimizer, *averaged.parameters())
+        check(run, *model.parameters(), *averaged.parameters())
