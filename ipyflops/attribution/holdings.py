@@ -56,7 +56,7 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     elif issubclass(kind, dict):
         mapping: Any = value
         for key, item in list(dict.items(mapping))[:MAX_ITEMS]:
-            if type(key) in (str, int) and 0 < len(str(key)) <= MAX_KEY:
+            if _is_name(key):
                 yield str(key), item
     elif kind is FunctionType:
         yield from _of_function(value)
@@ -74,6 +74,13 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     else:
         yield from list(vars_of(value).items())
         yield from _in_slots(value)
+
+
+def _is_name(key: object) -> bool:
+    """Whether a key can be part of a name: text that is not long, or a number that is no id()."""
+    if type(key) is str:
+        return 0 < len(key) <= MAX_KEY
+    return type(key) is int and abs(key) < MAX_ITEMS
 
 
 def _in_slots(value: object) -> Iterator[tuple[str, object]]:

@@ -172,7 +172,8 @@ def test_parts_of_a_model_that_are_called_by_themselves() -> None:
         report = counted(lambda: model.decode(model.encode(x)[0])).under("contractions")
     assert report.find("model.encoder").flops == 2 * BATCH * (36 * 16 + 16 * 6)
     assert report.find("model.decoder").flops == 2 * BATCH * (3 * 16 + 16 * 36)
-    assert report.find("model").calls == 2
+    # Each of its methods ran once, and the model itself was never called.
+    assert report.find("model").calls == 1
 
 
 def test_the_experts_cost_what_is_sent_to_them() -> None:

@@ -97,6 +97,13 @@ def test_items_of_lists_dictionaries_and_fields_are_named() -> None:
         assert names_of(cell, holder=Holder(name, make(), get), use=use, x=X) == [label]
 
 
+def test_a_number_that_is_an_identity_is_no_name() -> None:
+    seen = SimpleNamespace(by_id={id(one): one for one in [nn.Linear(4, 4)]})
+    assert names_of("[one(x) for one in seen.by_id.values()]", seen=seen, x=X) == ["one"]
+    seen = SimpleNamespace(by_epoch={12: nn.Linear(4, 4)})
+    assert names_of("seen.by_epoch[12](x)", seen=seen, x=X) == ["seen.by_epoch.12"]
+
+
 def test_slots_closures_and_partial_functions_lead_to_what_they_hold() -> None:
     slotted = own_file("agents", FILE).Slotted()
     assert names_of("slotted.run(x)", slotted=slotted, x=X) == ["slotted.net"]
