@@ -382,7 +382,7 @@ class Locator:
         method_line = method_line_around(around, phase)
         if kind & USER:
             mark = self.locations.mark_of_user_frame(place, phase, constructing, method_line)
-        elif kind & FOLLOWED and not constructing and is_followed_at(place, around):
+        elif kind & FOLLOWED and not constructing and is_followed_at(place, around, frame):
             mark = MethodFrame(self, around, self.locations.or_line(place, around.line), phase)
         else:
             at = self.locations.or_line(place, around.line)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.places import Place
+from ipyflops.cells import is_installed
 from ipyflops.report import Phase
 
 
@@ -184,6 +185,11 @@ def method_line_around(around: Location, phase: Phase) -> MethodLine | None:
     return None if around.phase == "backward" and phase == "recompute" else around.method_line
 
 
-def is_followed_at(place: Place, around: Location) -> bool:
-    """Whether lines are told apart here: outside modules if the counted code has called it."""
-    return around.line is not None if place.kind == "root" else place.kind == "module"
+def is_followed_at(place: Place, around: Location, frame: FrameType) -> bool:
+    """Whether the lines of a frame are told apart: in modules, and where the counted code calls.
+
+    Outside of modules, methods of packages are not followed, as those of IPython that run a cell.
+    """
+    if place.kind != "root":
+        return place.kind == "module"
+    return around.line is not None and not is_installed(frame.f_code.co_filename)

@@ -25,6 +25,13 @@ def loss(y):
     return sum(squares)
 """
 
+#: Of a package, as IPython's own that runs a magic.
+SHELL = """
+class Shell:
+    def run(self, net, x):
+        return net(x).sum()
+"""
+
 
 def followed(code: str, **variables: Any) -> Report:
     """The report of a cell, with the lines of what it calls."""
@@ -60,6 +67,13 @@ def test_functions_of_libraries_and_what_called_the_cell_are_not() -> None:
     assert on_lines(report) == {}
     # This function called the cell; its line says nothing of what ran in it.
     assert not any("test_functions_of_libraries" in one.name for one in report.excerpts)
+
+
+def test_methods_of_libraries_that_the_code_calls_are_not() -> None:
+    shell = library("shells", SHELL).Shell()
+    report = followed("shell.run(net, x)", shell=shell, net=nn.Linear(4, 4), x=X)
+    assert on_lines(report) == {}
+    assert report.flops == CALL + 7  # and a sum of 8 numbers
 
 
 def test_a_function_that_a_module_calls_is_followed_inside_it() -> None:
