@@ -49,7 +49,7 @@ def test_rows_open_close_sort_and_are_found(resnet: Locator) -> None:
     row(resnet, "(all)").locator(".fw-twisty").click()
     assert rows(resnet) == ["(all)", "model", "In[5]:3", "optimizer"]
     resnet.get_by_role("button", name="Expand all").click()
-    assert resnet.locator(".fw-grid").get_attribute("aria-rowcount") == "71"
+    assert resnet.locator(".fw-grid").get_attribute("aria-rowcount") == "67"
     resnet.get_by_label("Open", exact=True).select_option("3")
     assert len(rows(resnet)) == 14
 
