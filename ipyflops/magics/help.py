@@ -85,7 +85,7 @@ Examples
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
-    %flops --fake cuda step("cuda")              the same, as on a GPU that this machine lacks
+    %flops --fake cuda huge.cuda()(tokens.cuda())   the same, as on a GPU that is not there
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults

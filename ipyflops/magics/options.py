@@ -129,8 +129,7 @@ OPTIONS = (
     Option(
         "fake",
         ("--fake",),
-        "a dry run on fake tensors: nothing is computed, nothing changes; --fake cuda counts as if "
-        "there were a CUDA device",
+        "a dry run: nothing is computed or changed; with cuda as on a GPU",
         "device",
         "DEVICE",
         FAKE_DEVICES,

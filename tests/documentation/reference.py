@@ -16,6 +16,7 @@ from typing import Any
 
 import ipyflops
 from ipyflops.costs import Totals
+from ipyflops.counting.process import Counter
 from ipyflops.report import Change, Difference, Explanation, Peak, Rank, Rate, Timing
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
@@ -72,7 +73,7 @@ def members(thing: type) -> dict[str, Any]:
         for base in reversed(thing.mro())
         if base.__module__.startswith("ipyflops.") and base.__module__ not in INTERNAL
         for name, value in vars(base).items()
-        if not name.startswith("_")
+        if not name.startswith("_") and name not in vars(Counter)
     }
 
 

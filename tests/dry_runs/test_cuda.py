@@ -242,7 +242,7 @@ def test_a_tensor_on_the_cpu_does_not_mix_with_one_on_the_device() -> None:
         (lambda: torch.ones(1, device="cuda:1"), "there is no such device here"),
         (lambda: torch.cuda.get_device_name(3), "the code names cuda:3"),
         (lambda: torch.cuda.CUDAGraph(), "without the graph"),
-        (lambda: torch.ones(1, device="cuda").item(), "needs the value"),
+        (lambda: torch.ones(1, device="cuda").item(), "needs its value"),
     ],
 )
 def test_what_such_a_run_cannot_do(code: Callable[[], Any], message: str) -> None:

@@ -95,5 +95,5 @@ def test_the_examples_of_the_help_work(
             done = run(shell, cell)
             assert done.error is None, cell
             ran += 1
-    assert ran == 11
+    assert ran == 12
     assert os.listdir(tmp_path) == ["base.json"]
