@@ -337,7 +337,7 @@ def test_a_point_that_fails_is_named() -> None:
 
 def test_what_depends_on_values_is_named_too() -> None:
     def forward(n: int) -> None:
-        if torch.ones(n).sum() > 3:
+        if torch.rand(n).sum() > 3:
             torch.ones(n) + 1
 
     with pytest.raises(SweepError, match=r"^at n=1: DryRunError: ") as caught:

@@ -39,8 +39,8 @@ class Patches:
         #: What was there: the owner, the name, and the value in the owner's own dictionary.
         self._before: list[tuple[Any, str, Any]] = []
         self._kernels: KernelSet | None = None
-        #: The threads in which a dry run has set the default device.
-        self._set_default: dict[int, bool] = {}
+        #: Has `here` in the threads in which a dry run has set the default device.
+        self._set_default = threading.local()
 
     @contextmanager
     def active(self, run: object) -> Iterator[None]:
@@ -53,7 +53,7 @@ class Patches:
                     self._put()
             yield
         finally:
-            if self._set_default.pop(threading.get_ident(), False):
+            if vars(self._set_default).pop("here", False):
                 torch.set_default_device(None if before.type == "cpu" else before)
             self.leave(run)
 
@@ -79,7 +79,7 @@ class Patches:
         @functools.wraps(own)
         def set_default(device: Any) -> None:
             if active_cuda_run() is not None:
-                self._set_default[threading.get_ident()] = True
+                self._set_default.here = True
             own(device)
 
         return set_default
