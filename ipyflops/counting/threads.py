@@ -14,6 +14,7 @@ were not started by `threading`, also where they have ended, and processes that 
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
@@ -213,6 +214,8 @@ def _runs_user_code(thread: threading.Thread) -> bool:
     begins_with: Any = getattr(thread, "_target", None) or type(thread).run
     while isinstance(begins_with, partial):
         begins_with = begins_with.func
+    # Decorators may make code that lies in no file, as that of IPython's thread for its history.
+    begins_with = inspect.unwrap(begins_with)
     code = getattr(getattr(begins_with, "__func__", begins_with), "__code__", None)
     return code is not None and _is_user_code(code.co_filename)
 

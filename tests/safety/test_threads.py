@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from ipyflops.counting import FlopCounter
 from ipyflops.counting.threads import UNNOTICED
 from ipyflops.report import Report
+from tests.names.programs import library
 from tests.safety.programs import Pair, adds_up, modules
 
 MM = 2 * 2 * 2 * 2
@@ -422,6 +423,39 @@ def test_a_thread_from_before_that_worked_is_named() -> None:
         f"not counted: a thread from before the block ({name}) was at work",
     )
     assert idle.report.notes == ()
+
+
+HISTORY = """
+import functools, queue, threading
+
+def decorated(function):
+    made = {"call": function}
+    exec(compile("def run(self): return call(self)", "<decorator-gen-1>", "exec"), made)
+    return functools.wraps(function)(made["run"])
+
+class Saver(threading.Thread):
+    def __init__(self):
+        super().__init__()
+        self.lines = queue.Queue()
+
+    @decorated
+    def run(self):
+        while self.lines.get() is not None:
+            sum(range(1000))
+            self.lines.task_done()
+"""
+
+
+@linux
+def test_a_packages_own_thread_is_not_named_where_a_decorator_made_its_code() -> None:
+    saver = library("history", HISTORY).Saver()
+    saver.start()
+    with FlopCounter() as counter:
+        saver.lines.put("x @ x")
+        saver.lines.join()
+    saver.lines.put(None)
+    saver.join()
+    assert counter.report.notes == ()
 
 
 def test_a_thread_that_threading_does_not_start_is_named() -> None:
