@@ -98,7 +98,7 @@ test-libraries: $(VENV)/.libraries
 	IPYFLOPS_LIBRARIES=required OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) tests/libraries $(ARGS)
 
 $(VENV)/.libraries: $(READY)
-	$(BIN)/python -m pip install --quiet $(TORCH) --editable '.[test,libraries]'
+	$(BIN)/python -m pip install --quiet torch==$(TORCH) --editable '.[test,libraries]'
 	touch $@
 
 hooks: $(READY)
