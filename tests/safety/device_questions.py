@@ -55,10 +55,11 @@ def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
-for module, names in QUESTIONS.items():
-    for name in names:
-        if hasattr(module, name):
-            setattr(module, name, noting(f"{module.__name__}.{name}", getattr(module, name)))
+if __name__ == "__main__":  # not where doctests are looked for, which imports all files
+    for module, names in QUESTIONS.items():
+        for name in names:
+            if hasattr(module, name):
+                setattr(module, name, noting(f"{module.__name__}.{name}", getattr(module, name)))
 
 from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
 
