@@ -134,7 +134,7 @@ def test_a_badge_opens_a_living_notebook(image: Environment, clone: Path) -> Non
         # As a reader does, cell by cell, to the first report; what is out of sight has no text.
         opened.page.evaluate(
             """async () => {
-                for (let cell = 0; cell < 6; cell++)
+                for (let cell = 0; cell < 7; cell++)
                     await jupyterapp.commands.execute('notebook:run-cell-and-select-next');
             }"""
         )

@@ -35,9 +35,13 @@ HARMLESS = {"is_initialized", "current_accelerator", "_is_in_bad_fork"}
 #: Functions that are called with something that lies on the device, which is set up then; and the
 #: one that is asked for whatever device there is.
 WITH_A_DEVICE = {
-    ("counting/clock.py", "__init__"),  # of a span, whose call has a tensor there
-    ("counting/clock.py", "begin"),
-    ("counting/clock.py", "_device_of"),
+    ("counting/counter.py", "around_replay"),  # of a CUDA graph
+    ("counting/cuda_clock.py", "_gate"),  # of a span, whose call has a tensor there
+    ("counting/cuda_clock.py", "_end_block"),
+    ("counting/cuda_devices.py", "__init__"),
+    ("counting/cuda_devices.py", "new_event"),
+    ("counting/graphs.py", "set"),  # looks up the class of graphs, and asks nothing
+    ("counting/graphs.py", "set_back"),
     ("dry_runs/cuda/device.py", "__init__"),  # only where the user names CUDA
     ("formulas/special_tensors.py", "can_be_read"),
     ("formulas/arithmetic_dtype.py", "_in_tf32"),
