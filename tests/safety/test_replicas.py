@@ -115,7 +115,6 @@ def test_a_replica_whose_module_is_out_of_sight_counts_by_its_class() -> None:
     def made() -> list[nn.Module]:
         return replicate(Pair(), 2)
 
-    replicas = made()
     with FlopCounter("contractions") as counter:
-        replicas[0](torch.ones(1, 4))
+        made()[0](torch.ones(1, 4))
     assert modules(counter.report)["Pair"] == counter.report.flops == 128
