@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import itertools
 import os
 import queue
@@ -114,7 +115,7 @@ class Kernel:
         cell = self._cells[name]
         while reply and name not in self._replies:
             with contextlib.suppress(queue.Empty):
-                answer = self._client.get_shell_msg(timeout=deadline - time.monotonic())
+                answer = self._message("shell", deadline - time.monotonic())
                 self._replies[answer["parent_header"]["msg_id"]] = answer["content"]
                 continue
             raise AssertionError(f"no reply after {PATIENCE} s: {cell.messages[-5:]}")
@@ -152,7 +153,7 @@ class Kernel:
         self._client.control_channel.send(message)
         deadline = time.monotonic() + PATIENCE
         while True:
-            answer = self._client.get_control_msg(timeout=deadline - time.monotonic())
+            answer = self._message("control", deadline - time.monotonic())
             if answer["parent_header"]["msg_id"] == message["header"]["msg_id"]:
                 return str(answer["content"]["subshell_id"])
 
@@ -164,10 +165,18 @@ class Kernel:
 
     # --- what is published -----------------------------------------------------------------------
 
+    def _message(self, channel: str, seconds: float) -> Any:
+        """Wait for the next message of a channel; queue.Empty is raised if none comes."""
+        get = getattr(self._client, f"{channel}_channel").get_msg
+        if inspect.iscoroutinefunction(get):
+            # In jupyter_client 7. This way leaves an event loop open in each thread.
+            get = getattr(self._client, f"get_{channel}_msg")
+        return get(timeout=seconds)
+
     def _read(self) -> None:
         while not self._ended.is_set():
             try:
-                message = self._client.get_iopub_msg(timeout=0.2)
+                message = self._message("iopub", 0.2)
             except queue.Empty:
                 continue
             parent = message["parent_header"].get("msg_id", "")
