@@ -421,8 +421,11 @@ def test_other_threads_are_told_what_is_so() -> None:
 @without_cuda
 def test_two_such_runs_at_once() -> None:
     reports: list[int] = []
+    # A thread that begins while another one counts would be counted there as well.
+    all_began = threading.Barrier(3)
 
     def run() -> None:
+        all_began.wait(30)
         report = dry_run(lambda: nn.Linear(4, 4).cuda()(torch.ones(2, 4).cuda()), device="cuda")
         reports.append(report.flops)
 
