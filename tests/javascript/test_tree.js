@@ -98,3 +98,20 @@ test("a search shows hits, what is around and what is inside", () => {
   assert.equal(inModel(tree).length, 3);
   assert.equal(tree.around().size, 0);
 });
+
+test("where the FLOPs of a backward pass are stands beside the code of its line", () => {
+  const report = message({
+    places: [{ parent: 0, name: "model" }, { parent: 0, name: "In[1]:2", kind: 2 }],
+    signatures: [{ operator: "aten::mm", flops: 1 }, { operator: "aten::ones_like" }],
+    calls: [
+      { place: 1, signature: 0 },
+      { place: 1, signature: 0, phase: 1, line: 0 },
+      { place: 2, signature: 1, line: 0 },
+    ],
+    lines: [["In[1]", 2, "loss.backward()"]],
+  });
+  const tree = new ModuleTree(new Run(report));
+  const [model, line] = tree.children(tree.roots()[0]);
+  assert.deepEqual([line.type, line.note], ["loss.backward()", "counted in the modules"]);
+  assert.equal(model.note, "");
+});

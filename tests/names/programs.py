@@ -34,6 +34,7 @@ def own_file(name: str, source: str) -> Any:
 
 def count_cell(source: str, variables: dict[str, Any], name: str = "<cell>") -> Report:
     """Count code as a cell is counted, among the variables of a notebook."""
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     code = compile(source, name, "exec")
     counter = FlopCounter(source=_source(name))
     with counter:

@@ -94,6 +94,18 @@ def test_the_line_of_a_backward_pass_says_where_its_flops_are() -> None:
     code = "loss = model(x).sum()\nloss.backward()\ny = x.clone()\nz = x.clone()\n"
     report = count_cell(code, {"model": nn.Linear(4, 4), "x": X})
     rows = {row.name: row for row in tree_rows(report, most=40)}
-    assert "counted in the modules" in rows["In[1]:2"].type
+    assert rows["In[1]:2"].note == "counted in the modules"
     assert rows["In[1]:2"].totals.flops == 0
+    assert "In[1]:2 counted in the modules" in str(report)
+
+
+def test_where_its_flops_are_stands_after_its_code() -> None:
+    code = "loss = model(x).sum()\nloss.backward()\n"
+    report = count_cell(code, {"model": nn.Linear(4, 4), "x": X})
+    row = next(row for row in tree_rows(report, most=40) if row.name == "In[1]:2")
+    assert row.type == "loss.backward()"
+    assert row.full_type == "loss.backward() (counted in the modules)"
+    shown = report._repr_mimebundle_()["text/html"]
+    assert shown.index("<code>loss.backward()</code>") < shown.index("counted in the modules")
+    # In a narrow text the number tells the line; that the FLOPs are not none is said anyway.
     assert "In[1]:2 counted in the modules" in str(report)

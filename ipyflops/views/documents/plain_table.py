@@ -65,7 +65,7 @@ class PlainTable:
 
 def texts_of(row: PlaceRow, *, typed: bool) -> list[str]:
     """The texts that a row begins with."""
-    texts = [row.full_name, row.type] if typed else [row.full_name]
+    texts = [row.full_name, row.full_type] if typed else [row.full_name]
     return [shortened(one, NAME_LENGTH) for one in texts]
 
 

@@ -70,7 +70,7 @@ def report_table(
     rows = _modules(report, depth) if by == "modules" else _operators(report)
     chosen = _check(columns, by) if columns is not None else _usual(report, rows)
     numbers = [_numbers(report, rows, _BY_NAME[name], prefix) for name in chosen]
-    typed = any(row.type for row in rows)
+    typed = any(row.full_type for row in rows)
     cells = zip(*(texts for _, texts in numbers), strict=True) if numbers else (() for _ in rows)
     return PlainTable.of(
         "module" if by == "modules" else "operator",

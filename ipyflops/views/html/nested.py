@@ -110,6 +110,8 @@ def name(row: PlaceRow) -> Html:
     if row.type:
         kind = tag("code", text(row.type)) if row.kind == "code" else text(row.type)
         pieces += [text(" "), tag("span", kind, class_="f-type")]
+    if row.note:
+        pieces += [text(" "), tag("span", text(row.note), class_="f-type")]
     unit = tag("span", text(": "), class_="f-unit")
     return tag(
         "span", joined(pieces), unit, class_="f-name", title=shortened(row.path, TOOLTIP_LENGTH)

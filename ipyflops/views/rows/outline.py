@@ -39,6 +39,8 @@ class PlaceRow:
         How many places inside are not shown.
     around : int
         How many places around it, of which it is the only child, share its row.
+    note : str
+        Where its FLOPs stand, if not here.
     """
 
     level: int
@@ -49,11 +51,17 @@ class PlaceRow:
     repeats: int = field(default=1, kw_only=True)
     hidden: int = field(default=0, kw_only=True)
     around: int = field(default=0, kw_only=True)
+    note: str = field(default="", kw_only=True)
 
     @property
     def full_name(self) -> str:
         """The name, and how many are folded."""
         return f"{self.name} ×{self.repeats:,}" if self.repeats > 1 else self.name
+
+    @property
+    def full_type(self) -> str:
+        """The type and the note. The type comes first: what stands last is cut."""
+        return f"{self.type} ({self.note})" if self.type and self.note else self.type or self.note
 
     @property
     def is_remark(self) -> bool:

@@ -140,7 +140,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             item.level,
             group.first.kind,
             self.name_of(group),
-            self._type_of(group),
+            self.type_of(group),
             group.path,
             calls=sum(node.calls for node in group.places),
             parameters=sum(node.parameters for node in group.places),
@@ -149,13 +149,12 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
             around=len(group.above),
+            note=self._note_of(group),
         )
 
-    def _type_of(self, group: Group[Node]) -> str:
-        kind = self.type_of(group)
-        if group.path in self._with_backward and not self.weight(group):
-            return f"{COUNTED_IN_MODULES}: {kind}" if kind else COUNTED_IN_MODULES
-        return kind
+    def _note_of(self, group: Group[Node]) -> str:
+        elsewhere = group.path in self._with_backward and not self.weight(group)
+        return COUNTED_IN_MODULES if elsewhere else ""
 
     def own(self, item: OutlineItem[Group[Node]]) -> TreeRow:
         group = item.item

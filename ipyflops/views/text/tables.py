@@ -203,7 +203,7 @@ def places(rows: Sequence[PlaceRow], least: int, *, close: bool = False) -> Flex
     return Flexible(
         "module",
         [partial(place, row, guide) for row, guide in guided],
-        [cells(f"{guide}{row.full_name} {row.type}") for row, guide in guided],
+        [cells(f"{guide}{row.full_name} {row.full_type}") for row, guide in guided],
         least,
     )
 
@@ -227,7 +227,7 @@ def _named(row: PlaceRow, guide: str, width: int) -> Text:
     name = row.full_name
     prefix = _shown_guide(guide, name, width)
     short = cut(name, max(width - len(prefix), 1))
-    return _with_type(Text.assemble((prefix, "dim"), (short, _style(row))), row.type, width)
+    return _with_type(Text.assemble((prefix, "dim"), (short, _style(row))), row, width)
 
 
 def _ranged(row: PlaceRow, guide: str, width: int) -> Text:
@@ -240,7 +240,7 @@ def _ranged(row: PlaceRow, guide: str, width: int) -> Text:
         name = name.replace(" … ", "…")
     short = cut(name, max(room, 1))
     text = Text.assemble((prefix, "dim"), (short, _style(row)), repeats)
-    return _with_type(text, row.type, width)
+    return _with_type(text, row, width)
 
 
 def _style(row: PlaceRow) -> str:
@@ -252,10 +252,12 @@ def _shown_guide(guide: str, name: str, width: int) -> str:
     return guide if len(guide) <= deepest else f"…{guide[1 - deepest :]}"
 
 
-def _with_type(text: Text, type_name: str, width: int) -> Text:
+def _with_type(text: Text, row: PlaceRow, width: int) -> Text:
+    """Add as much of the type as there is room for; where there is little, the note alone."""
     room = width - text.cell_len - 1
-    if type_name and room >= 3:
-        text.append(f" {cut(type_name, room)}", "cyan")
+    kind = row.full_type if cells(row.full_type) <= room else row.note or row.type
+    if kind and room >= 3:
+        text.append(f" {cut(kind, room)}", "cyan")
     return text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ipyflops.report import Report
 from ipyflops.views.rows.columns import TEXT, columns
-from ipyflops.views.rows.tree import COUNTED_IN_MODULES, TreeRow, numbers_of_places, tree_rows
+from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 from ipyflops.views.text.columns import number_columns
 from ipyflops.views.text.tables import Line, places, table
 
@@ -15,8 +15,8 @@ USUAL_ROWS = 40
 MAX_ROWS = 400
 #: Columns are dropped rather than that the modules get less than this.
 MIN_NAME_WIDTH = 22
-#: And than this where it is said of a line where its FLOPs stand.
-REMARK_WIDTH = 32
+#: And than this where a note says where the FLOPs of a line stand.
+NOTE_WIDTH = 32
 
 
 def tree_lines(
@@ -32,8 +32,7 @@ def tree_lines(
     totals = [row.totals for row in rows]
     numbers = numbers_of_places(rows)
     shown = columns(report, TEXT["modules"], totals, places=numbers, extra=extra)
-    remarked = any(row.type.startswith(COUNTED_IN_MODULES) for row in rows)
-    modules = places(rows, REMARK_WIDTH if remarked else MIN_NAME_WIDTH, close=True)
+    modules = places(rows, NOTE_WIDTH if any(row.note for row in rows) else MIN_NAME_WIDTH, close=True)
     return table([modules, *number_columns(shown, width)], width) + _remark(rows, depth)
 
 

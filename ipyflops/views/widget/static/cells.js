@@ -39,7 +39,7 @@ export function nameCell(row, open, settings) {
     cell.style.setProperty("--fw-heat", `${Math.round(45 * Math.sqrt(Math.min(share, 1)))}%`);
     cell.classList.add("fw-hot");
   }
-  cell.title = [row.name, row.type].filter(Boolean).join("  ·  ");
+  cell.title = [row.name, row.type, row.note].filter(Boolean).join("  ·  ");
   return cell;
 }
 
@@ -68,6 +68,8 @@ function nameParts(row, open) {
     const kind = row.type === "unknown" || row.type === "partly unknown" ? "fw-flag" : "fw-type";
     parts.push(make(row.kind === "code" ? "code" : "span", { class: kind }, ...marked(row.type, query)));
   }
+  // It stands last: where there is little room, it is cut before the code.
+  if (row.note) parts.push(make("span", { class: "fw-type", textContent: ` ${row.note}` }));
   return parts;
 }
 

@@ -50,6 +50,7 @@ function heading(row) {
   const alike = Math.max(row.nodes.length, 1);
   if (alike > 1) parts.push(make("b", { textContent: ` ×${alike.toLocaleString("en")}` }));
   if (row.type) parts.push(make("span", { class: "fw-type", textContent: `  ${row.type}` }));
+  if (row.note) parts.push(make("span", { class: "fw-type", textContent: `  ${row.note}` }));
   if (alike > 1) {
     const charted = alike > MAX_ALIKE ? "; the chart shows the first of them" : "";
     const remark = `  (the sum of ${alike.toLocaleString("en")} alike${charted})`;

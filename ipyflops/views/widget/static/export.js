@@ -22,7 +22,7 @@ export function tableText(grid, format) {
     );
     const repeats = row.repeats * row.instances > 1 ? ` ×${row.repeats * row.instances}` : "";
     const name = row.kind === "line" ? `${row.number}: ${row.name}` : row.name;
-    return [`${"  ".repeat(row.level)}${name}${repeats}`, row.type, ...cells];
+    return [`${"  ".repeat(row.level)}${name}${repeats}`, row.note ? `${row.type} (${row.note})` : row.type, ...cells];
   });
   return format === "tsv" ? tsv([titles, ...rows]) : markdown(titles, rows);
 }

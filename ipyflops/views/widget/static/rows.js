@@ -42,6 +42,7 @@ export class Row {
     this.kind = "";
     this.name = "";
     this.type = "";
+    this.note = ""; // where its FLOPs stand, if not here
     this.repeats = 1;
     this.instances = 1; // modules of one name and class that each of its places stands for
     this.expandable = false;

@@ -343,7 +343,8 @@ export class ModuleTree {
       repeats,
       instances: run.instances[place],
       name,
-      type: kind === "code" ? this._codeText(place) : run.type(place),
+      type: kind === "code" ? (this._codeLines.get(run.name(place)) ?? "").trim() : run.type(place),
+      note: kind === "code" ? this._noteOf(place) : "",
       calls,
       parameters,
       expandable: this._hasChildren(place),
@@ -351,15 +352,13 @@ export class ModuleTree {
   }
 
   /**
-   * The source line that a place is, and where the FLOPs of its backward pass are.
+   * Where the FLOPs of the backward pass are that a line has started.
    *
    * @param {number} place
    */
-  _codeText(place) {
-    const name = this.run.name(place);
-    const text = (this._codeLines.get(name) ?? "").trim();
-    const says = this._withBackward.has(name) && !sumOf(this.run, place, "flops standard");
-    return says ? ["counted in the modules", text].filter(Boolean).join(": ") : text;
+  _noteOf(place) {
+    const elsewhere = this._withBackward.has(this.run.name(place));
+    return elsewhere && !sumOf(this.run, place, "flops standard") ? "counted in the modules" : "";
   }
 
   /** @param {number} place */
