@@ -32,7 +32,8 @@ def tree_lines(
     totals = [row.totals for row in rows]
     numbers = numbers_of_places(rows)
     shown = columns(report, TEXT["modules"], totals, places=numbers, extra=extra)
-    modules = places(rows, NOTE_WIDTH if any(row.note for row in rows) else MIN_NAME_WIDTH, close=True)
+    least = NOTE_WIDTH if any(row.note for row in rows) else MIN_NAME_WIDTH
+    modules = places(rows, least, close=True)
     return table([modules, *number_columns(shown, width)], width) + _remark(rows, depth)
 
 
