@@ -32,6 +32,7 @@ from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import NOT_EAGERLY, Locator
 from ipyflops.attribution.marks import Location
+from ipyflops.attribution.parameters import parameter_bytes
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.this_thread import THREAD, Token, frames_of_threads
 
@@ -49,4 +50,5 @@ __all__ = [
     "Token",
     "bias_part",
     "frames_of_threads",
+    "parameter_bytes",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch.nn.parameter import is_lazy
@@ -108,21 +108,38 @@ def _own_parameters(top: object) -> list[_Own] | None:
 
 def count(module: object) -> int:
     """Elements of the parameters of a module and all below it, each counted once."""
-    elements = 0
+    with without_torch_function():
+        return sum(map(_elements, _all_parameters(module)))
+
+
+def parameter_bytes(module: object) -> tuple[int, int]:
+    """Bytes of the parameters of a module and all below it, and of those that are trained.
+
+    Each is counted once.
+    """
+    every = trained = 0
+    with without_torch_function():
+        for parameter in _all_parameters(module):
+            size = _elements(parameter) * parameter.element_size()
+            every += size
+            trained += size if parameter.requires_grad else 0
+    return every, trained
+
+
+def _all_parameters(module: object) -> Iterator[Any]:
+    """The parameters of a module and all below it, each once."""
     seen: set[int] = set()
     waiting: list[Any] = [module]
-    with without_torch_function():
-        while waiting:
-            current = waiting.pop()
-            if current is None or id(current) in seen:
-                continue
-            seen.add(id(current))
-            waiting.extend(submodules(current).values())
-            for parameter in _parameters(current).values():
-                if parameter is not None and id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    elements += _elements(parameter)
-    return elements
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        waiting.extend(submodules(current).values())
+        for parameter in _parameters(current).values():
+            if parameter is not None and id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield parameter
 
 
 def _elements(parameter: Any) -> int:

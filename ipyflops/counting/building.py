@@ -10,9 +10,10 @@ from ipyflops.cells import source_lines
 from ipyflops.costs import Convention, within_layer
 from ipyflops.counting import first_calls
 from ipyflops.counting.entries import Entry
+from ipyflops.counting.memory import MEMORY_NOTE, MemoryResult, MemoryTracker
 from ipyflops.counting.recording import Recorder
 from ipyflops.counting.source_code import FollowedLines, counted_code, methods
-from ipyflops.report import Excerpt, Line, Report, Row, Scope, Signature
+from ipyflops.report import Excerpt, Line, Memory, Report, Row, Scope, Signature
 
 #: The most modules that a note names.
 MAX_NAMES = 4
@@ -27,6 +28,7 @@ def build_report(
     error: str,
     no_times: str = "",
     more_notes: Sequence[str] = (),
+    tracker: MemoryTracker | None = None,
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -41,9 +43,12 @@ def build_report(
         A note on why no kernel time is known; empty where all are.
     more_notes : sequence of str
         Of what runs on a device.
+    tracker : MemoryTracker or None
+        What holds memory, where that is asked for.
     """
     tables = _Tables(locator, timed=not no_times)
     tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
+    memory = None if tracker is None else tables.memory(tracker)
     excerpts = tables.excerpts()
     notes = [*(locator.notes if locator is not None else ()), *tables.notes()]
     notes += [
@@ -62,6 +67,7 @@ def build_report(
         )
     notes += recorder.other_paths.notes()
     notes += more_notes
+    notes += [MEMORY_NOTE] if memory is not None else []
     notes += [no_times] if no_times else first_calls.notes(recorder)
     return Report(
         scopes=tuple(tables.scopes),
@@ -74,6 +80,7 @@ def build_report(
         notes=tuple(notes),
         device=tables.device(),
         excerpts=excerpts,
+        memory=memory,
     )
 
 
@@ -89,6 +96,7 @@ class _Tables:
         self.signatures: dict[Signature, int] = {}
         self.rows: list[Row] = []
         self._line_of: dict[LineKey, int] = {}
+        self._scope_of: dict[Place, int] = {}
         self._sources: dict[str, list[str]] = {}
         self._opaque: dict[str, list[str]] = {}
         self._on_lines = FollowedLines()
@@ -119,11 +127,11 @@ class _Tables:
             locations = self._locations.get(place, ())
             if place.kind == "code" and not any(one.entries for one in locations):
                 continue  # a line that made views and no more
-            index = parent
+            index = self._scope_of[place] = parent
             if place.opaque_because:
                 self._opaque.setdefault(place.opaque_because, []).append(place.name)
             if not place.folded:
-                index = len(self.scopes)
+                index = self._scope_of[place] = len(self.scopes)
                 self.scopes.append(
                     Scope(
                         parent,
@@ -140,7 +148,7 @@ class _Tables:
             waiting.extend((child, index) for child in reversed(place.children()))
 
     def _add_rows(self, location: Location, scope: int) -> None:
-        line = self._line(location.line) if location.line is not None else -1
+        line = self._line(location)
         for entry in list(location.entries.values()):
             signature = _signature(entry, location)
             index = self.signatures.setdefault(signature, len(self.signatures))
@@ -178,7 +186,14 @@ class _Tables:
         counted = counted_code(self._locator.user_file, self._locator.file_label, numbers)
         return (*counted, *methods(self._on_lines.counts()))
 
-    def _line(self, key: LineKey) -> int:
+    def memory(self, tracker: MemoryTracker) -> Memory:
+        """What held memory, by the scopes and lines of these tables."""
+        return MemoryResult(tracker, self._scope_of, self._line).memory()
+
+    def _line(self, location: Location) -> int:
+        key = location.line
+        if key is None:
+            return -1
         index = self._line_of.get(key)
         if index is None:
             index = self._line_of[key] = len(self.lines)

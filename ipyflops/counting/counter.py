@@ -7,30 +7,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from ipyflops.attribution import BIAS, Biases, Location, Locator, bias_part
+from ipyflops.attribution import BIAS, Biases, Location, Locator
 from ipyflops.cells import readable_name
 from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
 from ipyflops.counting.blocks import COUNTING, CountedBlocks
 from ipyflops.counting.building import build_report
-from ipyflops.counting.call_keys import Key, KeyFunction, key_function
+from ipyflops.counting.call_keys import Key
 from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.decomposition import (
     ArithmeticDetector,
     decomposed,
     python_kernel,
-    runner,
 )
 from ipyflops.counting.device_clocks import device_clock
+from ipyflops.counting.known_operators import KnownOperator, look_up
+from ipyflops.counting.memory import MemoryTracker
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder, key_on_device
 from ipyflops.counting.replays import Replays
-from ipyflops.formulas import UNKNOWN, Call, FormulaError, FreeOperator, Verdict, lookup
+from ipyflops.formulas import UNKNOWN, Call, FormulaError, Verdict
 from ipyflops.report import Report, Source
 from ipyflops.torch_private import (
     TRACING,
@@ -44,32 +45,6 @@ _NO_DISPATCH = torch.Tensor.__torch_dispatch__
 #: Asks a fake tensor for its device, wherever that happens: a question, and no operator.
 _DEVICE = torch.ops.prim.device.default
 _getframe = sys._getframe
-
-
-class KnownOperator(NamedTuple):
-    """What the counter has to know of an operator whenever it is called.
-
-    Attributes
-    ----------
-    verdict : Verdict
-    run : callable
-        Runs it.
-    does_nothing : bool
-        Whether it neither computes nor moves data (a view).
-    key_of : callable
-        Gives what tells its calls apart.
-    operator : object
-        The operator itself, kept so that its id stays its own.
-    bias_part : int
-        What it may be in a product with a bias.
-    """
-
-    verdict: Verdict
-    run: Callable[..., Any]
-    does_nothing: bool
-    key_of: KeyFunction
-    operator: Any
-    bias_part: int
 
 
 class FlopCounter(CountedBlocks):
@@ -87,6 +62,9 @@ class FlopCounter(CountedBlocks):
         Whether to tell what ran on each line of the modules' own methods, wherever they are
         written, and of your functions in other cells and files (see `Report.excerpts`). Counting is
         slower then.
+    memory : bool
+        Whether to follow the memory of the tensors, too (see `Report.memory`). Counting is slower
+        then.
 
     Raises
     ------
@@ -133,6 +111,7 @@ class FlopCounter(CountedBlocks):
         device_time: bool = True,
         source: Source | None = None,
         follow_methods: bool = False,
+        memory: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(convention, str):
@@ -146,6 +125,9 @@ class FlopCounter(CountedBlocks):
         self._clock = clock.now if device_time else clock.stopped
         self._device_clock = device_clock(is_timed=device_time)
         self._on_cuda = isinstance(self._device_clock, CudaClock)
+        self._memory = MemoryTracker() if memory else None
+        #: What most counts need not do for each operator.
+        self._does_more = self._on_cuda or memory
         self._recorder = Recorder()
         self._replays = Replays(self._recorder)
         self._operators: dict[int, KnownOperator] = {}
@@ -173,6 +155,8 @@ class FlopCounter(CountedBlocks):
             )
             self._recorder.file_label = source.name
             self._entered = True
+        if self._memory is not None:
+            self._memory.begin_block(self._locator)
         if self._device_clock is not None:
             self._device_clock.begin_block()
 
@@ -190,6 +174,8 @@ class FlopCounter(CountedBlocks):
             self._device_clock.end_block()
         self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
         self._locator.release(frames)
+        if self._memory is not None:
+            self._memory.end_block()
         self._operators.clear()
 
     def _take_problem(self) -> FormulaError | None:
@@ -214,6 +200,7 @@ class FlopCounter(CountedBlocks):
             error=self._error,
             no_times=clock.no_times() if clock is not None else "",
             more_notes=(*self._replays.notes(), *(clock.notes() if clock is not None else ())),
+            tracker=self._memory,
         )
 
     def keep_errors(self) -> list[FormulaError]:
@@ -248,7 +235,7 @@ class FlopCounter(CountedBlocks):
         locator = self._locator
         known = self._operators.get(id(func))
         if known is None:
-            known = self._operators[id(func)] = _look_up(func)
+            known = self._operators[id(func)] = look_up(func, self._memory)
         verdict, run, does_nothing, key_of, _, part = known
         frame = _getframe().f_back
         location = locator.locate(frame)
@@ -269,10 +256,10 @@ class FlopCounter(CountedBlocks):
         key = key_of(func, args, kwargs, out)
         if part:
             key = self._biases.key(key, part, frame, func, args, kwargs, out, location)
-        if self._on_cuda:
-            if span is not None and span.captured:
-                return self._capture(Call(func, args, kwargs, out), location, key, verdict)
-            key = key_on_device(location, key, "cpu" if span is None else span.device)
+        if self._does_more:
+            key = self._see_more(func, args, kwargs, out, location, key, verdict, span)
+            if not key:
+                return out
         try:
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
@@ -316,6 +303,8 @@ class FlopCounter(CountedBlocks):
         """
         if FunctionalTensor in types or all(map(_is_plain, types)):
             return func(*args, **kwargs)
+        if self._memory is not None:
+            self._memory.unwrapped(args)
         user_modes = stack.user_modes()
         if not user_modes:
             return NotImplemented
@@ -335,13 +324,31 @@ class FlopCounter(CountedBlocks):
             return None
         return partial(self._run_custom, func, kernel, args, kwargs, location)
 
-    def _capture(self, call: Call, location: Location, key: Key, verdict: Verdict) -> Any:
-        """Note a call that became part of a CUDA graph and did not run; gives what it gave."""
-        call = Call(call.func, call.args, call.kwargs, call.out, adds_bias=key[-1] is BIAS)
-        self._replays.capture(
-            location, key, self._recorder.signature_of(location, key, call, verdict)
-        )
-        return call.out
+    def _see_more(
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        out: Any,
+        location: Location,
+        key: Key,
+        verdict: Verdict,
+        span: Any,
+    ) -> Key:
+        """Do what few counts need: follow memory, and tell what runs on a CUDA device.
+
+        Gives the key of a call; none where it became part of a CUDA graph and did not run.
+        """
+        if self._memory is not None:
+            self._memory.note(func, args, kwargs, out, location)
+        if not self._on_cuda:
+            return key
+        if span is not None and span.captured:
+            call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
+            signature = self._recorder.signature_of(location, key, call, verdict)
+            self._replays.capture(location, key, signature)
+            return ()
+        return key_on_device(location, key, "cpu" if span is None else span.device)
 
     def _run_custom(
         self,
@@ -359,6 +366,8 @@ class FlopCounter(CountedBlocks):
         detector, outside = ArithmeticDetector(), OutsideCode()
         out = stack.run_under(detector, outside.run, self._counted(kernel), *args, **kwargs)
         call = Call(func, args, kwargs, out)
+        if self._memory is not None:
+            self._memory.note(func, args, kwargs, out, location)
         if detector.saw_arithmetic:
             if outside.got_values:
                 self._recorder.partly_outside[call.operator] = None
@@ -374,18 +383,6 @@ class FlopCounter(CountedBlocks):
             return stack.run_under(self, function, *args, **kwargs)
 
         return counted
-
-
-def _look_up(func: Any) -> KnownOperator:
-    verdict = lookup(func)
-    return KnownOperator(
-        verdict,
-        runner(func),
-        type(verdict) is FreeOperator and not verdict.moves_data,
-        key_function(func, verdict),
-        func,
-        bias_part(func),
-    )
 
 
 def _is_plain(kind: type) -> bool:

@@ -16,6 +16,15 @@ from ipyflops.report.explanation import Explanation
 from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.growth import Growth, VariableGrowth, fit
 from ipyflops.report.last_report import LAST_REPORT, last
+from ipyflops.report.memory import (
+    MEMORY_KINDS,
+    DeviceMemory,
+    Holding,
+    Memory,
+    MemoryKind,
+    MemoryPoint,
+    PlaceMemory,
+)
 from ipyflops.report.merging import merge_ranks
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Difference, Report
@@ -44,18 +53,25 @@ __all__ = [
     "LAST_REPORT",
     "MAX_FILE_BYTES",
     "MAX_NUMBER",
+    "MEMORY_KINDS",
     "PHASES",
     "Change",
     "DataSheet",
+    "DeviceMemory",
     "Difference",
     "Excerpt",
     "Explanation",
     "Growth",
+    "Holding",
     "Line",
     "LineCount",
+    "Memory",
+    "MemoryKind",
+    "MemoryPoint",
     "Node",
     "Peak",
     "Phase",
+    "PlaceMemory",
     "Point",
     "Rank",
     "Rate",

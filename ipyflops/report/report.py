@@ -63,6 +63,9 @@ class Report(Run, Exports):
     excerpts : tuple of Excerpt
         The source of the counted code and, where ``FlopCounter(follow_methods=True)`` asked for
         them, of the modules' methods with what ran on each of their lines.
+    memory : Memory or None
+        What held memory, and when it was the most, where ``memory=True`` asked for it: ``.peak`` in
+        bytes, ``.at_peak`` (kind to bytes), ``.by_device`` (name to the same two), ``.curve``.
     """
 
     ranks: tuple[Rank[Report], ...] = ()

@@ -19,6 +19,7 @@ from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.excerpts import Excerpt
 from ipyflops.report.explanation import Explanation, explain
 from ipyflops.report.figures import Figures
+from ipyflops.report.memory import Memory
 from ipyflops.report.tables import (
     ATTOSECONDS,
     PHASES,
@@ -98,6 +99,7 @@ class Run(Figures):
     peak: Peak | None = None
     ranks: tuple[Rank[Any], ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
+    memory: Memory | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached can be computed again, and a deep tree of nodes cannot be pickled.
@@ -253,7 +255,7 @@ class Run(Figures):
     @cached_property
     def tree(self) -> Node:
         """The tree of modules; its root stands for the whole run."""
-        return build(self.scopes, self.rows, self.accumulate)
+        return build(self.scopes, self.rows, self.accumulate, self.memory)
 
     def find(self, path: str) -> Node:
         """Give the node at a path: ``model.layers.0``, or ``layers.0`` in the one outermost module.

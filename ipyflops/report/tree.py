@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from ipyflops.costs import Totals
 from ipyflops.printable import with_printable_repr
 from ipyflops.report.figures import Figures
+from ipyflops.report.memory import Memory, PlaceMemory
 from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
 
 
@@ -54,6 +55,14 @@ class Node(Figures):
     children : tuple of Node
     scope : int
         Index in the report's scopes.
+    parameter_bytes, trainable_bytes : int
+        With ``memory=True``: bytes of the module's parameters, and of those that are trained; its
+        children's included.
+    saved_bytes : int
+        Likewise: what its forward, and that of its children, leaves for the backward. Of several
+        forwards with a backward each it is the most.
+    peak_bytes : int
+        Likewise: the most bytes that were live while it, or a child of it, ran.
     """
 
     name: str
@@ -68,6 +77,10 @@ class Node(Figures):
     phases: dict[Phase, Totals]
     children: tuple[Node, ...]
     scope: int
+    parameter_bytes: int = 0
+    trainable_bytes: int = 0
+    saved_bytes: int = 0
+    peak_bytes: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -76,7 +89,12 @@ class Node(Figures):
         )
 
 
-def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) -> Node:
+def build(
+    scopes: Sequence[Scope],
+    rows: Iterable[Row],
+    accumulate: Accumulate,
+    memory: Memory | None = None,
+) -> Node:
     """Build the tree; the work is linear in the scopes and rows, however deep they are nested.
 
     Parameters
@@ -86,6 +104,8 @@ def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) 
     rows : iterable of Row
     accumulate : callable
         Adds some of the rows up.
+    memory : Memory or None
+        What held memory in the places.
 
     Returns
     -------
@@ -123,6 +143,8 @@ def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) 
                 phases.setdefault(phase, TotalsSum()).add(part)
         sums[index], phase_sums[index] = total, phases
         totals = total.totals()
+        inside = tuple(nodes.pop(child) for child in order)
+        held = PlaceMemory() if memory is None else _with_children(memory.of_place(index), inside)
         nodes[index] = Node(
             name=scope.name,
             type=scope.type,
@@ -136,10 +158,25 @@ def build(scopes: Sequence[Scope], rows: Iterable[Row], accumulate: Accumulate) 
             phases=dict.fromkeys(phases, totals)
             if len(phases) == 1
             else {phase: part.totals() for phase, part in phases.items()},
-            children=tuple(nodes.pop(child) for child in order),
+            children=inside,
             scope=index,
+            parameter_bytes=held.parameter_bytes,
+            trainable_bytes=held.trainable_bytes,
+            saved_bytes=held.saved_bytes,
+            peak_bytes=held.peak_bytes,
         )
     return nodes[0]
+
+
+def _with_children(own: PlaceMemory, children: Sequence[Node]) -> PlaceMemory:
+    """The memory of a place and of all below it."""
+    has_own = own.parameter_bytes > 0
+    return PlaceMemory(
+        own.parameter_bytes if has_own else sum(child.parameter_bytes for child in children),
+        own.trainable_bytes if has_own else sum(child.trainable_bytes for child in children),
+        own.saved_bytes + sum(child.saved_bytes for child in children),
+        max([own.peak_bytes, *(child.peak_bytes for child in children)]),
+    )
 
 
 def _sums(rows: list[Row], accumulate: Accumulate) -> tuple[TotalsSum, dict[Phase, TotalsSum]]:

@@ -36,6 +36,14 @@ def can_decompose(func: Any) -> bool:
     return isinstance(func, torch._ops.OpOverload) and bool(_has_kernel(func.name(), _COMPOSITE))
 
 
+def is_view(func: Any) -> bool:
+    """Whether an operator gives views of its arguments, and writes to none of them.
+
+    Without it: no, so that more is asked of a view than it has to tell.
+    """
+    return bool(getattr(func, "is_view", False))
+
+
 #: What runs instead of the kernel of such an operator, while a dry run is on another device: in
 #: inference mode the operator comes whole to a counter, below the place of these kernels.
 _replaced: dict[Any, Callable[..., Any]] = {}
@@ -150,3 +158,12 @@ nested_sizes: Callable[[Tensor], Tensor] = getattr(
     "_nested_tensor_size",
     lambda tensor: torch.tensor([list(part.shape) for part in tensor.unbind()]),
 )
+
+
+def sparse_parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The indices and the values of a sparse COO tensor, also where it is not coalesced.
+
+    Without it: none, so that its memory is not seen.
+    """
+    indices, values = getattr(tensor, "_indices", None), getattr(tensor, "_values", None)
+    return () if indices is None or values is None else (indices(), values())
