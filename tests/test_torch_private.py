@@ -584,6 +584,29 @@ def what_a_sparse_tensor_keeps_is_read_with_repetitions() -> None:
     assert private.stored_count(sparse) == 3
 
 
+@relied_on("is_view")
+def an_operator_tells_whether_it_gives_views() -> None:
+    assert private.is_view(aten.t.default)
+    assert private.is_view(aten.split.Tensor)
+    assert not private.is_view(aten.mm.default)
+    assert not private.is_view(aten.add_.Tensor)
+    assert not private.is_view(aten.empty.memory_format)
+
+
+def test_a_storage_has_one_object_as_long_as_it_lives() -> None:
+    """Memory is followed by the id of that object, and its end by a weak reference to it."""
+    ends: list[object] = []
+    tensor = torch.ones(3)
+    key = id(tensor.untyped_storage())
+    reference = weakref.ref(tensor.untyped_storage(), ends.append)
+    view = tensor.view(3, 1)
+    del tensor
+    assert id(view.untyped_storage()) == key
+    assert not ends
+    del view
+    assert ends == [reference]
+
+
 @relied_on("nested_sizes")
 def a_nested_tensor_tells_the_sizes_of_its_parts() -> None:
     with warnings.catch_warnings():

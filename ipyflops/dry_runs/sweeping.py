@@ -30,7 +30,12 @@ class SweepError(RuntimeError):
 
 
 def sweep(
-    function: Callable[..., object], /, *, device: Any = None, **variables: Iterable[int]
+    function: Callable[..., object],
+    /,
+    *,
+    device: Any = None,
+    memory: Any = False,
+    **variables: Iterable[int],
 ) -> Sweep:
     """Count a call over a grid of sizes, on fake tensors: nothing is computed, and any size fits.
 
@@ -46,6 +51,8 @@ def sweep(
         Called with each of the variables by name.
     device : str, optional
         A device that the function finds although it is not there: ``cuda``.
+    memory : bool
+        Whether each point's report says what would hold memory (see `Report.memory`).
     **variables : iterable of int
         The values of each variable; order and repetitions do not matter.
 
@@ -75,10 +82,12 @@ def sweep(
     check_callable(
         function, "sweep", "sweep(lambda batch: model(torch.randn(batch, 8)), batch=[1, 2])"
     )
+    if not isinstance(memory, bool):
+        variables, memory = {**variables, "memory": memory}, False
     grid = _grid(variables)
     _check_accepts(function, [variable.name for variable in grid])
     AbsentDevice(device)  # which raises if it is none
-    counter = _CallCounter(function, grid, sys._getframe(1), device)
+    counter = _CallCounter(function, grid, sys._getframe(1), device, memory)
     all_values = itertools.product(*(variable.values for variable in grid))
     points = tuple(
         counter.count(values, first=index == 0) for index, values in enumerate(all_values)
@@ -155,13 +164,20 @@ class _CallCounter:
     grid: Sequence[Variable]
     caller: types.FrameType
     device: Any = None
+    memory: bool = False
 
     def count(self, values: Sequence[int], *, first: bool = False) -> Point:
         """Count one point; only the first one looks for fake tensors that stay alive."""
         sizes = {variable.name: value for variable, value in zip(self.grid, values, strict=True)}
         try:
             report = count_call(
-                self.function, (), sizes, self.caller, device=self.device, look_for_leaks=first
+                self.function,
+                (),
+                sizes,
+                self.caller,
+                device=self.device,
+                look_for_leaks=first,
+                memory=self.memory,
             )
         except Exception as error:
             at = ", ".join(f"{name}={value}" for name, value in sizes.items())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ipyflops.report.excerpts import ExcerptTable
+from ipyflops.report.memory import DeviceMemory, Memory, PlaceMemory
 from ipyflops.report.ranks import Replication, problems
 from ipyflops.report.run import AnyRun, Rank, Run
 from ipyflops.report.tables import Line, Row, Scope, Signature
@@ -51,6 +52,7 @@ def merge(reports: Sequence[AnyRun]) -> AnyRun:
         peak=reports[0].peak if len({report.peak for report in reports}) == 1 else None,
         ranks=ranks,
         excerpts=tables.excerpts.excerpts(),
+        memory=tables.memory(),
     )
 
 
@@ -107,6 +109,9 @@ class _MergedTables:
         self._replication = Replication()
         self._scope_of: dict[tuple[int, str, str, str], int] = {}
         self._row_of: dict[tuple[int, int, str, int], int] = {}
+        self._devices: dict[str, DeviceMemory] = {}
+        self._places: dict[int, PlaceMemory] = {}
+        self._has_memory = False
 
     def add(self, report: Run) -> None:
         self._replication.next_rank()
@@ -115,9 +120,7 @@ class _MergedTables:
             parent = scopes[scope.parent] if scope.parent >= 0 else -1
             scopes.append(self._scope(replace(scope, parent=parent)))
         for row in report.rows:
-            line = -1
-            if row.line >= 0:
-                line = self.lines.setdefault(report.lines[row.line], len(self.lines))
+            line = self._line(report, row.line)
             signature = self.signatures.setdefault(
                 report.signatures[row.signature], len(self.signatures)
             )
@@ -129,6 +132,41 @@ class _MergedTables:
             report.excerpts,
             [self.signatures.get(one, -1) for one in report.signatures],
         )
+        if report.memory is not None:
+            self._add_memory(report, report.memory, scopes)
+
+    def memory(self) -> Memory | None:
+        """Of each device, and of each place, the rank that has the most.
+
+        Every process has devices of its own, so what the ranks have is not added up.
+        """
+        if not self._has_memory:
+            return None
+        devices = sorted(self._devices.values(), key=lambda device: -device.peak)
+        places = [self._places.get(scope, PlaceMemory()) for scope in range(len(self.scopes))]
+        return Memory(tuple(devices), tuple(places))
+
+    def _add_memory(self, report: Run, memory: Memory, scopes: Sequence[int]) -> None:
+        self._has_memory = True
+        for device in memory.devices:
+            known = self._devices.get(device.name)
+            if known is not None and known.peak >= device.peak:
+                continue
+            self._devices[device.name] = replace(
+                device,
+                scope=scopes[device.scope],
+                line=self._line(report, device.line),
+                holdings=tuple(
+                    replace(one, scope=scopes[one.scope], line=self._line(report, one.line))
+                    for one in device.holdings
+                ),
+            )
+        for index, place in enumerate(memory.places):
+            before = self._places.get(scopes[index], PlaceMemory())
+            self._places[scopes[index]] = PlaceMemory(*map(max, before, place))
+
+    def _line(self, report: Run, line: int) -> int:
+        return -1 if line < 0 else self.lines.setdefault(report.lines[line], len(self.lines))
 
     def _scope(self, scope: Scope) -> int:
         key = (scope.parent, scope.kind, scope.name, scope.type)

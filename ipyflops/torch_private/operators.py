@@ -158,12 +158,3 @@ nested_sizes: Callable[[Tensor], Tensor] = getattr(
     "_nested_tensor_size",
     lambda tensor: torch.tensor([list(part.shape) for part in tensor.unbind()]),
 )
-
-
-def sparse_parts(tensor: Tensor) -> tuple[Tensor, ...]:
-    """The indices and the values of a sparse COO tensor, also where it is not coalesced.
-
-    Without it: none, so that its memory is not seen.
-    """
-    indices, values = getattr(tensor, "_indices", None), getattr(tensor, "_values", None)
-    return () if indices is None or values is None else (indices(), values())

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ipyflops.torch_private import sparse_parts
+from ipyflops.torch_private import stored_indices, stored_values
 
 #: What gives the tensors of a sparse tensor, by its layout.
 _COMPRESSED = {
@@ -44,7 +44,7 @@ def parts_of(tensor: Tensor) -> Iterator[Tensor]:
             if isinstance(inner, Tensor):
                 yield from parts_of(inner)
     elif tensor.layout is torch.sparse_coo:
-        yield from sparse_parts(tensor)
+        yield from (stored_indices(tensor), stored_values(tensor))
     elif tensor.layout in _COMPRESSED:
         for name in _COMPRESSED[tensor.layout]:
             yield getattr(tensor, name)()

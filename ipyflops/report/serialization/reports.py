@@ -11,7 +11,7 @@ from typing import Any, get_args
 from ipyflops.costs import CONVENTIONS, ZERO_COUNT, Cost, Count
 from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.run import AnyRun, Run
-from ipyflops.report.serialization import excerpts, ranks, rates
+from ipyflops.report.serialization import excerpts, memory, ranks, rates
 from ipyflops.report.serialization.reading import (
     MAX_NUMBER,
     Reader,
@@ -22,7 +22,9 @@ from ipyflops.report.serialization.reading import (
 from ipyflops.report.tables import PHASES, Line, Row, Scope, ScopeKind, Signature, VerdictName
 
 FORMAT = "ipyflops report"
-VERSION = 1
+#: The second has what held memory. A report without that is written as the first, so that an
+#: older ipyflops reads it.
+VERSION, VERSION_WITH_MEMORY = 1, 2
 #: A larger file is not a report of ours: one of 100,000 modules takes some 20 MB, 4 million values
 #: and at most a million lists. Read into Python, a value or a list takes up to 25 times its text.
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -61,6 +63,8 @@ def to_dict(report: Run) -> dict[str, Any]:
         data["instances"] = [scope.instances for scope in report.scopes]
     if report.ranks:
         data["ranks"] = ranks.to_plain(report.ranks, to_dict)
+    if report.memory is not None:
+        data |= {"version": VERSION_WITH_MEMORY, "memory": memory.to_plain(report.memory)}
     if report.excerpts:
         data["excerpts"] = excerpts.to_plain(report.excerpts)
     plain: dict[str, Any] = _whole(data)
@@ -199,9 +203,10 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
     value: object = data  # what a file holds can be anything
     if not isinstance(value, Mapping) or value.get("format") != FORMAT:
         raise ReportFormatError("it lacks the mark of an ipyflops report")
-    if data.get("version") != VERSION:
+    if data.get("version") not in (VERSION, VERSION_WITH_MEMORY):
         raise ReportFormatError(
-            f"it is of version {data.get('version')!r} and this ipyflops reads version {VERSION}; "
+            f"it is of version {data.get('version')!r} and this ipyflops reads versions {VERSION} "
+            f"and {VERSION_WITH_MEMORY}; "
             "use the ipyflops that wrote it, or count again"
         )
     try:
@@ -231,6 +236,7 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
             peak=rates.peak(data.get("peak")),
             ranks=ranks.ranks(data.get("ranks"), lambda rank: from_dict(rank, kind)),
             excerpts=excerpts.excerpts(data.get("excerpts"), len(signatures)),
+            memory=memory.memory(data.get("memory"), len(scopes), len(lines)),
         )
     except KeyError as error:
         raise ReportFormatError(f"it lacks {error.args[0]!r}") from None

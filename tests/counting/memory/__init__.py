@@ -1,0 +1,1 @@
+"""Memory, against tools that follow storages in other ways, and against sums by hand."""
