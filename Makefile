@@ -3,7 +3,7 @@
 #   make demo    count a ResNet-50 and a training step in a real IPython shell
 #   make test    lint, types and all tests    (ARGS="-k units" goes to pytest)
 #   make lint    lint and types alone    (make lint-js, make test-js: the widget's JavaScript alone)
-#   make test-all-programs  2,000 random programs, and all samples of PyTorch's operators for other paths
+#   make test-all-programs  2,000 random programs, all samples of PyTorch's operators for other paths, all dry runs
 #   make coverage  the tests, and which lines of the package they ran
 #   make test-device DEVICE=cuda  what a real GPU is to be checked with (or mps, xpu, cpu), on PYTHON's PyTorch
 #   make hooks   has git run the checks of `make lint` before each commit
@@ -82,7 +82,8 @@ $(NODE_READY): $(READY) tests/javascript/package.json tests/javascript/package-l
 # A sample of both is part of `make test`; all of it takes most of an hour.
 test-all-programs: $(READY)
 	IPYFLOPS_PROGRAMS=2000 IPYFLOPS_ALL_SAMPLES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) \
-	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py $(ARGS)
+	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py \
+	    tests/dry_runs/test_conversion.py tests/dry_runs/test_cuda.py tests/architectures/test_fake.py $(ARGS)
 
 # With the machine's own PyTorch, and nothing is installed: a machine with a GPU may have no network.
 test-device:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,8 @@ from tests.architectures.test_architectures import CASES, Case, case, tokens
 from tests.missing import needs
 from tests.pictures import Picture
 
+#: IPYFLOPS_ALL_SAMPLES=1 takes all combinations; otherwise each pair of choices comes in one.
+ALL = bool(os.environ.get("IPYFLOPS_ALL_SAMPLES"))
 #: Where a token goes is for its values to say.
 BY_VALUE = {"mixture"}
 RUNNABLE = [name for name in CASES if name not in BY_VALUE]
@@ -27,9 +31,14 @@ WORKSPACES = (
 )
 
 
-def run_of(one: Case, training: bool) -> Callable[[], None]:
+def run_of(one: Case, training: bool, optimizer: Any = None) -> Callable[[], None]:
+    """Give a forward pass or a training step of a model.
+
+    The optimizer takes all parameters at once: one by one they are half of all operators.
+    """
     model = one.model.train(training)
-    optimizer = torch.optim.AdamW(model.parameters())
+    if optimizer is None:
+        optimizer = torch.optim.AdamW(model.parameters(), foreach=True)
 
     def infer() -> None:
         with torch.no_grad():
@@ -73,8 +82,10 @@ def assert_equal(dry: Report, real: Report) -> None:
             assert totals.bytes == other_totals.bytes or name in WORKSPACES, name
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["forward", "step"])
-@pytest.mark.parametrize("name", RUNNABLE)
+# The forward passes of all of them are in `test_models_without_memory`, the steps in
+# `test_a_model_that_is_moved_and_cast_first`.
+@pytest.mark.parametrize("training", [False, True] if ALL else [True])
+@pytest.mark.parametrize("name", RUNNABLE if ALL else RUNNABLE[1::2])
 def test_a_dry_run_counts_what_a_real_one_does(name: str, training: bool) -> None:
     one = case(name)
     run = run_of(one, training)
@@ -101,7 +112,9 @@ def test_a_model_that_is_moved_and_cast_first(name: str) -> None:
     one.inputs = tuple(
         value.to(dtype) if value.is_floating_point() else value for value in one.inputs
     )
-    train = run_of(one, training=True)
+    train = run_of(
+        one, training=True, optimizer=torch.optim.SGD(one.model.parameters(), 0.1, foreach=True)
+    )
 
     def run() -> None:
         one.model.to("cpu").to(dtype)
@@ -134,8 +147,14 @@ def test_generation_with_a_cache() -> None:
     assert_equal(dry_run(run), really(run))
 
 
-@pytest.mark.parametrize("device", ["meta", "cpu"])
-@pytest.mark.parametrize("name", RUNNABLE)
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        (name, device)
+        for number, name in enumerate(RUNNABLE)
+        for device in (("meta", "cpu") if ALL else ("meta", "cpu")[number % 2 :][:1])
+    ],
+)
 def test_models_without_memory(name: str, device: str) -> None:
     """On the meta device, a dry run counts as on the CPU; the inputs may be on either."""
     real = really(run_of(case(name), training=False))
@@ -168,13 +187,23 @@ def test_a_quantized_mlp() -> None:
 # --- kernels -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "bias": False}])
+LAYERS = ({}, {"num_layers": 2, "bidirectional": True, "bias": False})
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "training"),
+    [
+        (LAYERS[more], kind, training)
+        for number, kind in enumerate((nn.RNN, nn.GRU, nn.LSTM))
+        for more in (False, True)
+        for training in (False, True)
+        if ALL or kind is nn.LSTM or training == (more ^ bool(number % 2))
+    ],
+)
 def test_recurrent_kernels(kind: type[nn.RNNBase], options: dict[str, int], training: bool) -> None:
     torch.manual_seed(0)
     model = kind(6, 5, **options).train(training)
-    x = torch.rand(7, 2, 6)
+    x = torch.rand(3, 2, 6)
 
     def run() -> None:
         if training:
@@ -195,9 +224,16 @@ def fake_logsumexp() -> torch.dtype:
     return fake.dtype
 
 
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("heads", [4, 2, 1])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    ("dtype", "heads", "causal"),
+    [
+        (dtype, heads, causal)
+        for one, dtype in enumerate((torch.float32, torch.bfloat16, torch.float64))
+        for other, heads in enumerate((4, 2, 1))
+        for causal in (False, True)
+        if ALL or causal == bool((one + other) % 2)
+    ],
+)
 def test_attention_kernels(causal: bool, heads: int, dtype: torch.dtype) -> None:
     needs(
         dtype is not torch.float64 or fake_logsumexp() is dtype,
