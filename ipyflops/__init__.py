@@ -22,12 +22,13 @@ from ipyflops.counting import FlopCounter, reset
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.measuring import peak
-from ipyflops.report import Node, Report, Sweep, last
+from ipyflops.report import Device, Node, Report, Sweep, last
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Cost",
+    "Device",
     "DryRunError",
     "FlopCounter",
     "FormulaError",

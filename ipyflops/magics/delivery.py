@@ -13,7 +13,7 @@ from ipyflops.cells import Shell
 from ipyflops.magics.progress_line import ProgressLine
 from ipyflops.magics.request import Request
 from ipyflops.processes.ipyparallel_collection import CollectedReport
-from ipyflops.report import Report
+from ipyflops.report import Difference, Estimate, Estimates, Report, ShownAsTable
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ def deliver(
     if not options.quiet:
         _show(shell, report, view_options, line)
         if request.baseline is not None:
-            _show_difference(shell, report, request.baseline, view_options)
+            _publish_table(shell, report - request.baseline, view_options)
+        if request.devices:
+            _publish_table(shell, _estimate(report, request, view_options), view_options)
     if problem is not None:
         raise problem
 
@@ -120,8 +122,17 @@ def _show(
             line.empty(places)
 
 
-def _show_difference(
-    shell: Shell, report: Report, baseline: Report, view_options: ViewOptions
+def _estimate(report: Report, request: Request, view_options: ViewOptions) -> ShownAsTable:
+    """What the run would take on the devices of --on."""
+    found = tuple(
+        Estimate(report, device, efficiency, view_options.per)
+        for device, efficiency in request.devices
+    )
+    return found[0] if len(found) == 1 else Estimates(found)
+
+
+def _publish_table(
+    shell: Shell, shown: Difference | ShownAsTable, view_options: ViewOptions
 ) -> None:
     view = "text" if view_options.view == "text" else "html"
-    publish(shell, views.mime_bundle(report - baseline, view=view))
+    publish(shell, views.mime_bundle(shown, view=view))

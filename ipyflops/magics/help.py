@@ -57,6 +57,11 @@ the code needs a value (an if, a size, a mask as an index) it fails, and the err
 With --fake cuda the code finds a CUDA device, also where there is none: model.to("cuda") counts the
 operators that PyTorch would run there. Code that begins with this word goes behind --.
 
+With --on the report is set against data sheets: the least time of each module and operator on that
+device, by FLOPs and bytes, and what bounds it; with H100@0.4 at 40 % of its peaks. That goes for a
+dry run too. A name may also be that of a variable that holds an ipyflops.Device. With --per it says
+tokens a second, and device hours for a thousand million of them.
+
 With --ranks the code runs on every engine of an ipyparallel cluster, on that view which %px would
 use, and the report is of all of them: totals, each rank, how evenly the work is spread, what is
 replicated, what is communicated. An engine that fails, dies or is not done by --timeout is named.
@@ -86,6 +91,8 @@ Examples
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
     %flops --fake cuda huge.cuda()(tokens.cuda())   the same, as on a GPU that is not there
+
+    %flops --fake --on "A100,H100@0.4" step()    the time on devices that one lacks
 
     %config FlopsMagics.convention = "article"   the default from now on
     %config FlopsMagics                          all defaults

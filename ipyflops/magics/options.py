@@ -25,6 +25,7 @@ ValueKind: TypeAlias = Literal[
     "report",
     "file",
     "device",
+    "devices",
 ]
 
 
@@ -144,6 +145,13 @@ OPTIONS = (
         "SECONDS",
     ),
     Option("peak", ("--peak",), "set the rate against the measured peak of the device"),
+    Option(
+        "on",
+        ("--on",),
+        "the least time by data sheets: --on H100, --on A100@0.4,T4",
+        "devices",
+        "DEVICES",
+    ),
     Option("per", ("--per",), "also per item, as in --per 128:token", "items", "N[:NAME]"),
     Option(
         "against",
@@ -226,6 +234,7 @@ class Options:
     ranks: bool = False
     timeout: float | None = None
     peak: bool = False
+    on: str | None = None
     per: tuple[int, str] | None = None
     against: str | None = None
     view: str | None = None

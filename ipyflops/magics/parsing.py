@@ -146,4 +146,5 @@ _READERS: Mapping[ValueKind, Callable[[WrittenOption], object]] = {
     "report": _read_text,
     "file": _read_file,
     "device": _read_device,
+    "devices": _read_text,
 }

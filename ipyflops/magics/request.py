@@ -19,7 +19,7 @@ from ipyflops.cells import variables_used
 from ipyflops.magics.options import OptionError, Options
 from ipyflops.magics.parsing import parse
 from ipyflops.processes.ipyparallel_collection import Collection
-from ipyflops.report import Report, ReportFormatError
+from ipyflops.report import Device, Report, ReportFormatError, read_device
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Request:
         The line as it was typed, on an engine.
     collection : Collection or None
         On an engine: the collection that a notebook has begun there.
+    devices : tuple of (Device, float)
+        What the report is set against, each with its efficiency.
     """
 
     options: Options
@@ -45,6 +47,7 @@ class Request:
     save_path: str = ""
     line: str = ""
     collection: Collection | None = None
+    devices: tuple[tuple[Device, float], ...] = ()
 
 
 def parse_line(line: str, cell: str | None, variables: Mapping[str, Any]) -> Options:
@@ -93,7 +96,8 @@ def checked_request(options: Options, variables: Mapping[str, Any]) -> Request:
     if options.save is not None:
         save_path = os.path.abspath(options.save)
         _check_writable(save_path)
-    return Request(options, baseline, save_path)
+    devices = () if options.on is None else _devices(options.on, variables)
+    return Request(options, baseline, save_path, devices=devices)
 
 
 def check_variable(
@@ -128,6 +132,18 @@ def _baseline(name: str, variables: Mapping[str, Any]) -> Report:
         return Report.load(path)
     except (ReportFormatError, OSError) as error:
         raise UsageError(f"--against: {error}") from None
+
+
+def _devices(text: str, variables: Mapping[str, Any]) -> tuple[tuple[Device, float], ...]:
+    """The devices by names, or in variables, as ``H100@0.4,mine``."""
+    found = []
+    for written in text.split(","):
+        own = variables.get(written.partition("@")[0].strip())
+        try:
+            found.append(read_device(written, own=own))
+        except ValueError as error:
+            raise UsageError(f"--on: {error}") from None
+    return tuple(found)
 
 
 def _check_writable(path: str) -> None:

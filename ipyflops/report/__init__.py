@@ -10,7 +10,9 @@ from ipyflops.printable import printable
 from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
+from ipyflops.report.devices import Device, read_device
 from ipyflops.report.difference import Change, Status
+from ipyflops.report.estimates import Estimate, Estimates, Part, SweepEstimate, on
 from ipyflops.report.excerpts import Excerpt, LineCount, Source
 from ipyflops.report.explanation import Explanation
 from ipyflops.report.files import read_bounded, written_whole
@@ -31,6 +33,7 @@ from ipyflops.report.report import Difference, Report
 from ipyflops.report.run import Rank
 from ipyflops.report.serialization.reading import MAX_NUMBER, ReportFormatError
 from ipyflops.report.serialization.reports import MAX_FILE_BYTES
+from ipyflops.report.shown_tables import ShownAsTable
 from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
 from ipyflops.report.tables import (
     PHASES,
@@ -58,7 +61,10 @@ __all__ = [
     "Change",
     "DataSheet",
     "DeviceMemory",
+    "Device",
     "Difference",
+    "Estimate",
+    "Estimates",
     "Excerpt",
     "Explanation",
     "Growth",
@@ -69,6 +75,7 @@ __all__ = [
     "MemoryKind",
     "MemoryPoint",
     "Node",
+    "Part",
     "Peak",
     "Phase",
     "PlaceMemory",
@@ -80,10 +87,12 @@ __all__ = [
     "Row",
     "Scope",
     "ScopeKind",
+    "ShownAsTable",
     "Signature",
     "Source",
     "Status",
     "Sweep",
+    "SweepEstimate",
     "Timing",
     "TotalsSum",
     "Variable",
@@ -95,8 +104,10 @@ __all__ = [
     "growth_of",
     "last",
     "merge_ranks",
+    "on",
     "printable",
     "read_bounded",
+    "read_device",
     "real_dtype",
     "walk",
     "written_whole",

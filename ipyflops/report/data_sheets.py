@@ -86,6 +86,8 @@ _GB200 = {"float64": 40, "float32": 80, "tf32": 1250, "half": 2500, "float8": 50
 _GB200 |= {"float4": 10000}
 _CDNA3 = {"float64": 163.4, "float32": 163.4, "tf32": 653.7, "half": 1307.4, "float8": 2614.9}
 _CDNA3 |= {"int8": 2614.9}
+_GAUDI3 = "Intel Gaudi 3 AI accelerator white paper (2024), HL-325L"
+_APPLE = "Apple, events of 2020 (M1), 2021 (M1 Pro, M1 Max), 2022 (M2); none of later chips"
 
 #: The first row whose pattern is found in a name holds.
 DATA_SHEETS: tuple[DataSheet, ...] = (
@@ -299,6 +301,17 @@ DATA_SHEETS: tuple[DataSheet, ...] = (
     _sheet("MI325X", r"MI325X", 6000, 256, _MI325X, **_CDNA3),
     _sheet("MI300X", r"MI300X", 5300, 192, _MI300X, **_CDNA3),
     _sheet(
+        "MI250X",
+        r"MI250X OAM",
+        3276.8,
+        128,
+        "AMD Instinct MI200 series data sheet: both halves, which PyTorch takes for two devices",
+        float64=95.7,
+        float32=95.7,
+        half=383,
+        int8=383,
+    ),
+    _sheet(
         "MI250X (one half)",
         r"MI250X",
         1638.4,
@@ -320,6 +333,12 @@ DATA_SHEETS: tuple[DataSheet, ...] = (
         half=181,
         int8=181,
     ),
+    # Its 8 bit formats are no faster than those of 16.
+    _sheet("Gaudi 3", r"GAUDI ?3", 3700, 128, _GAUDI3, bfloat16=1835, float8=1835),
+    _sheet("M1 Pro", r"M1 PRO", 200, 32, _APPLE, float32=5.2),
+    _sheet("M1 Max", r"M1 MAX", 400, 64, _APPLE, float32=10.4),
+    _sheet("M1", r"M1(?! ULTRA)", 68.25, 16, _APPLE, float32=2.6),
+    _sheet("M2", r"M2(?! (PRO|MAX|ULTRA))", 100, 24, _APPLE, float32=3.6),
 )
 
 #: Parts of names that tell a slice of a device, one of nearly the same name, or two of them.

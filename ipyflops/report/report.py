@@ -27,6 +27,7 @@ from ipyflops.report.ranks import Measure, imbalance
 from ipyflops.report.run import Rank, Run
 from ipyflops.report.serialization import reports as serialization
 from ipyflops.report.tree import walk
+from ipyflops.report.yardsticks import Yardsticks
 
 # These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Report(Run, Exports):
+class Report(Run, Exports, Yardsticks):
     """What a counted run did, as plain data; see the module's docstring for the tables.
 
     Attributes

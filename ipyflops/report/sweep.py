@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ipyflops.costs import COUNTED, METRICS, check_choice, conventions
 from ipyflops.printable import printable, with_printable_repr
+from ipyflops.report.estimates import AnyDevice, SweepEstimate, estimates_of
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Report
@@ -114,6 +115,18 @@ class Sweep:
                 f"{', '.join(variable.name for variable in self.variables)}"
             )
         return next(point.report for point in self.points if point.values == tuple(wanted))
+
+    def on(
+        self, device: AnyDevice | Iterable[AnyDevice], *, efficiency: float | None = None
+    ) -> SweepEstimate:
+        """Give the time of each point on a device, or on several; see `Report.on`."""
+        return SweepEstimate(
+            tuple(variable.name for variable in self.variables),
+            tuple(
+                (point.values, estimates_of(point.report, device, efficiency))
+                for point in self.points
+            ),
+        )
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import sys
 from typing import Any, Literal, TypeAlias
 
 from ipyflops.costs import check_choice
-from ipyflops.report import Difference, Report, Sweep, printable
+from ipyflops.report import Difference, Report, ShownAsTable, Sweep, printable
 from ipyflops.views.frontend import preferred_view, publisher, shows_widgets
 from ipyflops.views.requests import BY, VIEWS, check_view
 from ipyflops.views.rows.visible import shortened, visible
@@ -39,7 +39,7 @@ __all__ = [
     "visible",
 ]
 
-Shown: TypeAlias = Report | Difference | Sweep
+Shown: TypeAlias = Report | Difference | Sweep | ShownAsTable
 Form: TypeAlias = Literal["markdown", "latex", "speedscope", "chrome_trace"]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: Seconds that a widget has to appear before the HTML does.
@@ -66,7 +66,7 @@ def to_text(shown: Shown, **options: Any) -> str:
 
     Parameters
     ----------
-    shown : Report, Difference or Sweep
+    shown : Report, Difference, Sweep or another result
     **options
         As `ipyflops.views.text.report.to_text`, `ipyflops.views.changes.text.to_text` or
         `ipyflops.views.sweep.text.to_text` takes them.
@@ -79,6 +79,11 @@ def to_text(shown: Shown, **options: Any) -> str:
         from ipyflops.views.changes import text as changes
 
         text = changes.to_text(shown, **options)
+    elif isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side import text as tables
+        from ipyflops.views.side_by_side.choosing import titled_table
+
+        text = tables.to_text(titled_table(shown), **options)
     else:
         from ipyflops.views.sweep import text as sweep
 
@@ -107,6 +112,11 @@ def to_html(shown: Shown, **options: Any) -> str:
         from ipyflops.views.changes import html as changes
 
         return changes.to_html(shown, **options)
+    if isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side import html as tables
+        from ipyflops.views.side_by_side.choosing import titled_table
+
+        return tables.to_html(titled_table(shown))
     from ipyflops.views.sweep import html as sweep
 
     return sweep.to_html(shown, **options)
@@ -127,7 +137,7 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
 
     Parameters
     ----------
-    shown : Report, Difference or Sweep
+    shown : Report, Difference, Sweep or another result
     view : {"auto", "widget", "html", "text"}
         ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget of a report
         besides; ``auto`` does so where a notebook is likely to show it.
@@ -231,7 +241,7 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
 
     Parameters
     ----------
-    shown : Report, Difference or Sweep
+    shown : Report, Difference, Sweep or another result
     *arguments, **options
         Of a report the kind of chart (``bar`` or ``roofline``) and what
         `ipyflops.views.charts.bars.bar` or `ipyflops.views.charts.roofline.roofline` takes; else
@@ -255,6 +265,10 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
         from ipyflops.views.changes import chart as changes
 
         return changes.plot(shown, *arguments, **options)
+    if isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side.charts import plot as plot_table
+
+        return plot_table(shown, *arguments, **options)
     from ipyflops.views.sweep import chart as sweep
 
     return sweep.plot(shown, *arguments, **options)
@@ -267,7 +281,7 @@ def document(
 
     Parameters
     ----------
-    shown : Report, Difference or Sweep
+    shown : Report, Difference, Sweep or another result
         A report where the form is a flame graph.
     form : {"markdown", "latex", "speedscope", "chrome_trace"}
     caption, label : str
@@ -302,6 +316,10 @@ def _table(shown: Shown, options: dict[str, Any]) -> Any:
         from ipyflops.views.changes.table import changes_table
 
         return changes_table(shown, **options)
+    if isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side.choosing import titled_table
+
+        return titled_table(shown).table
     from ipyflops.views.sweep.table import growth_table
 
     return growth_table(shown, **options)
@@ -326,4 +344,8 @@ def to_frame(shown: Shown, **options: Any) -> Any:
         return frame.to_frame(shown, **options)
     if isinstance(shown, Difference):
         return frame.difference_to_frame(shown)
+    if isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side.choosing import records
+
+        return frame.records_to_frame(records(shown))
     return frame.sweep_to_frame(shown)

@@ -14,6 +14,7 @@ from ipyflops.magics.parsing import parse
 VALUES = {
     "number": "0", "positive number": "1", "seconds": "1.5", "items": "2:token", "variable": "name",
     "report": "name", "file": "name.json",
+    "devices": "H100",
 }  # fmt: skip
 
 

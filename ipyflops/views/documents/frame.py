@@ -112,6 +112,11 @@ def sweep_to_frame(sweep: Sweep) -> pandas.DataFrame:
     return pandas.DataFrame(records, columns=[*names, "path", "type", "kind", *numbers])
 
 
+def records_to_frame(records: Sequence[dict[str, Any]]) -> pandas.DataFrame:
+    """Give a row for each record, as of an estimate or a comparison."""
+    return pandas.DataFrame.from_records(list(records))
+
+
 def _records(
     report: Report, lines: bool, shapes: bool, numbers: Sequence[str]
 ) -> list[tuple[Any, ...]]:

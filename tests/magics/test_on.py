@@ -1,0 +1,63 @@
+"""`--on`: the estimate below the report, and what is said of devices that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from tests.shells import fresh_shell, run
+
+#: 2·8·8·8 FLOPs in a product; a product of 8×8 moves 768 bytes.
+SETUP = """\
+import torch, ipyflops
+x = torch.ones(8, 8)
+mine = ipyflops.Device("mine", {"float32": 1024e3}, bandwidth=1e12, memory=1e9)
+"""
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[InteractiveShell]:
+    with fresh_shell("ipyflops") as fresh:
+        run(fresh, SETUP)
+        yield fresh
+
+
+def test_the_estimate_stands_below_the_report(shell: InteractiveShell) -> None:
+    out = run(shell, "%flops --view text --on mine x @ x;").out
+    assert "1.02 kFLOPs" in out
+    # 1024 FLOPs at 1,024,000 a second.
+    assert "at least 1.00 ms on mine · compute-bound" in out
+
+
+def test_an_efficiency_items_and_several_devices(shell: InteractiveShell) -> None:
+    out = run(shell, "%flops --view text --on mine@0.5 --per 8:token --fake x @ x").out
+    assert "2.00 ms on mine at 50.0 % of its peak · compute-bound · 4.00 k tokens/s" in out
+    out = run(shell, '%flops --view text --on "mine@0.5, H100 SXM" x @ x;').out
+    assert "on 2 devices" in out
+    assert "H100 SXM" in out
+
+
+def test_the_last_report_can_be_asked_again(shell: InteractiveShell) -> None:
+    run(shell, "%flops -q x @ x")
+    out = run(shell, "%flops --view text --on mine").out
+    assert "at least 1.00 ms on mine" in out
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("H10", "--on: there is no data sheet of 'H10'; did you mean H100"),
+        ("mine@2", "--on: an efficiency is a share of the peak, more than 0 and at most 1"),
+        ("H100@fast", "not fast"),
+    ],
+)
+def test_nothing_runs_where_the_device_is_wrong(
+    shell: InteractiveShell, device: str, message: str
+) -> None:
+    done = run(shell, f"%flops --on {device} (ran := True)")
+    assert isinstance(done.error, UsageError)
+    assert message in str(done.error)
+    assert "ran" not in shell.user_ns

@@ -1,0 +1,1 @@
+"""Tests of ipyflops/views/side_by_side."""
