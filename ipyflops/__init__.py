@@ -22,7 +22,7 @@ from ipyflops.counting import FlopCounter, reset
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
 from ipyflops.measuring import peak
-from ipyflops.report import Device, Node, Report, Sweep, last
+from ipyflops.report import Device, Node, Report, Sweep, compare, last
 
 __version__ = "0.1.0.dev0"
 
@@ -37,6 +37,7 @@ __all__ = [
     "Sweep",
     "SweepError",
     "__version__",
+    "compare",
     "dry_run",
     "last",
     "load_ipython_extension",

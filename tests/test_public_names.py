@@ -11,9 +11,10 @@ import pytest
 
 import ipyflops
 
-CLASSES = {"Cost", "FlopCounter", "Node", "Report", "Sweep"}
+CLASSES = {"Cost", "Device", "FlopCounter", "Node", "Report", "Sweep"}
 ERRORS = {"DryRunError", "FormulaError", "SweepError"}
 FUNCTIONS = {
+    "compare",
     "dry_run",
     "last",
     "load_ipython_extension",

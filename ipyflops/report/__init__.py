@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipyflops.printable import printable
 from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
+from ipyflops.report.comparison import MEASURES, Comparison, compare
 from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
 from ipyflops.report.devices import Device, read_device
 from ipyflops.report.difference import Change, Status
@@ -30,6 +31,7 @@ from ipyflops.report.memory import (
 from ipyflops.report.merging import merge_ranks
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Difference, Report
+from ipyflops.report.rules import ModelSizes, Rule, RuleComparison
 from ipyflops.report.run import Rank
 from ipyflops.report.serialization.reading import MAX_NUMBER, ReportFormatError
 from ipyflops.report.serialization.reports import MAX_FILE_BYTES
@@ -57,8 +59,10 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_NUMBER",
     "MEMORY_KINDS",
+    "MEASURES",
     "PHASES",
     "Change",
+    "Comparison",
     "DataSheet",
     "DeviceMemory",
     "Device",
@@ -74,6 +78,7 @@ __all__ = [
     "Memory",
     "MemoryKind",
     "MemoryPoint",
+    "ModelSizes",
     "Node",
     "Part",
     "Peak",
@@ -85,6 +90,8 @@ __all__ = [
     "Report",
     "ReportFormatError",
     "Row",
+    "Rule",
+    "RuleComparison",
     "Scope",
     "ScopeKind",
     "ShownAsTable",
@@ -98,6 +105,7 @@ __all__ = [
     "Variable",
     "VariableGrowth",
     "VerdictName",
+    "compare",
     "counts_of",
     "data_sheet_of",
     "fit",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, overload
 
 from ipyflops.report.estimates import AnyDevice, Estimate, Estimates, on
+from ipyflops.report.rule_terms import compare_rule
+from ipyflops.report.rules import RuleComparison
 
 
 class Yardsticks:
@@ -12,6 +14,14 @@ class Yardsticks:
 
     `self` is always a `Report`, which this file does not know; hence `Any`.
     """
+
+    @property
+    def step_seconds(self: Any) -> float:
+        """Time of the run: of clean repeats where they tell it, else in kernels; 0 without any."""
+        timing = self.timing
+        if timing is not None and not timing.refusal and timing.median:
+            return float(timing.median)
+        return float(self.seconds)
 
     @overload
     def on(
@@ -66,3 +76,49 @@ class Yardsticks:
             If there is no such device, or that is no efficiency; the message names close ones.
         """
         return on(self, device, efficiency=efficiency, per=per)
+
+    def compare_rule(
+        self: Any,
+        tokens: int,
+        *,
+        parameters: int | None = None,
+        layers: int | None = None,
+        heads: int | None = None,
+        head_size: int | None = None,
+        length: int | None = None,
+        hidden: int | None = None,
+        vocabulary: int | None = None,
+    ) -> RuleComparison:
+        """Set the count against the rules of thumb for transformers, term by term.
+
+        The rules are 6ND, PaLM's 6ND + 12·L·H·Q·T·D and Megatron's formula; of a forward pass 2ND
+        and a third of the others. What the count has beyond 6ND is named: attention, logits,
+        embeddings that are looked up, recomputation, element-wise work, the optimizer.
+
+        Parameters
+        ----------
+        tokens : int
+            D, of all sequences that the run worked on.
+        parameters, layers, heads, head_size, length, hidden, vocabulary : int, optional
+            Sizes of the model, where the report does not tell them, or tells them otherwise.
+
+        Returns
+        -------
+        RuleComparison
+
+        Raises
+        ------
+        ValueError
+            If there are no tokens, or no parameters.
+        """
+        return compare_rule(
+            self,
+            tokens,
+            parameters=parameters,
+            layers=layers,
+            heads=heads,
+            head_size=head_size,
+            length=length,
+            hidden=hidden,
+            vocabulary=vocabulary,
+        )

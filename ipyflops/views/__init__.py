@@ -345,7 +345,7 @@ def to_frame(shown: Shown, **options: Any) -> Any:
     if isinstance(shown, Difference):
         return frame.difference_to_frame(shown)
     if isinstance(shown, ShownAsTable):
-        from ipyflops.views.side_by_side.choosing import records
+        from ipyflops.views.side_by_side.choosing import frame_records
 
-        return frame.records_to_frame(records(shown))
+        return frame.records_to_frame(frame_records(shown))
     return frame.sweep_to_frame(shown)

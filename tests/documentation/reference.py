@@ -17,12 +17,31 @@ from typing import Any
 import ipyflops
 from ipyflops.costs import Totals
 from ipyflops.counting.process import Counter
-from ipyflops.report import Change, Difference, Explanation, Peak, Rank, Rate, Timing
+from ipyflops.report import (
+    Change,
+    Comparison,
+    Difference,
+    Estimate,
+    Estimates,
+    Explanation,
+    ModelSizes,
+    Part,
+    Peak,
+    Rank,
+    Rate,
+    Rule,
+    RuleComparison,
+    SweepEstimate,
+    Timing,
+)
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
 
 #: What a user gets without asking for it by name.
-OTHERS = (Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank)
+OTHERS = (
+    *(Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank),
+    *(Estimate, Estimates, SweepEstimate, Part, Comparison, RuleComparison, Rule, ModelSizes),
+)
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Bases of public classes that the package itself uses, not those who count.
 INTERNAL = {"ipyflops.counting.blocks", "ipyflops.counting.process", "ipyflops.counting.stack"}

@@ -31,7 +31,16 @@ class TitledTable:
 def plain_table(
     titles: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1, total: bool = False
 ) -> PlainTable:
-    """Make a table of rows that are all of one level; the last one may be the total."""
+    """Make a table of rows that are all of one level.
+
+    Parameters
+    ----------
+    titles, rows : sequence
+    texts : int
+        So many columns at the beginning hold text.
+    total : bool
+        Whether the last row sums up the others.
+    """
     last = len(rows) - 1
     made = [
         PlainRow(tuple(row), total=total and index == last > 0) for index, row in enumerate(rows)
