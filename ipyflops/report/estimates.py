@@ -261,11 +261,11 @@ class Estimate(ShownAsTable):
         memory = getattr(self.report, "memory", None)
         if memory is None or self.device.memory is None:
             return None
-        peak = memory.peak if scope == 0 else self._nodes[scope].peak_bytes
+        peak = memory.peak if scope == 0 else self._places[scope].peak_bytes
         return bool(peak <= self.device.memory)
 
     @cached_property
-    def _nodes(self) -> dict[int, Any]:
+    def _places(self) -> dict[int, Any]:
         return {node.scope: node for node in self.report.walk()}
 
     def __repr__(self) -> str:
