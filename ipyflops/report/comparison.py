@@ -69,8 +69,7 @@ class Measure:
 
 
 def _peak_memory(report: Report) -> float | None:
-    memory = getattr(report, "memory", None)
-    return None if memory is None else float(memory.peak)
+    return None if report.memory is None else report.memory.peak
 
 
 MEASURES: dict[str, Measure] = {

@@ -18,6 +18,7 @@ from ipyflops.report.devices import Device, check_efficiency, read_device
 from ipyflops.report.run import Run
 from ipyflops.report.shown_tables import ShownAsTable
 from ipyflops.report.tables import NANOSECONDS, Row, Signature
+from ipyflops.report.tree import Node
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -258,14 +259,14 @@ class Estimate(ShownAsTable):
         )
 
     def _fits(self, scope: int) -> bool | None:
-        memory = getattr(self.report, "memory", None)
+        memory = self.report.memory
         if memory is None or self.device.memory is None:
             return None
         peak = memory.peak if scope == 0 else self._places[scope].peak_bytes
-        return bool(peak <= self.device.memory)
+        return peak <= self.device.memory
 
     @cached_property
-    def _places(self) -> dict[int, Any]:
+    def _places(self) -> dict[int, Node]:
         return {node.scope: node for node in self.report.walk()}
 
     def __repr__(self) -> str:

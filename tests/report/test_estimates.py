@@ -100,6 +100,23 @@ def test_without_followed_memory_nothing_is_said_of_whether_it_fits() -> None:
     assert estimate.find("first").fits is None
 
 
+def test_whether_it_fits() -> None:
+    """A weight of 1000² floats, 4 MB; 10 inputs and 10 outputs of 1000, 40 kB each."""
+    with torch.device("meta"):
+        layer, x = nn.Linear(1000, 1000, bias=False), torch.empty(10, 1000)
+    counted = ipyflops.dry_run(layer, x, memory=True)
+    assert counted.memory is not None
+    assert counted.memory.peak == 4_080_000
+    small, large = (Device("mine", {}, 1e9, memory=size) for size in (4_079_999, 4_080_000))
+    assert (counted.on(small).fits, counted.on(large).fits) == (False, True)
+    assert counted.on(small).find(counted.tree.children[0].path).fits is False
+    assert counted.on(Device("mine", {}, 1e9)).fits is None
+    assert "does not fit in 4.08 MB: 4.08 MB at the peak" in str(counted.on(small))
+    assert "fits in 4.08 MB: 4.08 MB at the peak" in str(counted.on(large))
+    frame = counted.on([small, large]).to_frame()
+    assert list(frame["fits"]) == [False, True]
+
+
 def test_an_empty_report() -> None:
     estimate = Builder().report().on(MINE)
     assert (estimate.seconds, estimate.bound, estimate.by_operator) == (0, "memory", {})

@@ -77,9 +77,10 @@ def _headline(estimate: Estimate) -> str:
 
 
 def _fits(estimate: Estimate) -> str:
-    if estimate.fits is None or estimate.device.memory is None:
+    memory = estimate.report.memory
+    if memory is None or estimate.device.memory is None:
         return ""
-    peak = scaled(estimate.report.memory.peak, "B")  # type: ignore[attr-defined]
+    peak = scaled(memory.peak, "B")
     there = scaled(estimate.device.memory, "B")
     if estimate.fits:
         return f"fits in {there}: {peak} at the peak"
