@@ -336,14 +336,38 @@ METRICS: dict[str, Metric] = {
         Metric(
             "utilization",
             "of peak",
-            "Utilisation (MFU): share of the measured peak",
-            "Utilisation (MFU): FLOPS as a share of the measured peak, each dtype by its own, in "
-            "kernel time",
+            "Share of the peak, by all FLOPs",
+            "All FLOPS as a share of the measured peak, each dtype by its own, in kernel time; "
+            "what is recomputed and what is no product counts too",
             format="share",
             phrase="of peak",
             needs=("seconds", "peak"),
             adds_up=False,
             ratio=("peak_seconds", "seconds"),
+            optional=True,
+        ),
+        Metric(
+            "mfu",
+            "MFU",
+            "Model FLOPs utilisation: share of the peak, by products, without recomputation",
+            "Model FLOPs utilisation: products of the forward and backward pass, without "
+            "recomputation, as a share of the measured peak, each dtype by its own",
+            format="share",
+            phrase="MFU",
+            needs=("seconds", "mfu_seconds"),
+            adds_up=False,
+            ratio=("mfu_seconds", "seconds"),
+        ),
+        Metric(
+            "hfu",
+            "HFU",
+            "Hardware FLOPs utilisation: share of the peak, by products, with recomputation",
+            "Hardware FLOPs utilisation: as MFU, with what is recomputed",
+            format="share",
+            phrase="HFU",
+            needs=("seconds", "recomputed_seconds"),
+            adds_up=False,
+            ratio=("hfu_seconds", "seconds"),
         ),
         Metric(
             "bytes",

@@ -27,6 +27,10 @@ class Totals:
         Time inside the kernels, in the one counted run.
     peak_seconds : float
         Time that the FLOPs would take at the report's peak, each dtype's by its own.
+    mfu_seconds, hfu_seconds : float
+        Time that the products of the forward and backward pass would take at the report's peak,
+        without those that are recomputed and with them; where clean repeats tell the time of the
+        run, stretched so that the kernel time stands for theirs.
     communicated : int
         Bytes of payload of the collectives, as the ranks hand them in or get them; not what goes
         over the wire, which depends on the algorithm.
@@ -41,12 +45,14 @@ class Totals:
     bytes: int = 0
     seconds: float = 0.0
     peak_seconds: float = 0.0
+    mfu_seconds: float = 0.0
+    hfu_seconds: float = 0.0
     communicated: int = 0
     replicated: int = 0
 
     @property
     def utilization(self) -> float:
-        """FLOPS as a share of the peak (MFU), in kernel time; 0 where no peak is known."""
+        """All FLOPS as a share of the peak, in kernel time; 0 where no peak is known."""
         return METRICS["utilization"].value(self)
 
     @property
@@ -63,7 +69,7 @@ class Totals:
 #: The names of the numbers that are added up, in the order of the fields.
 SUMMED: tuple[str, ...] = tuple(field.name for field in fields(Totals))
 #: Those that depend on how busy the machine was.
-TIMES: tuple[str, ...] = ("seconds", "peak_seconds")
+TIMES: tuple[str, ...] = ("seconds", "peak_seconds", "mfu_seconds", "hfu_seconds")
 
 _numbers = attrgetter(*SUMMED)
 _counts = attrgetter(*(name for name in SUMMED if name not in TIMES))
@@ -90,7 +96,7 @@ def subtract_totals(whole: Totals, part: Totals) -> Totals:
     --------
     >>> subtract_totals(Totals(flops=10, seconds=1.0), Totals(flops=4, seconds=1.5))
     Totals(calls=0, flops=6, macs=0, int_ops=0, bytes=0, seconds=0.0, peak_seconds=0.0, \
-communicated=0, replicated=0)
+mfu_seconds=0.0, hfu_seconds=0.0, communicated=0, replicated=0)
     """
     left = {name: getattr(whole, name) - getattr(part, name) for name in SUMMED}
     return Totals(**{name: max(left[name], 0.0) if name in TIMES else left[name] for name in left})

@@ -52,7 +52,7 @@ class Figures:
 
     @property
     def utilization(self: HasTotals) -> float:
-        """FLOPS as a share of the peak (MFU), each dtype by its own; 0 where none is known."""
+        """All FLOPS as a share of the peak, each dtype by its own; 0 where none is known."""
         return self.totals.utilization
 
     @property

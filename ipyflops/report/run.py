@@ -22,9 +22,11 @@ from ipyflops.report.figures import Figures
 from ipyflops.report.memory import Memory
 from ipyflops.report.tables import (
     ATTOSECONDS,
+    NANOSECONDS,
     PHASES,
     CallAmounts,
     Line,
+    Phase,
     Row,
     Scope,
     Signature,
@@ -224,9 +226,61 @@ class Run(Figures):
                 flops := conventions.flops(signature.cost, self.convention),
                 # Nothing where no peak is known for its dtype.
                 flops * ATTOSECONDS // round(rate.flops_per_second) if rate else 0,
+                self.product_time(signature),
             )
             for signature, rate in zip(self.signatures, self._rates, strict=True)
         ]
+
+    def product_time(self, signature: Signature) -> int:
+        """Attoseconds of the products of one call at the peak, stretched as `step_seconds` asks.
+
+        A place has no clean time of its own: its kernel time stands for its part of that.
+        """
+        rate = self.peak.rate(signature.dtype) if self.peak else None
+        products = signature.cost.contraction.value
+        if rate is None or not products:
+            return 0
+        time = products * ATTOSECONDS // round(rate.flops_per_second)
+        kernels, step = self._kernel_seconds, self.step_seconds
+        return time if kernels in (0.0, step) else round(time * kernels / step)
+
+    @cached_property
+    def _kernel_seconds(self) -> float:
+        return sum(row.nanoseconds for row in self.rows) / NANOSECONDS
+
+    @property
+    def step_seconds(self) -> float:
+        """Time of the run: of clean repeats where they tell it, else in kernels; 0 without any."""
+        timing = self.timing
+        if timing is not None and not timing.refusal and timing.median:
+            return timing.median
+        return self._kernel_seconds
+
+    @property
+    def mfu(self) -> float | None:
+        """Model FLOPs utilisation, as PaLM defines it; None without a time and a peak.
+
+        The time that the products of the forward and backward pass would take at the peak of their
+        dtypes, as a share of `step_seconds`. What is recomputed does not count, nor does what is
+        no product, nor the optimizer.
+        """
+        return self._utilisation(("forward", "backward"))
+
+    @property
+    def hfu(self) -> float | None:
+        """Hardware FLOPs utilisation: as `mfu`, with what is recomputed."""
+        return self._utilisation(("forward", "backward", "recompute"))
+
+    def _utilisation(self, phases: tuple[Phase, ...]) -> float | None:
+        if self.peak is None or not self.step_seconds:
+            return None
+        times = [self.product_time(signature) for signature in self.signatures]
+        total = sum(
+            times[row.signature] * (1 if self.signatures[row.signature].summed else row.calls)
+            for row in self.rows
+            if row.phase in phases
+        )
+        return total / ATTOSECONDS / (self._kernel_seconds or self.step_seconds)
 
     @property
     def _rates(self) -> list[Rate | None]:

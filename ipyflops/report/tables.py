@@ -155,14 +155,19 @@ class CallAmounts(NamedTuple):
         The place of each number in a sum, and how much is added there; zeros are left out.
     flops : int
     summed : bool
+    product_time : int
+        Of its products alone at the peak, in attoseconds.
     """
 
     amounts: tuple[tuple[int, int], ...]
     flops: int
     summed: bool
+    product_time: int = 0
 
 
-def amounts_of_call(signature: Signature, flops: int, peak_time: int = 0) -> CallAmounts:
+def amounts_of_call(
+    signature: Signature, flops: int, peak_time: int = 0, product_time: int = 0
+) -> CallAmounts:
     """Give what one call of a signature adds to a sum.
 
     Parameters
@@ -170,13 +175,13 @@ def amounts_of_call(signature: Signature, flops: int, peak_time: int = 0) -> Cal
     signature : Signature
     flops : int
         Under the report's convention.
-    peak_time : int
-        In attoseconds.
+    peak_time, product_time : int
+        Of all FLOPs at the peak, and of products alone, in attoseconds.
     """
     amounts = {"flops": flops, "peak_seconds": peak_time}
     amounts |= {name: of_call(signature) for name, of_call in OF_CALL.items()}
     added = tuple((SUMMED.index(name), amount) for name, amount in amounts.items() if amount)
-    return CallAmounts(added, flops, signature.summed)
+    return CallAmounts(added, flops, signature.summed, product_time)
 
 
 class TotalsSum(list[int]):
@@ -198,12 +203,16 @@ class TotalsSum(list[int]):
 
     def add_row(self, row: Row, call: CallAmounts) -> None:
         """Add a row whose calls add so much each."""
-        added, flops, summed = call
+        added, flops, summed, product_time = call
         times = 1 if summed else row.calls
         for place, amount in added:
             self[place] += amount * times
         self[_CALLS] += row.calls
         self[_TIME] += row.nanoseconds
+        if product_time and row.phase != "optimizer":
+            self[_HFU_TIME] += product_time * times
+            if row.phase != "recompute":
+                self[_MFU_TIME] += product_time * times
         if row.replicated:
             self[_REPLICATED] += flops * (1 if summed else row.replicated)
 
@@ -215,10 +224,12 @@ class TotalsSum(list[int]):
         """Give the sum as plain data."""
         amounts: list[Any] = [*self]
         amounts[_TIME] /= NANOSECONDS
-        amounts[_PEAK_TIME] /= ATTOSECONDS
+        for place in (_PEAK_TIME, _MFU_TIME, _HFU_TIME):
+            amounts[place] /= ATTOSECONDS
         return Totals(*amounts)
 
 
 _ZEROS = (0,) * len(SUMMED)
 _CALLS, _TIME = SUMMED.index("calls"), SUMMED.index("seconds")
+_MFU_TIME, _HFU_TIME = SUMMED.index("mfu_seconds"), SUMMED.index("hfu_seconds")
 _PEAK_TIME, _REPLICATED = SUMMED.index("peak_seconds"), SUMMED.index("replicated")

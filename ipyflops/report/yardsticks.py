@@ -15,14 +15,6 @@ class Yardsticks:
     `self` is always a `Report`, which this file does not know; hence `Any`.
     """
 
-    @property
-    def step_seconds(self: Any) -> float:
-        """Time of the run: of clean repeats where they tell it, else in kernels; 0 without any."""
-        timing = self.timing
-        if timing is not None and not timing.refusal and timing.median:
-            return float(timing.median)
-        return float(self.seconds)
-
     @overload
     def on(
         self,

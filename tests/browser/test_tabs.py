@@ -69,7 +69,7 @@ def test_methods_are_shown_on_request_with_what_ran_on_their_lines(workbench: Se
 
 def test_the_roofline_says_what_memory_limits(workbench: Session) -> None:
     widget = workbench.again([BY_HAND + PEAK, "FlopsView(replace(reports.resnet(), peak=peak))"])
-    assert cell(widget, "model", "of peak").endswith(" %")
+    assert cell(widget, "model", "MFU").endswith(" %")
     widget.get_by_role("tab", name="Roofline").click()
     widget.get_by_text("Memory-bound (below about 17.6 FLOPs per byte)").wait_for()
     assert "peak" in chart(widget)

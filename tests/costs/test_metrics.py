@@ -14,6 +14,8 @@ TOTALS = Totals(
     bytes=300,
     seconds=2.0,
     peak_seconds=0.5,
+    mfu_seconds=0.25,
+    hfu_seconds=0.375,
     communicated=11,
     replicated=60,
 )
@@ -28,6 +30,8 @@ TOTALS = Totals(
         ("replicated_share", 0.1),
         ("flops_per_second", 300.0),
         ("utilization", 0.25),
+        ("mfu", 0.125),
+        ("hfu", 0.1875),
         ("intensity", 2.0),
         ("time_share", 0.25),
     ],
@@ -38,8 +42,8 @@ def test_a_number_is_taken_from_totals(key: str, value: float) -> None:
     assert METRICS[key].value(Totals(), Totals()) == 0
 
 
-def test_every_sum_is_a_metric_but_the_time_at_the_peak() -> None:
-    assert set(SUMMED) - set(METRICS) == {"peak_seconds"}
+def test_every_sum_is_a_metric_but_times_at_the_peak() -> None:
+    assert set(SUMMED) - set(METRICS) == {"peak_seconds", "mfu_seconds", "hfu_seconds"}
 
 
 @pytest.mark.parametrize("key", [key for key, one in METRICS.items() if not one.of_place])

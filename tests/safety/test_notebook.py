@@ -46,6 +46,7 @@ def values(option: Option) -> list[str]:
         "positive number": ["2"],
         "seconds": ["60"],
         "items": ["4:token"],
+        "devices": ["H100@0.5,T4"],
         "variable": ["kept"],
         "report": ["base"],
         "file": ["{folder}/report.json"],

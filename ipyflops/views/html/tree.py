@@ -27,6 +27,8 @@ WIDTHS = {
     "parameters": 3.8,
     "flops_per_second": 4,
     "utilization": 3.6,
+    "mfu": 3.6,
+    "hfu": 3.6,
     "intensity": 4,
 }
 

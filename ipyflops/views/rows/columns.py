@@ -37,7 +37,7 @@ class Layout:
 
 
 _FLOPS = ("flops", "share", "int_ops")
-_RATES = ("seconds", "flops_per_second", "utilization")
+_RATES = ("seconds", "flops_per_second", "mfu", "hfu")
 _SUMS = ("flops", "share", "macs", "int_ops", "calls", *_RATES, "bytes", "intensity")
 _RANKS = ("replicated_share", "communicated")
 _LIST_ZEROS = ("flops", "share", "calls")
@@ -183,6 +183,8 @@ def that_matter(
             return any(scope.calls > 1 for scope in report.scopes)
         if name == "peak":
             return report.peak
+        if name == "recomputed_seconds":
+            return report.totals.hfu_seconds - report.totals.mfu_seconds
         if name == "parameters":
             if places is None:
                 return any(scope.parameters for scope in report.scopes)

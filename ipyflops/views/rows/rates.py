@@ -35,19 +35,36 @@ def clean_items(report: Report) -> list[HeadlineItem]:
     return items
 
 
-def utilization(report: Report) -> float:
-    """Share of the peak: in clean time where the repeats tell it, else in kernel time."""
-    timing = report.timing
-    if timing is not None and timing.flops_per_second(report.flops):
-        return report.totals.peak_seconds / timing.median
-    return report.utilization
-
-
 def peak_items(report: Report) -> list[HeadlineItem]:
-    """The rate as a share of what the device can do."""
-    share = utilization(report)
-    if report.peak is None or not share:
+    """MFU, and HFU where something is recomputed; of a run without products the share of all."""
+    mfu, hfu = report.mfu, report.hfu
+    if report.peak is None or mfu is None or hfu is None:
         return []
+    clean = report.timing is not None and report.timing.flops_per_second(report.flops)
+    time = "a clean run" if clean else "the kernel time"
+    measured = f"Measured: {visible(str(report.peak))}."
+    whole = _whole(report)
+    if not hfu:
+        share = report.totals.peak_seconds / report.step_seconds
+        if not share:
+            return []
+        definition = f"All FLOPs at their peak, as a share of {time}. {_busy(share)}{measured}"
+        return [HeadlineItem(f"{percent(share)} of {whole}", definition)]
+    definition = (
+        "Model FLOPs utilisation (PaLM, appendix B): the time that the products of the forward and "
+        "backward pass would take at the rate of large ones, each dtype at its own, without "
+        f"recomputation, as a share of {time}. {_busy(mfu)}{measured}"
+    )
+    items = [HeadlineItem(f"MFU {percent(mfu)} of {whole}", definition)]
+    if hfu > mfu:
+        definition = f"Hardware FLOPs utilisation: as MFU, with what is recomputed. {_busy(hfu)}"
+        items.append(HeadlineItem(f"HFU {percent(hfu)}", definition.rstrip()))
+    return items
+
+
+def _whole(report: Report) -> str:
+    """What the share is of: the rates of the dtypes that matter."""
+    assert report.peak is not None
     # A dtype that does next to nothing needs no mention.
     rates = {
         name: rate
@@ -57,25 +74,21 @@ def peak_items(report: Report) -> list[HeadlineItem]:
     kind = visible(report.peak.kind)
     if len(rates) == 1:
         (rate,) = rates.values()
-        whole = f"this {kind}'s {scaled(rate.flops_per_second, 'FLOPS')}"
-        if rate.mode:
-            whole += f" ({visible(rate.mode)})"
-    else:
-        listed = ", ".join(
-            f"{name} {scaled(rate.flops_per_second, 'FLOPS')}" for name, rate in rates.items()
-        )
-        whole = f"this {kind}'s peak ({visible(listed)})"
-    clean = report.timing is not None and report.timing.flops_per_second(report.flops)
-    definition = (
-        "Utilisation (MFU): the time that the FLOPs would take at the rate of large matrix "
-        "products, each dtype at its own, as a share of "
-        f"{'a clean run' if clean else 'the kernel time'}. "
-        f"Measured: {visible(str(report.peak))}."
+        mode = f" ({visible(rate.mode)})" if rate.mode else ""
+        return f"this {kind}'s {scaled(rate.flops_per_second, 'FLOPS')}{mode}"
+    listed = ", ".join(
+        f"{name} {scaled(rate.flops_per_second, 'FLOPS')}" for name, rate in rates.items()
     )
-    if share > 1:
-        definition += " More than all means that the peak was measured on a busy machine."
-        definition += " ipyflops.peak(fresh=True) measures it again."
-    return [HeadlineItem(f"{percent(share)} of {whole}", definition)]
+    return f"this {kind}'s peak ({visible(listed)})"
+
+
+def _busy(share: float) -> str:
+    if share <= 1:
+        return ""
+    return (
+        "More than all means that the peak was measured on a busy machine. "
+        "ipyflops.peak(fresh=True) measures it again. "
+    )
 
 
 def peak_warnings(report: Report) -> list[HeadlineItem]:

@@ -17,6 +17,8 @@ IMPORTANCE = {
     "share": 7,
     "replicated_share": 6,
     "utilization": 6,
+    "mfu": 6,
+    "hfu": 5,
     "seconds": 4,
     "flops_per_second": 3,
     "communicated": 3,

@@ -170,6 +170,7 @@ def _signatures(report: Report) -> dict[str, Any]:
         rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
         of_each = (rates[signature.dtype] for signature in signatures)
         packed["peak"] = _floats(rate.flops_per_second if rate else 0.0 for rate in of_each)
+        costs["products"] = _floats(report.product_time(one) / 1e9 for one in signatures)
     exact: dict[str, dict[int, str]] = {}
     standard: list[int] = []
     for name in conventions.CONVENTIONS:

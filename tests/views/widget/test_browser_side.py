@@ -32,6 +32,9 @@ def everything() -> Report:
         replace(row, replicated=row.calls // 2 + number % 2)
         for number, row in enumerate(report.rows)
     ]
+    # Some of the forward again, and some in an optimizer.
+    rows += [replace(row, phase="recompute") for row in rows[: len(rows) // 2]]
+    rows += [replace(row, phase="optimizer") for row in rows[: len(rows) // 4]]
     peak = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
     scopes = [replace(scope, calls=2 * scope.calls) for scope in report.scopes]
     tables = {"scopes": tuple(scopes), "signatures": tuple(signatures), "rows": tuple(rows)}

@@ -21,7 +21,7 @@ export const TABLES = {
   modules: {
     title: "module",
     importance: [
-      "flops", "share", "replicated", "seconds", "calls", "communicated", "utilization", "parameters", "rate", "macs",
+      "flops", "share", "replicated", "seconds", "calls", "communicated", "mfu", "parameters", "rate", "macs",
       "intensity", "flops_per_call",
     ],
     nameRoom: 200,
@@ -29,13 +29,13 @@ export const TABLES = {
   operators: {
     title: "operator",
     importance: [
-      "flops", "share", "operators", "seconds", "utilization", "rate", "macs", "intensity", "integer",
+      "flops", "share", "operators", "seconds", "mfu", "rate", "macs", "intensity", "integer",
     ],
     nameRoom: 200,
   },
   lines: {
     title: "line",
-    importance: ["flops", "share", "seconds", "operators", "utilization", "rate"],
+    importance: ["flops", "share", "seconds", "operators", "mfu", "rate"],
     nameRoom: 300,
   },
 };
@@ -44,7 +44,7 @@ export const TABLES = {
  *  @type {Record<string, number>} */
 const WIDTHS = {
   share: 132, calls: 52, rate: 62, integer: 64, operators: 64, flops: 66, macs: 66, seconds: 66,
-  parameters: 68, utilization: 68, bytes: 68, intensity: 76, replicated: 84, communicated: 104,
+  parameters: 68, utilization: 68, mfu: 62, hfu: 62, bytes: 68, intensity: 76, replicated: 84, communicated: 104,
 };
 
 /** @param {Metric} metric */

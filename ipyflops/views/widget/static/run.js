@@ -230,10 +230,22 @@ export class Run {
       if (key === "flops") factors = [this.rowCalls, this.costs(convention)];
       else if (key === "replicated") factors = [this.rowReplicated, this.costs(convention)];
       else if (key === "peak_seconds") factors = [this.rowCalls, this._peakNanoseconds(convention)];
+      // In nanoseconds, of the phases before the recomputation, or with it.
+      else if (key === "mfu_seconds") factors = [this._callsBefore(2), this._cost("products")];
+      else if (key === "hfu_seconds") factors = [this._callsBefore(3), this._cost("products")];
       else factors = [this.rowCalls, this._cost(key)];
       this._factorsOf.set(measure, factors);
     }
     return factors;
+  }
+
+  /**
+   * The calls of the rows of the first phases; those of the others are none.
+   *
+   * @param {number} phase
+   */
+  _callsBefore(phase) {
+    return this.rowCalls.map((calls, row) => (this.rowPhase[row] < phase ? calls : 0));
   }
 
   /** @param {string} convention */
