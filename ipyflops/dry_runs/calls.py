@@ -25,8 +25,8 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     closures, defaults). Tensors in the copies, also those of modules, optimizers and containers,
     have the same shape, strides, dtype and device as the real ones, but no values and no memory.
     The real objects stay as they are: parameters, buffers, gradients, optimizer state, random
-    numbers, variables and containers. A number that the function reads (``loss.item()``) is a
-    stand-in, which can be kept, averaged and printed.
+    numbers, variables and containers. A number that the function reads (``loss.item()``,
+    ``float(loss)``) is a stand-in, which can be kept, averaged and printed.
 
     Parameters
     ----------

@@ -24,6 +24,7 @@ INSTEAD = (
     "Take this out of the code, give the value as a plain number, or count without --fake "
     "(ipyflops.FlopCounter in a script)"
 )
+KEEPABLE = "Where it is only kept or printed, tensor.item() will do. "
 NEEDS_VALUE = "needs the value of a tensor, and a dry run computes none"
 #: Parts of torch's messages where Python asks a fake tensor for values, and what needs them.
 _VALUE_ERRORS = (
@@ -148,7 +149,8 @@ def _torch_reason(error: Exception) -> str | None:
     if isinstance(error, DataDependentOutputException):
         python_names = {"_local_scalar_dense": "float(), int(), bool() or an if"}
         name = _operator(error)
-        return f"{python_names.get(name, name)} {NEEDS_VALUE}. {INSTEAD}"
+        instead = KEEPABLE + INSTEAD if name in python_names else INSTEAD
+        return f"{python_names.get(name, name)} {NEEDS_VALUE}. {instead}"
     if isinstance(error, DynamicOutputShapeException):
         return (
             f"the values of a tensor say how large the result of {_operator(error)} is, and a dry "

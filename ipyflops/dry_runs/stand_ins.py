@@ -107,7 +107,10 @@ class StandIn:
     def __float__(self) -> float:
         if is_for_printf():
             return math.nan
-        refuse("float(), or a function that takes a plain number, of one read from a tensor")
+        refuse(
+            "a plain number is asked for (by float(), or a function written in C) of one that was "
+            "read from a tensor, which"
+        )
 
     def __int__(self) -> int:
         if is_for_printf():

@@ -19,6 +19,7 @@ from typing import Any
 from ipyflops.cells import is_installed
 from ipyflops.dry_runs.copies import CodeOwner, Copier
 from ipyflops.dry_runs.mode import DryRunMode
+from ipyflops.dry_runs.number_types import types_for
 
 #: Code with one of these names may reach any variable.
 _REACH_ALL = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython", "__import__"})
@@ -45,6 +46,8 @@ class Substitution:
         self._seen: dict[int, Any] = {}
         self._waiting: list[CodeOwner] = []
         self._names: dict[int, set[str]] = {}
+        #: The code that is reached, with its global variables.
+        self._code: dict[int, tuple[MutableMapping[str, Any], list[types.CodeType]]] = {}
         #: The copies, each with the function that puts it into its place.
         self._copies: list[tuple[Setter, Any]] = []
         #: Put the places back; called in reverse order.
@@ -58,8 +61,15 @@ class Substitution:
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
     ) -> None:
         """Copy what code reaches when it runs with these global variables."""
+        parts = list(parts)
         self._copy_variables(names_reached(parts, variables), variables)
+        self._note_code(parts, variables)
         self._copy_reached()
+
+    def _note_code(
+        self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
+    ) -> None:
+        self._code.setdefault(id(variables), (variables, []))[1].extend(parts)
 
     def copy(self, value: Any) -> Any:
         """Give the copy of a value, and copy what its code reaches."""
@@ -115,6 +125,7 @@ class Substitution:
         variables = function.__globals__
         if id(variables) in self._own or self._variables_of(function.__module__) is variables:
             self._copy_variables(names_reached([function.__code__], variables), variables)
+            self._note_code([function.__code__], variables)
         for cell in function.__closure__ or ():
             self._cell(cell)
         for name in ("__defaults__", "__kwdefaults__"):
@@ -168,6 +179,8 @@ class Substitution:
         """Put the copies into the places that the code reaches."""
         for put, made in self._copies:
             put(made)
+        for variables, parts in self._code.values():
+            variables.update(types_for(parts, variables))
         self._before_run = {key: dict(variables) for key, variables in self._own.items()}
 
     def assigned_names(self) -> list[str]:

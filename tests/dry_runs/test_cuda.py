@@ -247,7 +247,7 @@ def test_a_tensor_on_the_cpu_does_not_mix_with_one_on_the_device() -> None:
 )
 def test_what_such_a_run_cannot_do(code: Callable[[], Any], message: str) -> None:
     with pytest.raises(DryRunError, match=message):
-        dry_run(lambda: float(code()), device="cuda")
+        dry_run(lambda: bool(code()), device="cuda")
 
 
 @without_cuda

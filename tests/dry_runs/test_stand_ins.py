@@ -70,6 +70,13 @@ HARMLESS: dict[str, Callable[[], object]] = {
     "format": lambda: "{:>10.2%} {!r}".format(*(loss().item(), loss().item())),
     "logged": lambda: LOG.warning("loss %.3f after %d", loss().item(), count().item()),
     "appended": lambda: [loss().item() for _ in range(3)],
+    "float of a tensor": lambda: sum(float(loss().detach()) for _ in range(2)) / float(3),
+    "float of a number": lambda: print(f"{float(loss().item()):.2f}", float(count().item())),
+    "int of a tensor": lambda: 100 * int(count()) / len(X),
+    "float of each": lambda: list(map(float, MODEL(X).detach().sum(0))),
+    "a type as it is": lambda: print(
+        [1] * isinstance(2.5, float), {int: 1}[type(True + 1)], float.fromhex("0x1"), int("7", 8)
+    ),
     "added up": lambda: sum(loss().item() for _ in range(3)) / 3,
     "a meter": metered,
     "an accuracy": lambda: 100.0 * count().item() / len(X),
@@ -127,7 +134,10 @@ DECIDING: dict[str, Callable[[], object]] = {
     "a dropout": lambda: nn.functional.dropout(X, loss().item()),
     "a key": lambda: {count().item(): 1},
     "a set": lambda: {loss().item()},
-    "int": lambda: int(loss().item()),
+    "an if on a float": lambda: 1 if float(loss().detach()) < 0.5 else 2,
+    "a range of an int": lambda: range(int(count())),
+    "float beside a dtype": lambda: np.zeros(3, dtype=float)[0] + float(loss().detach()),
+    "float in C": lambda: math.gamma(loss().item()),
     "math.gcd": lambda: math.gcd(count().item(), 4),
     "in an array of floats": lambda: np.zeros(2).__setitem__(0, loss().item()),
     "an array of floats": lambda: np.array([loss().item()], dtype=float),
@@ -171,6 +181,11 @@ def test_a_note_says_that_numbers_are_not_known() -> None:
 def test_the_error_says_what_to_do() -> None:
     with pytest.raises(DryRunError, match=r"read from a tensor.*Take this out of the code, give"):
         dry_run(DECIDING["an if"])
+
+
+def test_the_error_of_a_library_names_what_will_do() -> None:
+    with pytest.raises(DryRunError, match=r"float\(\).*kept or printed, tensor\.item\(\) will do"):
+        dry_run(lambda: statistics.fmean([loss().detach()]))
 
 
 # --- stand-ins by themselves ---------------------------------------------------------------------
@@ -237,6 +252,8 @@ def test_the_functions_are_their_own_again() -> None:
     before = (math.exp, torch.tensor, math.isnan)
     dry_run(metered)
     assert (math.exp, torch.tensor, math.isnan) == before
+    dry_run(HARMLESS["float of a tensor"])
+    assert "float" not in globals()
     assert "item" not in vars(torch._subclasses.FakeTensor)
     with torch._subclasses.FakeTensorMode():
         fake = torch.ones(2)

@@ -191,6 +191,30 @@ def test_nothing_in_the_namespace_changes(shell: InteractiveShell) -> None:
     assert not any("still held" in note for note in report().notes)
 
 
+def test_floats_of_a_training_loop_are_stand_ins(shell: InteractiveShell) -> None:
+    """Annotations and questions for a type are no dtypes, in a cell that makes tensors."""
+    cell = (
+        "losses, total = [], 0.0\n"
+        "def mean(values: list, start: float = 0.0) -> float:\n"
+        "    assert all(isinstance(one, float) for one in values)\n"
+        "    return sum(values, start) / len(values)\n"
+        "for _ in range(2):\n"
+        "    loss = (torch.ones(2, 3) @ torch.ones(3, 2)).sum()\n"
+        "    losses.append(float(loss))\n"
+        "    total += float(loss)\n"
+        "print(f'{total:.2f} {mean(losses)} {int(total)}')\n"
+    )
+    before = picture(shell)
+    assert run(shell, "%%flops --fake\n" + cell).error is None
+    before.assert_same(picture(shell))
+    assert "float" not in shell.user_ns
+    dry = report()
+    assert run(shell, "%%flops\n" + cell).error is None
+    assert dry.flops == report().flops == 2 * (2 * 2 * 2 * 3 + 3)
+    done = run(shell, "%%flops --fake\nif float(torch.rand(2).sum()) < 3:\n    pass")
+    assert "a decision" in str(done.error)
+
+
 def test_it_would_have_changed_for_real(shell: InteractiveShell) -> None:
     before = picture(shell)
     try:
