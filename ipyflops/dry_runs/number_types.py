@@ -5,8 +5,8 @@ something is decided by it. So the user's variables get a ``float`` and an ``int
 long as a dry run lasts. Called with a number that is not known they give a stand-in, and are
 Python's types in all else. In a library's code such a call stays an error.
 
-PyTorch and NumPy know these types by identity where they are given as a dtype. So they are replaced
-only where the code that is reached calls them, and hands them to nothing that may take a dtype.
+PyTorch and NumPy know these types by identity where they are given as a dtype. So they are
+replaced only where no code that is reached hands them to what may take a dtype.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _TAKE_DTYPES = frozenset(
         *("new_empty", "new_tensor", "Series", "DataFrame", "fromiter", "read_csv", "loadtxt"),
     )
 )
+#: Instructions that end a statement begin so.
+_ENDS = ("STORE_", "POP_TOP", "POP_JUMP", "RETURN")
 #: Where the compiler's mark of a call stands, from the instruction that loads what is called.
 _MARK = 1 if sys.version_info >= (3, 13) else -1
 
@@ -105,24 +107,27 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
 
 @functools.lru_cache(maxsize=4096)
 def _may_be_a_dtype(code: CodeType, name: str) -> bool:
-    """Whether code hands the type on, and uses a name of what takes dtypes."""
-    if name not in code.co_names or not _is_handed_on(code, name):
+    """Whether a statement hands the type on, and names something that takes dtypes."""
+    if name not in code.co_names:
         return False
-    keywords = {word for one in code.co_consts if isinstance(one, tuple) for word in _texts(one)}
-    return not _TAKE_DTYPES.isdisjoint((*code.co_names, *keywords))
-
-
-def _texts(values: tuple[object, ...]) -> Iterator[str]:
-    return (value for value in values if isinstance(value, str))
-
-
-def _is_handed_on(code: CodeType, name: str) -> bool:
-    """Whether code does anything with a global variable than to call it."""
     steps = list(dis.get_instructions(code))
-    loads = ("LOAD_GLOBAL", "LOAD_NAME")
-    return any(
-        step.opname in loads and step.argval == name and not _is_called(steps, at)
-        for at, step in enumerate(steps)
+    handed_on, names = False, set[str]()
+    for at, step in enumerate(steps):
+        if step.opname.startswith(_ENDS):
+            handed_on, names = False, set()
+        elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval == name:
+            handed_on = handed_on or not _is_called(steps, at)
+        else:
+            names.update(_texts(step.argval))
+        if handed_on and not names.isdisjoint(_TAKE_DTYPES):
+            return True
+    return False
+
+
+def _texts(value: object) -> Iterator[str]:
+    """A name, or the names of the arguments of a call."""
+    return (
+        one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str)
     )
 
 

@@ -90,14 +90,14 @@ def overwritten(write: Callable[[Tensor, Tensor], object]) -> Callable[[], None]
     ],
 )
 def test_what_is_overwritten_is_known_no_more(write: Any) -> None:
-    with pytest.raises(DryRunError, match=r"^test_known_values\.py:\d+.*needs the value"):
+    with pytest.raises(DryRunError, match=r"^test_known_values\.py:\d+.*needs its value"):
         dry_run(overwritten(write))
 
 
 def test_large_tensors_and_those_of_fractions_are_not_kept() -> None:
     large, fractions = torch.ones(MAX_ELEMENTS + 1, dtype=torch.long), torch.ones(3)
     for tensor in (large, fractions):
-        with pytest.raises(DryRunError, match="needs the value"):
+        with pytest.raises(DryRunError, match="needs its value"):
             dry_run(lambda tensor=tensor: work(tensor.sum()))
 
 
