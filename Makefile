@@ -29,7 +29,10 @@ TORCH_NIGHTLY_INDEX ?=
 # Test processes, each with one thread for PyTorch; WORKERS=0 runs all tests in one.
 WORKERS ?= auto
 # Files are taken in their order: a slow file of few tests that came last would keep one process busy.
-SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# A test that hangs fails, with the stacks of all threads. One that ends its process ends the run: a new
+# process would try it again, and pytest-xdist would wait for ever.
+SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
+    --timeout 300 --timeout-method signal
 
 # Old packages say of themselves and of each other that they are deprecated.
 OLD := -W ignore::DeprecationWarning
@@ -79,11 +82,12 @@ $(NODE_READY): $(READY) tests/javascript/package.json tests/javascript/package-l
 	cd tests/javascript && ../../$(BIN)/npm ci --silent
 	touch $@
 
-# A sample of both is part of `make test`; all of it takes most of an hour.
+# A sample of each is part of `make test`; all of it takes more than an hour.
 test-all-programs: $(READY)
 	IPYFLOPS_PROGRAMS=2000 IPYFLOPS_ALL_SAMPLES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) \
 	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py \
-	    tests/dry_runs/test_conversion.py tests/dry_runs/test_cuda.py tests/architectures/test_fake.py $(ARGS)
+	    tests/pytorch_databases/test_module_db.py tests/pytorch_databases/test_remembered_costs.py \
+	    tests/dry_runs tests/architectures/test_fake.py tests/safety/test_notebook_memory.py $(ARGS)
 
 # With the machine's own PyTorch, and nothing is installed: a machine with a GPU may have no network.
 test-device:

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from itertools import count, tee
 from typing import Any
 
 _POINTER = ctypes.c_void_p
 
 
 class ThreadNumbers:
-    """Reads the numbers of thread states through Python's C interface.
-
-    Attributes
-    ----------
-    asked : int
-        How many numbers were read. Each is used up then, so that no thread has it.
-    """
+    """Reads the numbers of thread states through Python's C interface."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        # How many numbers were read: each is used up then, so that no thread has it.
+        self._asked = count(1)
         api: Any = getattr(ctypes, "pythonapi", None)
         self._api = api if sys.implementation.name == "cpython" else None
         try:
@@ -37,17 +33,25 @@ class ThreadNumbers:
             self._api = None
 
     def begun(self) -> int | None:
-        """How many threads have begun in this process so far; None where Python does not tell."""
+        """How many threads have begun in this process so far; None where Python does not tell.
+
+        An interrupt may come between any two calls in Python, and would leave a state behind. So
+        one call of `list` makes a state, reads its number and throws it away: all of it is C.
+        """
         if self._api is None:
             return None
-        state = self._new(self._interpreter())
-        if not state:
-            return None  # no memory
-        self.asked += 1
-        number: int = self._number(state)
-        self._clear(state)
-        self._delete(state)
-        return number - self.asked
+        made = filter(None, map(self._new, (self._interpreter(),)))  # none if there is no memory
+        read, cleared, deleted = tee(made, 3)
+        steps = zip(
+            map(self._number, read),
+            self._asked,
+            map(self._clear, cleared),
+            map(self._delete, deleted),
+            strict=False,
+        )
+        for number, asked, _, _ in list(steps):
+            return int(number) - asked
+        return None
 
 
 def _function(function: Any, result: Any, *arguments: Any) -> Any:

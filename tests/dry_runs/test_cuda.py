@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from ipyflops.torch_private import FakeTensor
 from tests.dry_runs import cuda_programs
 from tests.dry_runs.cuda_attention import CALLS, chosen
 from tests.pictures import Picture
+from tests.thoroughness import ALL_SAMPLES
 
 HAS_CUDA = torch.cuda.is_available()
 #: The release whose kernels and choices the file has.
@@ -31,7 +31,6 @@ of_this_release = pytest.mark.skipif(
 )
 without_cuda = pytest.mark.skipif(HAS_CUDA, reason="the device is there")
 KNOWN: dict[str, Any] = json.loads(cuda_programs.FILE.read_text())
-ALL = bool(os.environ.get("IPYFLOPS_ALL_SAMPLES"))
 #: Programs that run by default: one of each kind, and every twelfth of the others.
 OFTEN = {
     *("step of AdamW", "step under autocast", "step of SGD, fused", "step, clipped"),
@@ -46,7 +45,7 @@ OFTEN = {
 PROGRAMS = [
     name
     for index, name in enumerate(cuda_programs.PROGRAMS)
-    if ALL or name in OFTEN or index % 12 == 0
+    if ALL_SAMPLES or name in OFTEN or index % 12 == 0
 ]
 
 

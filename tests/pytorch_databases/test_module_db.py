@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -26,6 +25,7 @@ from tests.pytorch_databases.running import (
     seed,
     take_gradients,
 )
+from tests.thoroughness import ALL_SAMPLES
 
 pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 
@@ -36,8 +36,8 @@ IN_DOUBLE = {"nn.FractionalMaxPool2d", "nn.FractionalMaxPool3d"}
 OTHER_PATH = {"nn.LinearCrossEntropyLoss"}
 
 ENTRIES = {info.name: info for info in module_db}
-#: So many inputs of each are profiled; all of them with IPYFLOPS_ALL_SAMPLES=1.
-MOST = 10_000 if os.environ.get("IPYFLOPS_ALL_SAMPLES") else 1
+#: So many inputs of each are profiled.
+MOST = 10_000 if ALL_SAMPLES else 1
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -9,7 +9,6 @@ it is the same under the mode that does nothing.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -36,13 +35,12 @@ from tests.pytorch_databases.running import (
     run_sample,
 )
 from tests.pytorch_databases.test_op_db import NOT_ON_CPU, UNINITIALISED
+from tests.thoroughness import ALL_SAMPLES
 
 pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 
-#: IPYFLOPS_ALL_SAMPLES=1 takes all samples of an entry and all ways of running it, which takes
-#: twenty minutes; otherwise so many samples, drawn by chance, and the first of the ways.
-ALL = bool(os.environ.get("IPYFLOPS_ALL_SAMPLES"))
-MOST = 10_000 if ALL else 3
+#: So many samples of an entry, drawn by chance, and the first of the ways of running it; or all.
+MOST = 10_000 if ALL_SAMPLES else 2
 ENTRIES = {identity(op): op for op in op_db if identity(op) not in NOT_ON_CPU}
 
 
@@ -149,7 +147,7 @@ def check(name: str, way: Way) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_a_report_has_a_note_where_torch_takes_another_path_and_nowhere_else(name: str) -> None:
-    ways = list(WAYS.items())[: None if ALL else FIRST]
+    ways = list(WAYS.items())[: None if ALL_SAMPLES else FIRST]
     possible = {said: way for said, way in ways if is_possible(ENTRIES[name], way)}
     with filled_memory() if name in UNINITIALISED else contextlib.nullcontext():
         wrong = [f"{said}: {line}" for said, way in possible.items() for line in check(name, way)]

@@ -35,6 +35,7 @@ from tests.pytorch_databases.running import (
     seed,
     spread,
 )
+from tests.thoroughness import ALL_SAMPLES
 
 pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 
@@ -52,8 +53,8 @@ FOREACH = {
     for op in database
 }
 #: Of each entry, dtype and mode; all of those whose samples differ in their values alone.
-MOST_SAMPLES = 40
-MOST_LISTS = 6
+MOST_SAMPLES = 40 if ALL_SAMPLES else 8
+MOST_LISTS = 6 if ALL_SAMPLES else 2
 BY_VALUES = {"unique", "unique_consecutive"}
 
 

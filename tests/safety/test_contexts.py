@@ -153,19 +153,26 @@ def test_a_loop_is_as_it_was() -> None:
 def test_other_tasks_of_trio_are_left_out() -> None:
     trio = pytest.importorskip("trio")
 
-    async def other() -> None:
-        for _ in range(3):
+    async def main() -> tuple[int, tuple[str, ...]]:
+        begun, counted, done = trio.Event(), trio.Event(), trio.Event()
+
+        async def other() -> None:
+            A @ A
+            begun.set()
+            await counted.wait()
             A @ A
             await trio.sleep(0)
+            A @ A
+            done.set()
 
-    async def main() -> tuple[int, tuple[str, ...]]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(other)
-            await trio.sleep(0)  # it has run its first product
+            await begun.wait()
             with FlopCounter() as counter:
                 A @ A
                 contextvars.Context().run(product)
-                await trio.sleep(0.01)
+                counted.set()
+                await done.wait()
         return counter.report.flops, counter.report.notes
 
     assert trio.run(main) == (2 * MM, (left_out(2),))

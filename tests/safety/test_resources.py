@@ -41,7 +41,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /
 
 
 @linux
-def test_a_million_operators() -> None:
+def test_many_operators() -> None:
     a = torch.ones(2, 2)
     with FlopCounter(device_time=False) as counter:
         for _ in range(20_000):
@@ -49,12 +49,12 @@ def test_a_million_operators() -> None:
         neg = torch.ops.aten.neg.default
 
         def third() -> None:
-            for _ in range(340_000):
+            for _ in range(80_000):
                 neg(a)
 
         grown = growth(third)
-    assert counter.report.by_operator["aten::neg"].calls == 1_040_000
-    assert grown < 10 * MEGABYTE / 3
+    assert counter.report.by_operator["aten::neg"].calls == 260_000
+    assert grown < 80_000 * 8  # a list with one pointer for each operator
     assert len(counter.report.rows) <= 2
 
 

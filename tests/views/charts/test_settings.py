@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -119,6 +120,7 @@ def test_a_plain_loop_sees_the_same_settings_while_charts_are_drawn(
         now = dict(matplotlib.rcParams.items())
         changed |= {key: value for key, value in now.items() if value != expected[key]}
         looks += 1
+        time.sleep(1e-4)  # the other thread draws meanwhile
         if looks == 20:
             matplotlib.rcParams["figure.dpi"] = expected["figure.dpi"] = 300.0
     thread.join()
