@@ -28,9 +28,10 @@ In a report a place becomes a `Scope`, a row of a table, and a `Node` of the tre
 from __future__ import annotations
 
 from ipyflops.attribution.biases import BIAS, Biases, bias_part
+from ipyflops.attribution.frame_marking import NOT_EAGERLY
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
-from ipyflops.attribution.locator import NOT_EAGERLY, Locator
+from ipyflops.attribution.locator import Locator
 from ipyflops.attribution.marks import Location
 from ipyflops.attribution.parameters import parameter_bytes
 from ipyflops.attribution.places import Place

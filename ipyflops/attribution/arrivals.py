@@ -28,6 +28,9 @@ from ipyflops.attribution.this_thread import Token
 from ipyflops.attribution.variables import UserName, UserNames, namespaces
 from ipyflops.report import Phase
 
+#: In these a module that is called runs where it is registered.
+USUAL_PHASES = ("forward", "recompute")
+
 
 class Arrival(NamedTuple):
     """Where the operators of a called frame count.
@@ -114,6 +117,33 @@ class Arrivals:
             return Arrival(self._root, "forward", constructing)
         return Arrival(place, phase, constructing)
 
+    def of_child(self, module: Any, around: Location) -> Place | None:
+        """The place of a module that was called at a location, in the usual case.
+
+        That is: the module that calls it has registered it, and it was met nowhere else before, or
+        it has a place there already. None in all other cases; then `of_frame` says.
+        """
+        place = around.place
+        if (
+            place.kind != "module"
+            or place.folded
+            or around.constructing
+            or around.phase not in USUAL_PHASES
+            or is_replica(module)
+        ):
+            return None
+        parent = place.holder
+        if parent is module:
+            return None
+        child = place.known(module)
+        if child is not None:
+            child.meet(module)
+        elif place.outermost.of_user:
+            child = place.first_call(parent, module)
+        if child is not None:
+            child.calls += 1
+        return child
+
     def _resolve_replica(self, holder: Any, frame: FrameType) -> Any:
         """The module that a replica is a copy of; anything else as it is."""
         if not is_replica(holder):
@@ -186,12 +216,9 @@ class Arrivals:
         known = around.known(module)
         if known is not None:
             return known
-        outermost = around
-        while outermost.parent is not None and outermost.parent.kind == "module":
-            outermost = outermost.parent
         is_looked_for = around.is_looked_for(module)
         name: UserName | None = None
-        if not outermost.of_user and is_looked_for:
+        if not around.outermost.of_user and is_looked_for:
             # What a library, or nobody, has given a name to has called something of the user's.
             place = self._root.known(module)
             name = self._name(self._root, module, frame)

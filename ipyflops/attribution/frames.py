@@ -103,7 +103,7 @@ def classify(code: CodeType, user_file: str, frame: FrameType | None = None) -> 
         kind |= UPDATE if code in _UPDATES else 0
     if file == user_file:
         kind |= USER
-    if kind and code.co_flags & _SUSPENDABLE_FLAGS:
+    if code.co_flags & _SUSPENDABLE_FLAGS:
         kind |= SUSPENDABLE
     return kind
 

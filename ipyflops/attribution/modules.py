@@ -98,6 +98,18 @@ class DescendantNames:
                     break
         return names
 
+    def of_child(self, parent: torch.nn.Module, module: object) -> str | None:
+        """The name of a module that `parent` holds itself; None if it holds no such module.
+
+        It may hold it under another name, or since a moment ago: `find` says.
+        """
+        if not self._seen:
+            self._next_level(parent)
+        names = self._names.get(id(module))
+        if names is None or len(names) != 1 or submodules(parent).get(names[0]) is not module:
+            return None
+        return names[0]
+
     def __len__(self) -> int:
         """How many modules were met."""
         return len(self._seen)

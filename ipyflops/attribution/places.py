@@ -43,6 +43,10 @@ class Place:
     opaque_because : str
         What it is (``TorchScript``, say) that runs its submodules without calling them; empty
         where submodules are called, and so have places of their own.
+    outermost : Place
+        The outermost module around it, or itself.
+    met : set of int
+        The ids of all that places of its tree have stood for.
     calls, parameters : int
     instances : int
         How many modules of one class it has stood for.
@@ -73,9 +77,11 @@ class Place:
         "instances",
         "kind",
         "layer",
+        "met",
         "name",
         "of_user",
         "opaque_because",
+        "outermost",
         "parameters",
         "parent",
         "reference",
@@ -95,7 +101,13 @@ class Place:
         self.parent = parent
         self.name = name
         self.type = type_name
-        self.kind = kind
+        self.kind: ScopeKind = kind
+        self.outermost: Place = self
+        self.met: set[int] = set()
+        if parent is not None:
+            self.met = parent.met
+            if parent.kind == "module":
+                self.outermost = parent.outermost
         self.layer = layer
         self.folded = folded
         self.opaque_because = ""
@@ -188,6 +200,24 @@ class Place:
         place.of_user = self.kind != "root"
         return place
 
+    def first_call(self, parent: object, module: object) -> Place | None:
+        """Make the place of a module that `parent`, this place's module, has registered itself.
+
+        None in all but the usual case: that no place of the tree has ever stood for the module, and
+        no other module has had its name.
+        """
+        if id(module) in self.met or not issubclass(type(parent), torch.nn.Module):
+            return None
+        if self._names is None:
+            self._names = DescendantNames()
+        name = self._names.of_child(cast("torch.nn.Module", parent), module)
+        key = ("module", name or "")
+        if name is None or key in self._classes or not issubclass(type(module), torch.nn.Module):
+            return None
+        self._classes[key] = {type(module).__name__: 1}
+        place = self._known[id(module)] = self._new(cast("torch.nn.Module", module), name, key)
+        return place
+
     def registered(self, module: torch.nn.Module) -> Place | None:
         """Give the place of a module registered below this place's module; None if it is not."""
         known = self.known(module)
@@ -269,6 +299,7 @@ class Place:
             if one is not None and id(one) not in others:
                 others[id(one)] = weakref.KeyedRef(one, forget, id(one))
         self.reference = weakref.ref(holder)
+        self.met.add(id(holder))
 
     def rename(self, place: Place, holder: torch.optim.Optimizer, name: str) -> None:
         """Call a child after an optimizer that wraps its own."""
@@ -286,6 +317,7 @@ class Place:
     ) -> Place:
         child = Place(self, name, type(holder).__name__, kind)
         child.reference = weakref.ref(holder)
+        self.met.add(id(holder))
         if issubclass(type(holder), torch.nn.Module):
             child.opaque_because = _opaque_because(holder)
             child.parameters = self._count_parameters(holder, child)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from ipyflops.cells import is_installed, package_of
 
 #: What IPython puts among the user's variables.
 _OF_IPYTHON = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
+#: Of so many code objects it is remembered what they name: to take one apart takes milliseconds.
+REMEMBERED = 64
 
 
 class UserName(NamedTuple):
@@ -80,7 +83,6 @@ class UserNames:
 
     def __init__(self) -> None:
         self._holdings = Holdings()
-        self._loops: dict[CodeType, set[str]] = {}
 
     def find(
         self,
@@ -106,7 +108,7 @@ class UserNames:
         counted, others = groups
         own = [one for one in others if not is_installed(one.f_code.co_filename)]
         variables = list(_variables(counted))
-        loops = self._loop_variables(counted)
+        loops = frozenset[str]().union(*(_loop_variables(frame.f_code) for frame in counted))
         names: list[str] = []
 
         def is_good(name: str) -> bool:
@@ -137,13 +139,6 @@ class UserNames:
                 if all(part in named or part.isdigit() for part in way.names + way.below):
                     return _joined(one, way)
         return None
-
-    def _loop_variables(self, frames: Iterable[FrameType]) -> set[str]:
-        known = self._loops
-        for frame in frames:
-            if frame.f_code not in known:
-                known[frame.f_code] = _loop_variables(frame.f_code)
-        return set().union(*(known[frame.f_code] for frame in frames))
 
     def _lead_to(self, holder: object, variables: Iterable[_Variable]) -> UserName | None:
         """The shortest way from any variable; one that code names may be a step further off."""
@@ -214,17 +209,19 @@ def _held_by(holder: object, variables: Iterable[_Variable]) -> list[str]:
     return [one.name for one in sorted(found, key=lambda one: one.value is not holder)]
 
 
-def _names_on_line(code: CodeType, number: int) -> set[str]:
+@lru_cache(maxsize=REMEMBERED)
+def _names_on_line(code: CodeType, number: int) -> frozenset[str]:
     """The variables that code names on one of its lines."""
     spans = [(first, last) for first, last, line in code.co_lines() if line == number]
-    return {
+    return frozenset(
         one.argval
         for one in dis.get_instructions(code)
         if type(one.argval) is str and any(first <= one.offset < last for first, last in spans)
-    }
+    )
 
 
-def _loop_variables(code: CodeType) -> set[str]:
+@lru_cache(maxsize=REMEMBERED)
+def _loop_variables(code: CodeType) -> frozenset[str]:
     """The variables that the loops of code assign: what is looped over has a better name."""
     names: set[str] = set()
     assigns = False
@@ -235,7 +232,7 @@ def _loop_variables(code: CodeType) -> set[str]:
             names.add(str(one.argval))
         elif not one.opname.startswith(("UNPACK_", "EXTENDED_ARG", "NOP", "CACHE")):
             assigns = False
-    return names
+    return frozenset(names)
 
 
 def _of_library(

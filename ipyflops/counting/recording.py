@@ -10,6 +10,10 @@ import warnings
 from threading import RLock
 from typing import Any
 
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
 from ipyflops.attribution import Location
 from ipyflops.costs import ZERO_COST, Cost
 from ipyflops.counting import sampling
@@ -37,6 +41,8 @@ from ipyflops.report import Signature, VerdictName
 MAX_ENTRIES = 1024
 #: Distinct calls remembered with their cost, from one count to the next.
 MAX_SIGNATURES = 20_000
+#: Arguments of these types hold no tensor.
+_WITHOUT_TENSORS = frozenset((int, float, bool, str, torch.dtype))
 
 
 class FormulaWarning(UserWarning):
@@ -165,7 +171,9 @@ class Recorder:
         return summed, known is None
 
     def _remembered(self, key: Key, call: Call, verdict: Verdict, location: Location) -> Signature:
-        key = (*key, *tf32_switches())
+        switches = tf32_switches()
+        if switches:
+            key = (*key, *switches)
         signature = SIGNATURES.get(key, verdict)
         if signature is None:
             signature = self._signature(call, verdict, location)
@@ -238,6 +246,15 @@ def _sampled(signature: Signature) -> bool:
 
 def _device_of(call: Call) -> str:
     """The accelerator that a call runs on; the CPU if it has no tensor on one."""
+    for value in (*call.args, *call.kwargs.values(), call.out):
+        kind = type(value)
+        # Only plain tensors are asked like this: a subclass may answer with code of its own.
+        if (kind is Tensor or kind is Parameter) and value.is_cpu:
+            continue
+        if not (kind in _WITHOUT_TENSORS or value is None):
+            break
+    else:
+        return "cpu"
     for tensor in (*call.inputs(), *call.outputs()):
         if tensor.device.type not in ("cpu", "meta"):
             return str(tensor.device)

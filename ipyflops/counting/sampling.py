@@ -29,13 +29,13 @@ _ALONG = {1: 64, 2: 8, 3: 4, 4: 3}
 _FIRST = 8
 #: So many tensors of a long list are read.
 _MAX_TENSORS = 16
+_IS_AVAILABLE = torch.distributed.is_available()
 
 
 def wanted() -> bool:
     """Whether other processes take part: a process group of several ranks, or an engine."""
-    distributed = sys.modules.get("torch.distributed")
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return bool(distributed.get_world_size() > 1)
+    if _IS_AVAILABLE and torch.distributed.is_initialized():
+        return torch.distributed.get_world_size() > 1
     return "ipyparallel.engine.app" in sys.modules
 
 
