@@ -29,7 +29,7 @@ from ipyflops.counting.known_operators import KnownOperator, look_up
 from ipyflops.counting.memory import MemoryTracker
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
-from ipyflops.counting.recording import Recorder, key_on_device
+from ipyflops.counting.recording import Recorder, on_device
 from ipyflops.counting.replays import Replays
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, Verdict
 from ipyflops.report import Report, Source
@@ -127,7 +127,6 @@ class FlopCounter(CountedBlocks):
         self._on_cuda = isinstance(self._device_clock, CudaClock)
         self._memory = MemoryTracker() if memory else None
         #: What most counts need not do for each operator.
-        self._does_more = self._on_cuda or memory
         self._recorder = Recorder()
         self._replays = Replays(self._recorder)
         self._operators: dict[int, KnownOperator] = {}
@@ -252,11 +251,11 @@ class FlopCounter(CountedBlocks):
         out = run(*args, **kwargs)
         nanoseconds = clock() - start
         if span is not None:
-            device_clock.end(span)  # type: ignore[union-attr]
+            device_clock.end(span, func, out)  # type: ignore[union-attr]
         key = key_of(func, args, kwargs, out)
         if part:
             key = self._biases.key(key, part, frame, func, args, kwargs, out, location)
-        if self._does_more:
+        if self._memory is not None or (self._on_cuda and span is not None and span.captured):
             key = self._see_more(func, args, kwargs, out, location, key, verdict, span)
             if not key:
                 return out
@@ -264,6 +263,8 @@ class FlopCounter(CountedBlocks):
             entry = location.entries.get(key)
         except TypeError:  # sizes that are symbols cannot be part of a key
             key, entry = (None, id(func), BIAS if key[-1] is BIAS else ""), None
+        if entry is not None and self._on_cuda:
+            key, entry = on_device("cpu" if span is None else span.device, location, key, entry)
         if entry is None or entry.sees_every_call:
             call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
             entry = self._recorder.record(location, key, call, verdict)
@@ -335,20 +336,18 @@ class FlopCounter(CountedBlocks):
         verdict: Verdict,
         span: Any,
     ) -> Key:
-        """Do what few counts need: follow memory, and tell what runs on a CUDA device.
+        """Do what few calls need: follow memory, and note what is captured in a CUDA graph.
 
         Gives the key of a call; none where it became part of a CUDA graph and did not run.
         """
         if self._memory is not None:
             self._memory.note(func, args, kwargs, out, location)
-        if not self._on_cuda:
-            return key
-        if span is not None and span.captured:
+        if self._on_cuda and span is not None and span.captured:
             call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
             signature = self._recorder.signature_of(location, key, call, verdict)
             self._replays.capture(location, key, signature)
             return ()
-        return key_on_device(location, key, "cpu" if span is None else span.device)
+        return key
 
     def _run_custom(
         self,

@@ -38,12 +38,9 @@ from ipyflops.torch_private import (
 )
 from ipyflops.units import percent
 
-#: Calls on a GPU whose events have not been read yet.
-MAX_PENDING = 8192
-#: How long a stream that has run dry is kept busy, in cycles of the device's clock: over 100 µs at
-#: first, and twice as long each time that a call was not launched by then, as on a slow CPU.
-GATE_CYCLES = 250_000
-MAX_GATE_CYCLES = 16 * GATE_CYCLES
+#: Calls on a GPU whose events have not been read yet. CUDA lets the CPU be about 1,000 launches
+#: ahead, so that it is rare to wait for the older ones; with more, less of it stays in the caches.
+MAX_PENDING = 2048
 #: So long a cycle is at the least, in nanoseconds: no device's clock is faster than 2.5 GHz. On
 #: ROCm it is another clock that counts, so there each call asks the device.
 CYCLE = 0.0 if torch.version.hip else 0.4
@@ -81,19 +78,15 @@ class CudaClock:
 
     def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Span | None:
         """Mark the beginning of a call; None if it does not run on a GPU."""
-        index = None
-        if args:
-            first = args[0]
-            kind = type(first)
-            if (kind is Tensor or kind is Parameter) and first.is_cuda:
-                index = first.get_device()
-        if index is None:
-            index = _device_of(args)
-            if index is None and kwargs:
-                index = _device_of(kwargs.values())
-            if index is None:
-                return None
-        return self.begin_on(index)
+        # What most calls have is dealt with right here: this runs for every one of them.
+        first = args[0] if args else None
+        kind = type(first)
+        if (kind is Tensor or kind is Parameter) and first.is_cuda:  # type: ignore[union-attr]
+            return self.begin_on(first.get_device())  # type: ignore[union-attr]
+        index = _device_of(args)
+        if index is None and kwargs:
+            index = _device_of(kwargs.values())
+        return None if index is None else self.begin_on(index)
 
     def begin_on(self, index: int) -> Span:
         """Mark the beginning of a call that runs on a device."""
@@ -114,18 +107,19 @@ class CudaClock:
             if line is None:
                 line = self._new_line(device, pointer)
             # While a graph is captured, elsewhere too, no question may be asked.
-            line.is_gated = (
-                not GRAPHS.capturing
-                and _now() > line.busy_until
+            if (
+                _now() > line.busy_until
+                and not GRAPHS.capturing
                 and (line.last is None or is_past(line.last))
-            )
-            if line.is_gated:
+            ):
                 self._gate(line)
+                line.is_gated = True
+            else:
+                line.is_gated = False
             try:
-                span = device.free.pop()
+                span = device.spare.pop()
             except IndexError:
-                span = Span(device.name)
-                span.start, span.end = new_event(), new_event()
+                span = Span(device.name, new_event(), new_event())
             record_event(span.start, line.stream)
         except RuntimeError as error:  # the device has failed; what comes next tells the user
             self._fail(error)
@@ -133,8 +127,8 @@ class CudaClock:
         span.line = line
         return span
 
-    def end(self, span: Span) -> None:
-        """Mark the end of a call."""
+    def end(self, span: Span, func: Any = None, out: Any = None) -> None:
+        """Mark the end of a call of `func`, which has given `out`."""
         line = span.line
         if line is None:
             return
@@ -144,8 +138,8 @@ class CudaClock:
             span.is_exact = _now() < line.busy_until or not (
                 GRAPHS.capturing or is_past(span.start)
             )
-            if line.is_gated and not span.is_exact:
-                line.cycles = min(2 * line.cycles, MAX_GATE_CYCLES)
+            if line.is_gated:
+                line.adapt(in_time=span.is_exact or _waits(func, out))
         except RuntimeError as error:
             self._fail(error)
             span.line = None
@@ -211,7 +205,7 @@ class CudaClock:
     # --- inside --------------------------------------------------------------------------------
 
     def _new_line(self, device: Device, pointer: int) -> Line:
-        line = device.lines[pointer] = Line(device, GATE_CYCLES)
+        line = device.lines[pointer] = Line(device)
         if not device.empty and not GRAPHS.capturing:
             self._gate(line)
             for _ in range(EMPTY_PAIRS):
@@ -283,7 +277,8 @@ class CudaClock:
         if not span.is_exact:
             device.bounded_nanoseconds += nanoseconds
         span.entry = span.line = None
-        device.free.append(span)
+        if len(device.spare) < MAX_PENDING:
+            device.spare.append(span)
         return True
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -313,3 +308,10 @@ def _device_of(values: Any) -> int | None:
         elif isinstance(value, (list, tuple)) and (device := _device_of(value)) is not None:
             return device
     return None
+
+
+def _waits(func: Any, out: Any) -> bool:
+    """Whether a call waits for the device itself, as `item` does, and the copy to the CPU."""
+    if isinstance(out, Tensor) and out.is_cuda:
+        return torch.Tag.dynamic_output_shape in getattr(func, "tags", ())
+    return isinstance(out, (Tensor, int, float, complex))

@@ -9,6 +9,13 @@ import torch
 
 from ipyflops.counting.entries import Entry
 
+#: How long a stream that has run dry is kept busy, in cycles of the device's clock: over 100 µs at
+#: first, and twice as long where calls were not launched by then again and again, as on a slow CPU.
+GATE_CYCLES = 250_000
+MAX_GATE_CYCLES = 16 * GATE_CYCLES
+#: So many more calls came too late than in time.
+TOO_LATE = 3
+
 
 class Span:
     """The events around one call, and what its time is added to.
@@ -27,12 +34,14 @@ class Span:
 
     __slots__ = ("captured", "device", "end", "entry", "is_exact", "line", "start")
 
-    def __init__(self, device: str, *, captured: bool = False) -> None:
+    def __init__(
+        self, device: str, start: Any = None, end: Any = None, *, captured: bool = False
+    ) -> None:
         self.device = device
         self.captured = captured
         self.line: Line | None = None
-        self.start: Any = None
-        self.end: Any = None
+        self.start = start
+        self.end = end
         self.entry: Entry | None = None
         self.is_exact = True
 
@@ -52,15 +61,26 @@ class Line:
         Whether it was kept busy for the latest call.
     """
 
-    __slots__ = ("busy_until", "cycles", "device", "is_gated", "last", "stream")
+    __slots__ = ("_late", "busy_until", "cycles", "device", "is_gated", "last", "stream")
 
-    def __init__(self, device: Device, cycles: int) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
-        self.cycles = cycles
+        self.cycles = GATE_CYCLES
+        self._late = 0
         self.is_gated = False
         self.stream: Any = torch.cuda.current_stream(device.index)
         self.last: Any = None
         self.busy_until = 0
+
+    def adapt(self, *, in_time: bool) -> None:
+        """Keep it busy for longer, if calls are launched too late again and again.
+
+        One that is late alone has loaded its kernel, or has waited for the device in some way.
+        """
+        self._late = max(self._late - 1, 0) if in_time else self._late + 1
+        if self._late == TOO_LATE:
+            self._late = 0
+            self.cycles = min(2 * self.cycles, MAX_GATE_CYCLES)
 
 
 class Device:
@@ -70,8 +90,8 @@ class Device:
     ----------
     untimed, captured : Span
         Of all calls that have no time.
-    free : list of Span
-        Those that can be used again.
+    spare : list of Span
+        Those that can be used again, by later counts as well.
     lines : dict of int to Line
         Its streams, by their pointers.
     began : event or None
@@ -87,7 +107,7 @@ class Device:
         self.name = f"cuda:{index}"
         self.untimed = Span(self.name)
         self.captured = Span(self.name, captured=True)
-        self.free: list[Span] = []
+        self.spare = SPARE.setdefault(index, [])
         self.lines: dict[int, Line] = {}
         self.began: Any = None
         self.empty: list[tuple[Any, Any]] = []
@@ -102,6 +122,10 @@ class Device:
             self.empty[-1][1].synchronize()
             self._overhead = statistics.median(one.elapsed_time(other) for one, other in self.empty)
         return self._overhead
+
+
+#: The spare spans of this process, by device: to make an event takes longer than to record one.
+SPARE: dict[int, list[Span]] = {}
 
 
 def new_event() -> Any:

@@ -36,8 +36,8 @@ class DeviceClock(Protocol):
     def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Mark the beginning of a call; None if it does not run on the accelerator."""
 
-    def end(self, span: Any) -> None:
-        """Mark the end of a call."""
+    def end(self, span: Any, func: Any = None, out: Any = None) -> None:
+        """Mark the end of a call of `func`, which has given `out`."""
 
     def keep(self, span: Any, entry: Entry) -> None:
         """Have the call's time added to an entry, once it is known."""
@@ -118,7 +118,7 @@ class XpuClock(_AllTimes):
         start.record(stream)
         return start, end, stream
 
-    def end(self, span: tuple[Any, Any, Any]) -> None:
+    def end(self, span: tuple[Any, Any, Any], func: Any = None, out: Any = None) -> None:
         """Mark the end of a call."""
         _, end, stream = span
         end.record(stream)
@@ -172,7 +172,7 @@ class BlockClock(_AllTimes):
             self.calls[device] += 1
         return device
 
-    def end(self, span: int) -> None:
+    def end(self, span: int, func: Any = None, out: Any = None) -> None:
         """Do nothing: the device has not yet done what it was asked to do."""
 
     def keep(self, span: int, entry: Entry) -> None:

@@ -261,12 +261,9 @@ def _device_of(call: Call) -> str:
     return "cpu"
 
 
-def key_on_device(location: Location, key: Key, device: str) -> Key:
+def on_device(device: str, location: Location, key: Key, entry: Entry) -> tuple[Key, Entry | None]:
     """Tell a call on one device from those on another one, which may be alike in all else."""
-    try:
-        entry = location.entries.get(key)
-    except TypeError:  # sizes that are symbols
-        return key
-    if entry is None or entry.device == device or key[0] is None:
-        return key
-    return (*key[:-1], device, key[-1])
+    if entry.device == device:
+        return key, entry
+    key = (*key[:-1], device, key[-1])
+    return key, location.entries.get(key)

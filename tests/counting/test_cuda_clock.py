@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ipyflops import FlopCounter
 from ipyflops.costs import ZERO_COST
-from ipyflops.counting import cuda_clock, device_clocks
+from ipyflops.counting import cuda_clock, cuda_devices, device_clocks
 from ipyflops.counting.cuda_clock import CudaClock
 from ipyflops.counting.entries import Entry
 from ipyflops.report import Signature
@@ -31,6 +31,7 @@ class Gpu:
         self.events = 0
         self.gates: list[int] = []
         cuda = torch.cuda
+        monkeypatch.setattr(cuda_devices, "SPARE", {})
         monkeypatch.setattr(device_clocks, "accelerator_built_for", lambda: "cuda")
         monkeypatch.setattr(cuda, "is_initialized", lambda: True)
         monkeypatch.setattr(cuda, "Event", lambda enable_timing: Event(self, enable_timing))
@@ -87,11 +88,19 @@ def entry() -> Entry:
     return Entry(Signature("aten::mm", "float32", "", "formula", ZERO_COST, 0))
 
 
-def call(clock: CudaClock, gpu: Gpu, into: Entry, milliseconds: float = 2.0) -> None:
+def call(
+    clock: CudaClock,
+    gpu: Gpu,
+    into: Entry,
+    milliseconds: float = 2.0,
+    *,
+    func: Any = None,
+    out: Any = None,
+) -> None:
     span = clock.begin((tensor(),), {})
     assert span is not None
     gpu.milliseconds += milliseconds
-    clock.end(span)
+    clock.end(span, func, out)
     clock.keep(span, into)
     gpu.milliseconds += 100  # what runs between two calls
 
@@ -134,8 +143,55 @@ def test_a_call_that_the_gpu_has_waited_for_is_an_upper_bound(
     clock.resolve()
     (note,) = [note for note in clock.notes() if "at most" in note]
     assert note.startswith("for 75.0 % of the kernel time, it is at most that")
-    # The gate was too short for the first call.
-    assert next(iter(clock._devices[2].lines.values())).cycles == 2 * cuda_clock.GATE_CYCLES
+
+
+def cycles_after(gpu: Gpu, monkeypatch: pytest.MonkeyPatch, outs: list[Any], func: Any) -> int:
+    """How long a stream is kept busy, after calls that each end behind the gate before them."""
+    monkeypatch.setattr(cuda_clock, "CYCLE", 0.0)
+    gpu.busy = False
+    clock = CudaClock()
+    for out in outs:
+        call(clock, gpu, entry(), func=func, out=out)
+    (line,) = clock._devices[2].lines.values()
+    return line.cycles // cuda_devices.GATE_CYCLES
+
+
+def test_a_stream_is_kept_busy_for_longer_where_calls_come_late_again_and_again(
+    gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = torch.ops.aten.add.Tensor
+    late = tensor()
+    assert cycles_after(gpu, monkeypatch, [late], add) == 1  # it may have loaded its kernel
+    assert cycles_after(gpu, monkeypatch, [late] * 3, add) == 2
+    assert cycles_after(gpu, monkeypatch, [late] * 300, add) == 16
+
+
+@pytest.mark.parametrize(
+    ("func", "out"),
+    [
+        (torch.ops.aten._local_scalar_dense.default, 1.0),
+        (torch.ops.aten._to_copy.default, torch.ones(2)),
+        (torch.ops.aten.nonzero.default, None),
+    ],
+)
+def test_calls_that_wait_for_the_device_do_not_make_each_other_slower(
+    gpu: Gpu, monkeypatch: pytest.MonkeyPatch, func: Any, out: Any
+) -> None:
+    """A loop with ``loss.item()`` waits for each gate: a longer one would only hold it up."""
+    assert cycles_after(gpu, monkeypatch, [tensor() if out is None else out] * 300, func) == 1
+
+
+def test_a_later_count_makes_no_events_of_its_own(gpu: Gpu) -> None:
+    def count() -> int:
+        clock = CudaClock()
+        for _ in range(20):
+            call(clock, gpu, entry())
+        clock.resolve()
+        return gpu.events
+
+    once = 2 * cuda_clock.EMPTY_PAIRS + 1
+    assert count() == 2 * 20 + once
+    assert count() == 2 * 20 + 2 * once
 
 
 def test_events_are_bounded_and_used_again(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
