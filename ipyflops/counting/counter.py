@@ -232,9 +232,7 @@ class FlopCounter(CountedBlocks):
         ):
             return func(*args, **kwargs)
         locator = self._locator
-        known = self._operators.get(id(func))
-        if known is None:
-            known = self._operators[id(func)] = look_up(func, self._memory)
+        known = self._operators.get(id(func)) or self._known(func)
         verdict, run, does_nothing, key_of, _, part = known
         frame = _getframe().f_back
         location = locator.locate(frame)
@@ -276,6 +274,10 @@ class FlopCounter(CountedBlocks):
         else:
             device_clock.keep(span, entry)  # type: ignore[union-attr]
         return out
+
+    def _known(self, func: Any) -> KnownOperator:
+        known = self._operators[id(func)] = look_up(func, self._memory)
+        return known
 
     @contextmanager
     def around_replay(self, graph: Any, frame: FrameType) -> Iterator[None]:
