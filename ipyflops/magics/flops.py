@@ -201,6 +201,7 @@ class FlopsMagics(Magics):
             device_time=self.device_time and not request.options.fake,
             source=Source(code.filename, label),
             follow_methods=self._follows_methods(request.options),
+            memory=request.options.memory,
         )
 
     def _convention(self, options: Options) -> conventions.Convention:
@@ -247,6 +248,7 @@ class FlopsMagics(Magics):
                 "convention": convention,
                 "device_time": self.device_time,
                 "follow_methods": self._follows_methods(options),
+                "memory": options.memory,
             }
         outcome = ipyparallel_engines.run(
             ipyparallel_engines.find_view(self.shell),

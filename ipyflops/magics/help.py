@@ -73,6 +73,11 @@ own); the rest are the engines'. With -t each engine shows its own report too, f
 are not merged. With --noblock nothing is merged by itself: the engines show their own reports,
 and a plain %flops --ranks, later on, merges what they have counted last.
 
+With --memory the report says, too, what holds memory: the most bytes of tensors that were live at
+once on each device, where that was, and what they were for (parameters, gradients, optimizer
+state, activations that are saved for the backward, temporaries, inputs). A tensor's memory is that
+of its storage, which views share. With --fake --memory a step is asked before anything is run.
+
 Examples
 --------
 ::
@@ -90,6 +95,7 @@ Examples
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
+    %flops --fake --memory step()                will it fit?
     %flops --fake cuda huge.cuda()(tokens.cuda())   the same, as on a GPU that is not there
 
     %flops --fake --on "A100,H100@0.4" step()    the time on devices that one lacks

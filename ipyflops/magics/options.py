@@ -144,6 +144,7 @@ OPTIONS = (
         "seconds",
         "SECONDS",
     ),
+    Option("memory", ("--memory",), "what holds memory, and the peak of it"),
     Option("peak", ("--peak",), "set the rate against the measured peak of the device"),
     Option(
         "on",
@@ -233,6 +234,7 @@ class Options:
     fake: bool | str = False
     ranks: bool = False
     timeout: float | None = None
+    memory: bool = False
     peak: bool = False
     on: str | None = None
     per: tuple[int, str] | None = None

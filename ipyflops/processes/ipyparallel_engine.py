@@ -103,6 +103,7 @@ def run() -> object:
         device_time=order["device_time"],
         source=Source(code.filename, order["label"]),
         follow_methods=order["follow_methods"],
+        memory=order.get("memory", False),
     )
     try:
         value = running.run(shell, code, counter)

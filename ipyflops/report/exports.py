@@ -155,7 +155,7 @@ class Exports:
 
     def plot(
         self: Any,
-        kind: Literal["bar", "roofline"] = "bar",
+        kind: Literal["bar", "roofline", "memory"] = "bar",
         ax: matplotlib.axes.Axes | None = None,
         **options: Any,
     ) -> matplotlib.axes.Axes:
@@ -163,12 +163,12 @@ class Exports:
 
         Parameters
         ----------
-        kind : {"bar", "roofline"}
+        kind : {"bar", "roofline", "memory"}
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure that pyplot does not know is made where it is left out.
         **options
-            Passed to `ipyflops.views.charts.bars.bar` or
-            `ipyflops.views.charts.roofline.roofline`.
+            Passed to `ipyflops.views.charts.bars.bar`,
+            `ipyflops.views.charts.roofline.roofline` or `ipyflops.views.charts.memory.memory`.
         """
         from ipyflops.views import plot
 

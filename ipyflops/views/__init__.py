@@ -243,8 +243,8 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
     ----------
     shown : Report, Difference, Sweep or another result
     *arguments, **options
-        Of a report the kind of chart (``bar`` or ``roofline``) and what
-        `ipyflops.views.charts.bars.bar` or `ipyflops.views.charts.roofline.roofline` takes; else
+        Of a report the kind of chart (``bar``, ``roofline`` or ``memory``) and what the function of
+        that name in `ipyflops.views.charts` takes; else
         what `ipyflops.views.changes.chart.plot` or `ipyflops.views.sweep.chart.plot` takes.
 
     Raises
@@ -254,10 +254,11 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
     """
     if isinstance(shown, Report):
         from ipyflops.views.charts.bars import bar
+        from ipyflops.views.charts.memory import memory
         from ipyflops.views.charts.roofline import roofline
 
         kind, *others = arguments
-        charts: dict[str, Any] = {"bar": bar, "roofline": roofline}
+        charts: dict[str, Any] = {"bar": bar, "roofline": roofline, "memory": memory}
         return charts[check_choice(kind, charts, f"there is no chart {kind!r}")](
             shown, *others, **options
         )

@@ -98,6 +98,7 @@ export function message({ places, signatures, calls, lines = [], excerpts = [] }
     columns: COLUMNS,
     tables: { modules: ["flops", "share"], operators: ["flops", "share"], lines: ["flops", "share"] },
     bars: ["flops", "seconds"],
+    held: {},
     scopes: {
       parent: ints(all.map(({ parent }) => parent)),
       name: ints(all.map(({ name }) => names.indexOf(name))),

@@ -23,10 +23,12 @@ from ipyflops.counting.memory.storages import (
 )
 from ipyflops.formulas import operator_name
 from ipyflops.report import MemoryKind
-from ipyflops.torch_private import BUFFERS, base_of, current_node_number
+from ipyflops.torch_private import BUFFERS, base_of, current_node_name
 
 #: Copies of inputs are inputs, as a batch that is moved to a device.
 _COPIES = frozenset({"aten::_to_copy", "aten::clone", "aten::stack", "aten::cat"})
+#: The nodes in which a gradient is added to the one that is there.
+_ADDS_GRADIENTS = "AccumulateGrad"
 
 
 def is_parameter(tensor: Tensor) -> bool:
@@ -53,8 +55,9 @@ class ExistingStorages:
         if phase == OPTIMIZER:
             return self._of_optimizer(location.place, key)
         if phase == BACKWARD:
-            # Gradients are added up in nodes that have no number.
-            return "gradients" if current_node_number() < 0 else "activations"
+            # Gradients are added up in nodes of their own.
+            is_gradient = current_node_name().endswith(_ADDS_GRADIENTS)
+            return "gradients" if is_gradient else "activations"
         return "other" if key in _storages(_buffers(location.place)) else "inputs"
 
     def _of_optimizer(self, place: Place, key: int) -> MemoryKind:

@@ -9,11 +9,12 @@ from typing import Any
 import pandas
 
 from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals, check_choice
-from ipyflops.report import Difference, Phase, Report, Row, Sweep
+from ipyflops.report import Difference, Node, Phase, Report, Row, Sweep
+from ipyflops.views.rows.tree import OF_MEMORY
 
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
-_OFFERED = tuple(key for key, metric in METRICS.items() if not metric.of_place)
+_OFFERED = tuple(key for key, metric in METRICS.items() if not metric.of_place or key in OF_MEMORY)
 CHANGE_KEYS = ("path", "type", "kind", "status")
 NUMBERS = tuple(key for key in SUMMED if key in METRICS and not METRICS[key].of_ranks)
 #: Numbers that only reports of several processes have: bytes of collectives, replicated FLOPs.
@@ -41,7 +42,8 @@ def to_frame(
         Whether rows are also told apart by rank: a column ``rank``, the first. What is replicated
         can only be said of all ranks together.
     columns : sequence of str
-        Keys of metrics that come last, as ``time_share``.
+        Keys of metrics that come last, as ``time_share``. Of a node's memory (``parameter_bytes``,
+        ``saved_bytes``, ``peak_bytes``) each of its rows has the number of the whole node.
 
     Returns
     -------
@@ -128,10 +130,24 @@ def _records(
         totals = report.sum_rows(rows)
         by_scope[scope].append((*key, *(_number(report, totals, name) for name in numbers)))
     return [
-        (node.path, node.type, node.kind, *record)
+        (node.path, node.type, node.kind, *_with_memory(node, record, numbers))
         for node in report.walk()
         for record in by_scope[node.scope]
     ]
+
+
+def _with_memory(node: Node, record: tuple[Any, ...], numbers: Sequence[str]) -> tuple[Any, ...]:
+    """Put the numbers of a node's memory into the record of one of its rows."""
+    if not set(OF_MEMORY) & set(numbers):
+        return record
+    keys, values = record[: -len(numbers)], record[-len(numbers) :]
+    return (
+        *keys,
+        *(
+            getattr(node, name) if name in OF_MEMORY else value
+            for name, value in zip(numbers, values, strict=True)
+        ),
+    )
 
 
 def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]:
@@ -147,6 +163,8 @@ def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]
 
 def _number(report: Report, totals: Totals, name: str) -> float:
     """A number of totals; those that are sums are read off, as there are many rows."""
+    if name in OF_MEMORY:
+        return 0  # it is the node's: see `_with_memory`
     if name in SUMMED:
         return getattr(totals, name)  # type: ignore[no-any-return]
     return METRICS[name].value(totals, report.totals)

@@ -28,7 +28,10 @@ COLUMNS: tuple[str, ...] = tuple(
     sorted(_BY_NAME, key=lambda name: (_BY_NAME[name].of_place, _BY_NAME[name].format == "share"))
 )
 #: The columns where nothing else is asked for, as far as they say something.
-_USUAL = ("flops", "share", "int_ops", "params", "seconds", "flops_per_second")
+_USUAL = (
+    *("flops", "share", "int_ops", "params", "saved_bytes", "peak_bytes"),
+    *("seconds", "flops_per_second"),
+)
 
 
 def report_table(
@@ -109,8 +112,9 @@ def _check(columns: Sequence[str], by: str) -> Sequence[str]:
     for name in columns:
         if name not in COLUMNS:
             raise ValueError(f"there is no column {name!r}; choose from {', '.join(COLUMNS)}")
-        if name == "params" and by == "operators":
-            raise ValueError("operators have no parameters; leave out the column 'params'")
+        if _BY_NAME[name].of_place and name != "calls" and by == "operators":
+            what = "parameters" if name == "params" else "such numbers"
+            raise ValueError(f"operators have no {what}; leave out the column {name!r}")
     return columns
 
 
@@ -119,6 +123,8 @@ def _usual(report: Report, rows: Sequence[TreeRow]) -> list[str]:
         "share": report.flops,
         "int_ops": report.int_ops > report.flops,
         "params": any(row.parameters for row in rows),
+        "saved_bytes": any(row.held.saved_bytes for row in rows),
+        "peak_bytes": any(row.held.peak_bytes for row in rows),
         "seconds": report.seconds,
         "flops_per_second": report.seconds,
     }

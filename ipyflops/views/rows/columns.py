@@ -39,6 +39,7 @@ class Layout:
 _FLOPS = ("flops", "share", "int_ops")
 _RATES = ("seconds", "flops_per_second", "mfu", "hfu")
 _SUMS = ("flops", "share", "macs", "int_ops", "calls", *_RATES, "bytes", "intensity")
+_MEMORY = ("saved_bytes", "peak_bytes")
 _RANKS = ("replicated_share", "communicated")
 _LIST_ZEROS = ("flops", "share", "calls")
 #: In text, which has little room, integer operations matter from this share of the FLOPs on.
@@ -46,7 +47,10 @@ _TEXT_INTEGERS = 100
 
 TEXT: dict[str, Layout] = {
     "modules": Layout(
-        (*_FLOPS, *_RANKS, "module_calls", "flops_per_call", "parameters", *_RATES),
+        (
+            *(*_FLOPS, *_RANKS, "module_calls", "flops_per_call", "parameters"),
+            *(*_MEMORY, *_RATES),
+        ),
         integers=_TEXT_INTEGERS,
     ),
     "operators": Layout((*_FLOPS, "calls", *_RATES), integers=_TEXT_INTEGERS),
@@ -57,7 +61,7 @@ HTML: dict[str, Layout] = {
     "modules": Layout(
         (
             *("flops", "share", *_RANKS, "module_calls", "flops_per_call", "parameters"),
-            *(*_RATES, "intensity"),
+            *("parameter_bytes", *_MEMORY, *_RATES, "intensity"),
         )
     ),
     "operators": Layout(
@@ -79,7 +83,7 @@ BROWSER: dict[str, Layout] = {
     "modules": Layout(
         (
             *("flops", "share", "macs", "module_calls", "flops_per_call", "parameters"),
-            *(*_RATES, "bytes", "intensity", "int_ops", *_RANKS),
+            *("parameter_bytes", *_MEMORY, *_RATES, "bytes", "intensity", "int_ops", *_RANKS),
         )
     ),
     "operators": Layout((*_SUMS, *_RANKS)),
@@ -181,8 +185,8 @@ def that_matter(
             return True
         if name == "repeated_calls":
             return any(scope.calls > 1 for scope in report.scopes)
-        if name == "peak":
-            return report.peak
+        if name in ("peak", "memory"):
+            return getattr(report, name)
         if name == "recomputed_seconds":
             return report.totals.hfu_seconds - report.totals.mfu_seconds
         if name == "parameters":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ipyflops.costs import Totals, add_totals, without_times
-from ipyflops.report import Node, Phase, Report
+from ipyflops.report import Node, Phase, PlaceMemory, Report
 from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
 
 #: Places without FLOPs share a row where they take less than this share of the kernel time.
 TIME_THAT_MATTERS = 0.01
+#: The numbers of a place's memory that are metrics.
+OF_MEMORY = ("parameter_bytes", "saved_bytes", "peak_bytes")
 #: What is said of a line whose own FLOPs are none.
 COUNTED_IN_MODULES = "counted in the modules"
 
@@ -26,12 +28,15 @@ class TreeRow(PlaceRow):
     totals : Totals
     phases : dict of str to Totals
         `totals` by phase; only the phases that ran.
+    held : PlaceMemory
+        What was asked for of its memory, with that of its children.
     """
 
     calls: int
     parameters: int
     totals: Totals
     phases: Mapping[Phase, Totals]
+    held: PlaceMemory = field(default=PlaceMemory(), kw_only=True)
 
 
 def tree_rows(
@@ -85,6 +90,7 @@ def numbers_of_places(rows: Sequence[TreeRow]) -> dict[str, list[int]]:
         "module_calls": [row.calls for row in rows],
         "flops_per_call": [row.totals.flops // row.calls if row.calls else 0 for row in rows],
         "parameters": [row.parameters for row in rows],
+        **{name: [getattr(row.held, name) for row in rows] for name in OF_MEMORY},
     }
 
 
@@ -146,6 +152,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=sum(node.parameters for node in group.places),
             totals=group.add(lambda node: node.totals),
             phases=_phases(group),
+            held=_held(group.places),
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
             around=len(group.above),
@@ -169,6 +176,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=0,
             totals=group.add(lambda node: node.own),
             phases=own_phases(_phases(group), map(_phases, inside)),
+            held=_own_held(group),
         )
 
     def quiet(self, item: OutlineItem[Group[Node]]) -> TreeRow:
@@ -191,8 +199,25 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=0,
             totals=add_totals(group.add(lambda node: node.totals) for group in groups),
             phases=add_phases(map(_phases, groups)),
+            held=_held([node for group in groups for node in group.places]),
             hidden=places + sum(group.size for group in groups),
         )
+
+
+def _held(nodes: Sequence[Node]) -> PlaceMemory:
+    """The memory of places together: what they hold adds up, a peak is that of all memory."""
+    return PlaceMemory(
+        sum(node.parameter_bytes for node in nodes),
+        sum(node.trainable_bytes for node in nodes),
+        sum(node.saved_bytes for node in nodes),
+        max((node.peak_bytes for node in nodes), default=0),
+    )
+
+
+def _own_held(group: Group[Node]) -> PlaceMemory:
+    """What places have saved themselves, without their children."""
+    inside = sum(child.saved_bytes for node in group.places for child in node.children)
+    return PlaceMemory(saved_bytes=sum(node.saved_bytes for node in group.places) - inside)
 
 
 def _phases(group: Group[Node]) -> dict[Phase, Totals]:

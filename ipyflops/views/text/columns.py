@@ -22,6 +22,8 @@ IMPORTANCE = {
     "seconds": 4,
     "flops_per_second": 3,
     "communicated": 3,
+    "saved_bytes": 6,
+    "peak_bytes": 5,
     "parameters": 1,
     "flops_per_call": 0,
 }

@@ -15,6 +15,7 @@ from ipyflops.views.rows.operators import operator_rows
 from ipyflops.views.rows.tree import phase_shares
 from ipyflops.views.text.columns import number_columns
 from ipyflops.views.text.headline import chosen_width, headline_lines
+from ipyflops.views.text.memory import memory_lines
 from ipyflops.views.text.ranks import rank_lines
 from ipyflops.views.text.tables import Column, Flexible, Line, Part, plain_cells, rendered, table
 from ipyflops.views.text.tree import tree_lines
@@ -68,6 +69,7 @@ def to_text(
         ranks = rank_lines(report, width)
         if by == "modules":
             parts += [*_phases(report), *ranks, "", *tree_lines(report, depth, width, columns)]
+            parts += memory_lines(report, width)
         elif by == "operators":
             parts += [*ranks, "", *_operators(report, width, columns)]
         else:

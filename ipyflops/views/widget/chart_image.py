@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ipyflops.report import Node, Report
 from ipyflops.views.charts.axes import Look
 from ipyflops.views.charts.bars import bar_of_alike
+from ipyflops.views.charts.memory import memory
 from ipyflops.views.charts.roofline import roofline
 
 #: Pixels of a page to an inch of a figure.
@@ -57,6 +58,13 @@ def roofline_svg(report: Report, by: Literal["modules", "operators"], *, width: 
     figure = _figure(width)
     # Where labels fit is worked out for the size that the figure has.
     roofline(report, figure.add_subplot(), by=by, look=LOOK)
+    return _svg(figure)
+
+
+def memory_svg(report: Report, *, width: int) -> str:
+    """Draw the chart of memory likewise."""
+    figure = _figure(width)
+    memory(report, figure.add_subplot(), look=LOOK)
     return _svg(figure)
 
 

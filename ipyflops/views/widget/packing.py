@@ -15,6 +15,7 @@ from ipyflops.report import PHASES, Excerpt, Report, ScopeKind, Signature
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.headline_item import Headline
+from ipyflops.views.rows.tree import OF_MEMORY
 from ipyflops.views.rows.visible import source_line, visible
 
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
@@ -48,6 +49,7 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
         "tables": {name: _table(report, layout.keys) for name, layout in BROWSER.items()},
         "bars": [key for key in BARS if key == "flops" or getattr(report.totals, key)],
         "scopes": _scopes(report, texts),
+        "held": _held(report),
         "names": texts.all,
         "lines": [
             [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]
@@ -120,6 +122,18 @@ def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
         "calls": _floats(scope.calls for scope in scopes),
         "parameters": _floats(scope.parameters for scope in scopes),
         "instances": _floats(scope.instances for scope in scopes),
+    }
+
+
+def _held(report: Report) -> dict[str, bytes]:
+    """What was asked for of the memory of each scope, with what is inside it."""
+    if report.memory is None:
+        return {}
+    nodes = {node.scope: node for node in report.walk()}
+    every = range(len(report.scopes))
+    return {
+        name: _floats(getattr(nodes[index], name) if index in nodes else 0 for index in every)
+        for name in OF_MEMORY
     }
 
 

@@ -12,6 +12,7 @@ from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
 from ipyflops.report import Node, Report, walk
 from ipyflops.views.requests import BY
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL
+from ipyflops.views.rows.memory import memory_words
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
@@ -50,7 +51,7 @@ class FlopsView(anywidget.AnyWidget):
         ``-flops``; empty for the order of the tree.
     expanded : list of str or None
         Paths of the open places; None for as many levels as fit.
-    by : {"modules", "operators", "lines", "roofline"}
+    by : {"modules", "operators", "lines", "roofline", "memory"}
         The tab that is open.
     rank : int or None
         Of a report of several ranks, the number of the one that is shown; None for all together.
@@ -69,7 +70,7 @@ class FlopsView(anywidget.AnyWidget):
     metric = traitlets.Enum(BARS, "flops").tag(sync=True)
     sort = traitlets.Unicode("").tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
-    by = traitlets.Enum((*BY, "roofline"), "modules").tag(sync=True)
+    by = traitlets.Enum((*BY, "roofline", "memory"), "modules").tag(sync=True)
 
     rank = traitlets.Int(None, allow_none=True).tag(sync=True)
 
@@ -82,6 +83,7 @@ class FlopsView(anywidget.AnyWidget):
     #: The chart last drawn, with the request that it answers.
     _chart = traitlets.Dict().tag(sync=True)
     _roofline = traitlets.Dict().tag(sync=True)
+    _memory = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -188,7 +190,11 @@ class FlopsView(anywidget.AnyWidget):
 
     def _received(self, _: object, content: Any, buffers: object) -> None:
         """Answer a request for a chart or the program; the browser may send anything."""
-        draw = {"chart": self._draw_bars, "roofline": self._draw_roofline}
+        draw = {
+            "chart": self._draw_bars,
+            "roofline": self._draw_roofline,
+            "memory": self._draw_memory,
+        }
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "program":
             # A front end that does not give views each other's models; see `static/loader.js`.
@@ -218,6 +224,12 @@ class FlopsView(anywidget.AnyWidget):
         by, width = request["points"], int(request["width"])
         words = [visible(text) for text in roofline_words(report, by)]
         return {"svg": roofline_svg(report, by, width=width), "words": words}
+
+    def _draw_memory(self, request: dict[str, Any]) -> dict[str, Any]:
+        from ipyflops.views.widget.chart_image import memory_svg
+
+        svg = memory_svg(self.report, width=int(request["width"]))
+        return {"svg": svg, "words": memory_words(self.report)}
 
     def _report_under(self, convention: str) -> Report:
         if convention not in self._under:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from ipyflops.costs import CONVENTIONS, METRICS
-from ipyflops.report import Peak, Rate, Report, walk
+from ipyflops.report import DeviceMemory, Memory, Peak, PlaceMemory, Rate, Report, walk
+from ipyflops.views.rows.tree import OF_MEMORY
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import pack
 from tests.views import reports
@@ -38,7 +39,9 @@ def everything() -> Report:
     peak = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
     scopes = [replace(scope, calls=2 * scope.calls) for scope in report.scopes]
     tables = {"scopes": tuple(scopes), "signatures": tuple(signatures), "rows": tuple(rows)}
-    return replace(report, **tables, peak=peak)
+    places = [PlaceMemory(400 * n, 300 * n, 200 * n, 100 * n) for n in range(len(scopes))]
+    memory = Memory((DeviceMemory("cpu", 0),), tuple(places))
+    return replace(report, **tables, peak=peak, memory=memory)
 
 
 def browser_values(message: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +78,7 @@ def test_every_number_of_every_place(report: Report) -> None:
                 expected = {
                     "module_calls": node.calls,
                     "parameters": node.parameters,
+                    **{name: getattr(node, name) for name in OF_MEMORY},
                     "flops_per_call": node.totals.flops // (node.calls or node.totals.flops + 1),
                 }.get(keys[column], METRICS[keys[column]])
                 if not isinstance(expected, int):

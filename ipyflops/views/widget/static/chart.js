@@ -22,13 +22,13 @@ export const MAX_ALIKE = 2000;
 export class ChartPane {
   /**
    * @param {Model} model
-   * @param {"chart" | "roofline"} kind what is asked for; the answer comes in a trait of that name
+   * @param {"chart" | "roofline" | "memory"} kind what is asked for; the answer comes in a trait of that name
    * @param {(answer: ChartAnswer) => void} [on] called with each answer
    */
   constructor(model, kind, on = () => {}) {
     this.model = model;
     this.kind = kind;
-    this.trait = /** @type {"_chart" | "_roofline"} */ (`_${kind}`);
+    this.trait = /** @type {"_chart" | "_roofline" | "_memory"} */ (`_${kind}`);
     this.on = on;
     /** @type {string | null} the key of the request */
     this.wanted = null;

@@ -21,8 +21,8 @@ export const TABLES = {
   modules: {
     title: "module",
     importance: [
-      "flops", "share", "replicated", "seconds", "calls", "communicated", "mfu", "parameters", "rate", "macs",
-      "intensity", "flops_per_call",
+      "flops", "share", "replicated", "seconds", "calls", "communicated", "mfu", "saved_bytes", "peak_bytes",
+      "parameters", "rate", "macs", "intensity", "flops_per_call", "parameter_bytes",
     ],
     nameRoom: 200,
   },

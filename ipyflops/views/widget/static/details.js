@@ -18,7 +18,7 @@ import { exact, percent } from "./units.js";
 const ALWAYS = new Set(["flops", "macs", "calls", "bytes"]);
 const FACTS = [
   "flops", "macs", "int_ops", "module_calls", "calls", "parameters", "seconds", "flops_per_second", "bytes",
-  "intensity",
+  "intensity", "parameter_bytes", "saved_bytes", "peak_bytes",
 ];
 
 /**

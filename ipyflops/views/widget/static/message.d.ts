@@ -97,6 +97,8 @@ export interface Message {
     parameters: Binary; // float64
     instances: Binary; // float64
   };
+  /** What was asked for of the memory of each scope, with what is inside it; none otherwise. */
+  held: Record<string, Binary>; // float64
   names: string[];
   /** [file, number, text] */
   lines: [string, number, string][];
@@ -148,6 +150,7 @@ export interface Traits {
   _depth: number | null;
   _chart: ChartAnswer;
   _roofline: ChartAnswer;
+  _memory: ChartAnswer;
   selected: string;
   convention: Convention;
   metric: string;
@@ -158,7 +161,7 @@ export interface Traits {
 }
 
 export type TableName = "modules" | "operators" | "lines";
-export type TabName = TableName | "roofline";
+export type TabName = TableName | "roofline" | "memory";
 
 /** The widget's model, as anywidget gives it. */
 export interface Model {

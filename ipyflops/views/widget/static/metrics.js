@@ -63,7 +63,8 @@ export class Metric {
     if (this.key === "flops_per_call") {
       return row.calls ? Math.floor(this.all.of("flops").value(row, convention) / row.calls) : 0;
     }
-    if (this.ofPlace) return this.key === "parameters" ? row.parameters : row.calls;
+    if (this.key === "parameters") return row.parameters;
+    if (this.ofPlace) return this.key === "module_calls" ? row.calls : (row.held[this.key] ?? 0);
     /** @param {string} key */
     const total = (key) => ofSum(key, row.sum(measureOf(key, convention)));
     if (!this.ratio) return total(this.key);

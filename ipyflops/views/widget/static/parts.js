@@ -4,6 +4,7 @@ import { ChartPane } from "./chart.js";
 import { copyControl, levelsControl, methodsControl } from "./controls.js";
 import { make, uniqueId } from "./dom.js";
 import { RankList } from "./ranks.js";
+import { MemoryPane } from "./memory.js";
 import { RooflinePane } from "./roofline.js";
 import { columnsMenu, conventionChoice, metricChoice, Search, Tabs } from "./toolbar.js";
 
@@ -24,7 +25,7 @@ export function makeParts(view) {
   const { ranks, shown } = model.get("_data").ranks ?? {}; // of all of them, whichever is shown
   return {
     headline: make("div", { class: "fw-headline" }),
-    tabs: new Tabs(panelId, (name) => view.showTab(name)),
+    tabs: new Tabs(panelId, (name) => view.showTab(name), run.held.size > 0),
     search: new Search({ search: (text) => view.search(text), next: () => view.nextHit() }),
     convention: conventionChoice((name) => view.set("convention", name)),
     metric: metricChoice(run.metrics, (name) => view.set("metric", name)),
@@ -42,6 +43,7 @@ export function makeParts(view) {
     details: make("section", { class: "fw-details", "aria-label": "Details of the selected row" }),
     chart: new ChartPane(model, "chart"),
     roofline: new RooflinePane(model),
+    memory: new MemoryPane(model),
     ranks: ranks ? new RankList(ranks, shown ?? null, run.metrics, (number) => view.set("rank", number)) : null,
   };
 }

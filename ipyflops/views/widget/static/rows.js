@@ -49,6 +49,8 @@ export class Row {
     this.silent = false; // nothing ran: a line of source without operators
     this.calls = 0;
     this.parameters = 0;
+    /** @type {Record<string, number>} of its memory */
+    this.held = {};
     this.position = 1;
     this.siblings = 1;
     /** @type {number[]} the places of the tree that it stands for */

@@ -44,6 +44,10 @@ export class Run {
     this.parameters = column(Float64Array, scopes.parameters);
     this.instances = column(Float64Array, scopes.instances);
     this.size = this.parent.length;
+    /** Of the memory of each place, by the key of the metric.
+     *  @type {Map<string, Float64Array>} */
+    this.held = new Map();
+    for (const [key, data] of Object.entries(packed.held)) this.held.set(key, column(Float64Array, data));
 
     /** Of one call of each signature: FLOPs by convention, and bytes, MACs and so on.
      *  @type {Map<string, Float64Array>} */
@@ -87,6 +91,24 @@ export class Run {
   }
 
   // --- places -------------------------------------------------------------------------------
+
+  /**
+   * What places hold of memory together, by the key of the metric.
+   *
+   * @param {number[]} nodes
+   */
+  heldBy(nodes) {
+    /** @type {Record<string, number>} */
+    const held = {};
+    for (const [key, values] of this.held) {
+      held[key] = 0;
+      for (const node of nodes) {
+        // Siblings share the memory that was live, of which each tells the most.
+        held[key] = key === "peak_bytes" ? Math.max(held[key], values[node]) : held[key] + values[node];
+      }
+    }
+    return held;
+  }
 
   /** @param {number} place */
   name(place) {

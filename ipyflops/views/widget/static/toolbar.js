@@ -9,16 +9,18 @@ import { CONVENTIONS } from "./run.js";
  */
 
 /** @type {Record<TabName, string>} */
-const TABS = { modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline" };
+const TABS = { modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline", memory: "Memory" };
 
 /** The tabs. */
 export class Tabs {
   /**
    * @param {string} panelId
    * @param {(name: TabName) => void} on called when one is chosen
+   * @param {boolean} withMemory whether the report says what held memory
    */
-  constructor(panelId, on) {
-    this.tabs = Object.entries(TABS).map(([name, title]) => {
+  constructor(panelId, on, withMemory) {
+    const shown = Object.entries(TABS).filter(([name]) => withMemory || name !== "memory");
+    this.tabs = shown.map(([name, title]) => {
       const tab = make("button", {
         class: "fw-tab", type: "button", role: "tab", textContent: title, "data-tab": name,
         id: uniqueId("tab"), "aria-controls": panelId,

@@ -347,6 +347,7 @@ export class ModuleTree {
       note: kind === "code" ? this._noteOf(place) : "",
       calls,
       parameters,
+      held: run.heldBy(nodes),
       expandable: this._hasChildren(place),
     });
   }

@@ -43,7 +43,7 @@ export class View {
     this.chosen = new Map();
     /** @type {TabName} */
     this.tab = "modules";
-    /** @type {TableName} the table of the tab; behind the roofline, the one that was open before */
+    /** @type {TableName} the table of the tab; behind a chart, the one that was open before */
     this.table = "modules";
     this.path = ""; // of what is selected, and the places whose sum the chart shows
     /** @type {number[]} */
@@ -119,12 +119,15 @@ export class View {
 
   /** @param {TabName} name */
   _open(name) {
+    if (name === "memory" && !this.run.held.size) name = "modules";
     this.tab = name;
-    if (name !== "roofline") this.table = name;
-    const { grid, parts } = this;
-    const isTable = name !== "roofline";
+    const { parts } = this;
+    const pane = name === "roofline" || name === "memory" ? parts[name] : null;
+    if (name !== "roofline" && name !== "memory") this.table = name;
+    const isTable = !pane;
+    const { grid } = this;
     parts.panel.setAttribute("aria-labelledby", parts.tabs.mark(name));
-    parts.panel.replaceChildren(isTable ? grid.element : parts.roofline.element);
+    parts.panel.replaceChildren(pane ? pane.element : grid.element);
     parts.details.hidden = !isTable;
     // Code needs all the width that there is.
     parts.chart.element.hidden = !isTable || name === "lines";
@@ -181,7 +184,7 @@ export class View {
   /** The charts are written in the colour of the widget's own texts, whatever the theme is. */
   readInk() {
     const ink = getComputedStyle(this.root).color;
-    for (const chart of [this.parts?.chart, this.parts?.roofline.chart]) chart?.setInk(ink);
+    for (const chart of [this.parts?.chart, this.parts?.roofline.chart, this.parts?.memory.chart]) chart?.setInk(ink);
   }
 
   /** There is more room, or less. */
@@ -346,6 +349,10 @@ export class View {
       this.parts.roofline.update({ convention });
       return;
     }
+    if (this.tab === "memory") {
+      this.parts.memory.update();
+      return;
+    }
     const { chart } = this.parts;
     const width = Math.round(chart.element.clientWidth / 20) * 20;
     if (!width) return;
@@ -387,5 +394,6 @@ export class View {
     this._save.cancel();
     this.parts.chart.remove();
     this.parts.roofline.remove();
+    this.parts.memory.remove();
   }
 }
