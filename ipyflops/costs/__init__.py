@@ -11,7 +11,8 @@ from ipyflops.costs.choices import check_choice, choose_one_of
 from ipyflops.costs.conventions import CONVENTIONS, Convention, within_layer
 from ipyflops.costs.cost import ZERO_COST, ZERO_COUNT, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate, substitute
-from ipyflops.costs.metrics import METRICS, OF_CALL, Metric
+from ipyflops.costs.metric import Metric
+from ipyflops.costs.metrics import METRICS, OF_CALL
 from ipyflops.costs.totals import (
     COUNTED,
     MEASURED,

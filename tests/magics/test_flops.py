@@ -50,6 +50,19 @@ def test_a_cell_is_counted_and_its_report_shown(shell: InteractiveShell, cell: s
     assert [node.name for node in last().tree.children] == ["model"]
 
 
+@pytest.mark.parametrize("fake", ["", "--fake "])
+def test_memory_is_said_where_it_is_asked_for(shell: InteractiveShell, fake: str) -> None:
+    done = run(shell, f"%%flops {fake}--memory\ny = model(x)")
+    assert done.error is None
+    memory = last().memory
+    assert memory is not None
+    assert sum(memory.at_peak.values()) == memory.peak > 0
+    assert "peak 152 B (parameters 42.1 %)" in done.out
+    assert "live at the peak" in done.out
+    run(shell, "%flops -q model(x)")
+    assert last().memory is None
+
+
 def test_the_result_is_the_cells_own(shell: InteractiveShell) -> None:
     done = run(shell, "%%flops\ny = 3\nmodel(x)")
     assert done.result.shape == (2, 4)
