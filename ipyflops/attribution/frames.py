@@ -113,9 +113,13 @@ def is_to_follow(code: CodeType, kind: int, user_file: str) -> bool:
     file = code.co_filename
     if kind & SELF:
         return is_the_users(file)
-    # A comprehension is on a line of what it stands in.
+    # A comprehension is on a line of what it stands in. A file may run as a whole, by %run.
     is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
-    return bool(is_function) and file != user_file and not is_installed(file)
+    return (
+        bool(is_function or code.co_name == "<module>")
+        and file != user_file
+        and not is_installed(file)
+    )
 
 
 def self_of(frame: FrameType) -> Any:

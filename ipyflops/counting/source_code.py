@@ -11,6 +11,7 @@ import inspect
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from tokenize import COMMENT, DEDENT, ENDMARKER, INDENT, NEWLINE, NL, TokenError, generate_tokens
 from types import CodeType
 
@@ -184,6 +185,9 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
     """
     excerpts = []
     for code, line_counts in list(counts.items())[:MAX_METHODS]:
+        if code.co_name == "<module>":  # a file as a whole, which %run has run
+            excerpts += _file(code, line_counts)
+            continue
         first = code.co_firstlineno
         lines = _function_at(source_lines(code.co_filename), first)
         last = first + len(lines)
@@ -198,6 +202,20 @@ def methods(counts: Mapping[CodeType, Sequence[LineCount]]) -> list[Excerpt]:
         )
     # In the order in which they are read.
     return sorted((one for one in excerpts if one.counts), key=lambda one: (one.file, one.first))
+
+
+def _file(code: CodeType, counts: Sequence[LineCount]) -> list[Excerpt]:
+    """A file that ran as a whole, with what ran on its lines."""
+    filename = code.co_filename
+    parts = counted_code(filename, readable_name(filename), (one.number for one in counts))
+    return [
+        replace(
+            part,
+            name="script",
+            counts=tuple(one for one in counts if 0 <= one.number - part.first < len(part.lines)),
+        )
+        for part in parts
+    ]
 
 
 def _function_at(text: Sequence[str], first: int) -> list[str]:
