@@ -21,7 +21,7 @@ from ipyflops.costs import Cost
 from ipyflops.counting import FlopCounter, reset
 from ipyflops.dry_runs import DryRunError, SweepError, dry_run, sweep
 from ipyflops.formulas import FormulaError, register_formula, temporary_formula
-from ipyflops.measuring import peak
+from ipyflops.measuring import Meter, peak
 from ipyflops.report import Device, Node, Report, Sweep, compare, last
 
 __version__ = "0.1.0.dev0"
@@ -32,6 +32,7 @@ __all__ = [
     "DryRunError",
     "FlopCounter",
     "FormulaError",
+    "Meter",
     "Node",
     "Report",
     "Sweep",

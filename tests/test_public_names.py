@@ -11,7 +11,7 @@ import pytest
 
 import ipyflops
 
-CLASSES = {"Cost", "Device", "FlopCounter", "Node", "Report", "Sweep"}
+CLASSES = {"Cost", "Device", "FlopCounter", "Meter", "Node", "Report", "Sweep"}
 ERRORS = {"DryRunError", "FormulaError", "SweepError"}
 FUNCTIONS = {
     "compare",

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from ipyflops.attribution.biases import BIAS, Biases, bias_part
 from ipyflops.attribution.frame_marking import NOT_EAGERLY
+from ipyflops.attribution.frames import read_variables
 from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
@@ -52,4 +53,5 @@ __all__ = [
     "bias_part",
     "frames_of_threads",
     "parameter_bytes",
+    "read_variables",
 ]

@@ -26,10 +26,7 @@ class ShownAsTable:
     def to_frame(self) -> pandas.DataFrame:
         """Give a pandas data frame with the numbers of the table, in their plain units.
 
-        Raises
-        ------
-        ImportError
-            If pandas is not installed; the message says how to install it.
+        Errors are those of `Report.to_frame`.
         """
         from ipyflops.views import to_frame
 

@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ipyflops.costs import CONVENTIONS
 from ipyflops.report import Device, read_device
@@ -53,8 +54,8 @@ def read(arguments: Sequence[str]) -> tuple[argparse.Namespace, Target | None]:
     SystemExit
         With 2 where an option is wrong, with 0 after ``--help``.
     """
-    parser = _parser()
-    end = _end_of_options(parser, arguments)
+    parser, takes_value = _parser()
+    end = _end_of_options(takes_value, arguments)
     options = parser.parse_args(arguments[:end])
     rest = list(arguments[end:])
     if rest[:1] == ["--"]:
@@ -78,10 +79,11 @@ def read(arguments: Sequence[str]) -> tuple[argparse.Namespace, Target | None]:
 
 def usage() -> str:
     """What ``--help`` says."""
-    return _parser().format_help()
+    return _parser()[0].format_help()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, set[str]]:
+    """The parser, and the flags that a value follows."""
     parser = argparse.ArgumentParser(
         prog="python -m ipyflops",
         usage="python -m ipyflops [options] (script.py | -m module) [arguments]\n"
@@ -92,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add = parser.add_argument
+    takes_value: set[str] = set()
+
+    def add(*flags: str, **settings: Any) -> None:
+        if parser.add_argument(*flags, **settings).nargs is None:
+            takes_value.update(flags)
+
     add("-c", "--convention", choices=CONVENTIONS, help="what counts as a FLOP")
     add("--by", choices=BY, default="modules", help="what the rows are")
     add("-d", "--depth", type=_depth, metavar="N", help="levels of the tree that are shown")
@@ -110,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--save", metavar="FILE", help="write the report as JSON")
     add("--html", metavar="FILE", help="write the report as one page for any browser")
     add("-q", "--quiet", action="store_true", help="print no report")
-    return parser
+    return parser, takes_value
 
 
 class _Fake(argparse.Action):
@@ -128,14 +135,8 @@ class _Fake(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def _end_of_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+def _end_of_options(takes_value: set[str], arguments: Sequence[str]) -> int:
     """The position of ``-m``, ``--``, or the first word that is no option and no value of one."""
-    takes_value = {
-        flag
-        for action in parser._actions  # noqa: SLF001 - argparse has no public list of them
-        for flag in action.option_strings
-        if action.nargs is None
-    }
     index = 0
     while index < len(arguments):
         word = arguments[index]

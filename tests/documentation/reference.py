@@ -17,6 +17,7 @@ from typing import Any
 import ipyflops
 from ipyflops.costs import Totals
 from ipyflops.counting.process import Counter
+from ipyflops.measuring import MeterStep
 from ipyflops.report import (
     Change,
     Comparison,
@@ -41,6 +42,7 @@ TARGET = Path(ipyflops.__file__).with_name("API.md")
 OTHERS = (
     *(Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank),
     *(Estimate, Estimates, SweepEstimate, Part, Comparison, RuleComparison, Rule, ModelSizes),
+    MeterStep,
 )
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Bases of public classes that the package itself uses, not those who count.
