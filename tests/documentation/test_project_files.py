@@ -1,4 +1,4 @@
-"""What a project is expected to have beside its code: citation, forms, actions, long description."""
+"""What a project has beside its code: citation, forms, actions, long description."""
 
 from __future__ import annotations
 
