@@ -191,15 +191,22 @@ class Estimate(ShownAsTable):
     def as_report(self) -> Any:
         """Give the report with these times as if they had been taken, and the device's peaks.
 
-        So a roofline can be drawn of a dry run, and any table with times be made. Times are
-        rounded to whole nanoseconds.
+        So a roofline can be drawn of a dry run, and any table with times be made. Times are whole
+        nanoseconds; what one row loses by rounding the next one gets, so that they add up.
         """
-        rows = tuple(
-            replace(row, nanoseconds=round(self._seconds(row) / self.efficiency * NANOSECONDS))
-            for row in self.report.rows
-        )
+        rows = []
+        lost = 0.0
+        for row in self.report.rows:
+            exact = self._seconds(row) / self.efficiency * NANOSECONDS + lost
+            whole = round(exact)
+            lost = exact - whole
+            rows.append(replace(row, nanoseconds=whole))
         return replace(
-            self.report, rows=rows, peak=self.device.peak, timing=None, device=self.device.name
+            self.report,
+            rows=tuple(rows),
+            peak=self.device.peak,
+            timing=None,
+            device=self.device.name,
         )
 
     def plot(

@@ -139,6 +139,16 @@ def test_as_a_report_the_times_and_the_peaks_are_the_devices() -> None:
     assert timed.peak.bytes_per_second == 1e12
 
 
+def test_times_of_less_than_a_nanosecond_add_up() -> None:
+    """Of 40 operators that take 4·n bytes in and out at 3e10 bytes a second: 0.27 ns and more."""
+    with ipyflops.FlopCounter() as counter:
+        for size in range(1, 41):
+            torch.relu(torch.ones(size))
+    estimate = counter.report.on(Device("mine", {}, 3e10))
+    assert estimate.seconds == pytest.approx((8 + 4) * sum(range(1, 41)) / 3e10)
+    assert estimate.as_report().seconds == pytest.approx(estimate.seconds, abs=0.5e-9)
+
+
 def test_a_dry_run_in_bfloat16() -> None:
     """A linear layer of 4096 × 4096 on 8192 tokens: 2·8192·4096² FLOPs; H100 has 989.5 TFLOPS."""
     with torch.device("meta"):
