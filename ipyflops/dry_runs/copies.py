@@ -13,6 +13,7 @@ import functools
 import sys
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -153,6 +154,15 @@ class Copier:
             made[self.copy(key)] = self.copy(item)
         return made
 
+    def _ordered(self, value: OrderedDict[Any, Any]) -> OrderedDict[Any, Any]:
+        """A dictionary of hooks, mostly an empty one: each module has a dozen of these."""
+        made: OrderedDict[Any, Any] = self._record(value, OrderedDict())
+        for key, item in value.items():
+            made[self.copy(key)] = self.copy(item)
+        for name, item in vars(value).items():  # as the metadata of a `state_dict`
+            made.__dict__[name] = self.copy(item)
+        return made
+
     def _set(self, value: set[Any]) -> set[Any]:
         made: set[Any] = self._record(value, set())
         made.update(map(self.copy, value))
@@ -269,6 +279,7 @@ class Copier:
 _MAKERS: Mapping[type, Callable[[Copier, Any], Any]] = {
     list: Copier._list,
     dict: Copier._dict,
+    OrderedDict: Copier._ordered,
     set: Copier._set,
     tuple: Copier._immutable_container,
     frozenset: Copier._immutable_container,

@@ -44,6 +44,10 @@ UNKNOWN_NUMBERS = (
     "numbers that the code read from tensors are not known: they are written as ? (by % also as "
     "nan or 0), and what is computed from them is a stand-in too"
 )
+ASKED_WHETHER_FAKE = (
+    "a library asked whether a tensor is fake (a mask of unknown values, mostly): there it may do "
+    "other work than in a real run, so the count may differ a little"
+)
 TAKEN_AS_FINITE = (
     "values and gradients were taken to be finite where the code asks, so the step of a gradient "
     "scaler is counted"
@@ -187,6 +191,7 @@ def _notes_on(numbers: Numbers) -> list[str]:
         IN_ORDER: numbers.met_loader,
         UNKNOWN_NUMBERS: numbers.met_stand_in,
         TAKEN_AS_FINITE: numbers.met_finite,
+        ASKED_WHETHER_FAKE: numbers.met_question,
     }
     return [note for note, met in notes.items() if met]
 

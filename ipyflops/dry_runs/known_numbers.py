@@ -46,6 +46,8 @@ class Numbers:
         Whether the code asked whether values are finite.
     met_loader : bool
         Whether the code loaded data in an order that it would have chosen by random numbers.
+    met_question : bool
+        Whether a library asked if a tensor of unknown values is fake, and was told so.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,7 @@ class Numbers:
         self.met_stand_in = False
         self.met_finite = False
         self.met_loader = False
+        self.met_question = False
 
     @contextmanager
     def stand_ins_do(self) -> Iterator[None]:

@@ -1,5 +1,7 @@
 """Tensors whose values a dry run knows: small ones of whole numbers, and what is made of them.
 
+Of fractions it knows single numbers, and what `torch.ones`, `zeros` and `full` make in the run.
+
 Example: a mask of ones that a program makes or has, the numbers of a diffusion's time steps, the
 lengths of a batch. Libraries decide by them, as by the shapes. PyTorch's fake tensors keep the
 value of a single number; here they keep up to `MAX_ELEMENTS` of them. What is computed from such
@@ -65,12 +67,14 @@ def made_known(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Tensor | None
         if device is None and args[0].device.type != "cpu":
             return None
         args = (torch.empty(args[0].shape, dtype=args[0].dtype), *args[1:])
+    # A program that has no mask makes one by `torch.ones(shape)`, which has fractions by default.
+    fractions = size == 1 or func in _OF_SHAPE
     dtype = kwargs.get("dtype")
-    if size > 1 and dtype is not None and dtype.is_floating_point:
+    if not fractions and dtype is not None and dtype.is_floating_point:
         return None
     made: Tensor = func(*args, **kwargs)
     whole = not made.dtype.is_floating_point and not made.dtype.is_complex
-    return made if whole or size == 1 else None
+    return made if whole or (fractions and not made.is_complex()) else None
 
 
 def _size_made(func: Any, args: Any) -> int:

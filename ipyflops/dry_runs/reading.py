@@ -115,11 +115,15 @@ def _as_array(own: Function) -> Function:
 
 
 def _is_unknown_fake(own: Function) -> Function:
-    """Transformers asks by this whether it can read the values of a mask."""
+    """Transformers asks by this whether it can read the values of a mask, and keeps one if not."""
 
     @functools.wraps(own)
     def is_fake_tensor(value: Any) -> bool:
-        return bool(own(value)) and values_of(value) is None
+        if not own(value) or values_of(value) is not None:
+            return False
+        if is_of_dry_run(value):
+            value.fake_mode.numbers.met_question = True
+        return True
 
     return is_fake_tensor
 

@@ -58,6 +58,9 @@ DECIDED: dict[str, Callable[[], object]] = {
     "padded": padded,
     "written": changed_in_place,
     "made inside": made_inside,
+    "a mask of fractions": lambda: work(
+        torch.ones(2, 3).bool().sum() + int(bool(torch.full((2, 2), 0.5).all()))
+    ),
     "as a list": lambda: work(sum(LENGTHS.tolist())),
     "as an array": lambda: work(LENGTHS.numpy().max()),
 }
