@@ -29,7 +29,7 @@ from ipyflops.report.memory import (
     PlaceMemory,
 )
 from ipyflops.report.merging import merge_ranks
-from ipyflops.report.polynomials import Variable
+from ipyflops.report.polynomials import Term, Variable
 from ipyflops.report.report import Difference, Report
 from ipyflops.report.rules import ModelSizes, Rule, RuleComparison
 from ipyflops.report.run import Rank
@@ -100,6 +100,7 @@ __all__ = [
     "Status",
     "Sweep",
     "SweepEstimate",
+    "Term",
     "Timing",
     "TotalsSum",
     "Variable",

@@ -15,38 +15,63 @@ from pathlib import Path
 from typing import Any
 
 import ipyflops
-from ipyflops.costs import Totals
+from ipyflops.costs import Count, Totals
+from ipyflops.counting import Progress
 from ipyflops.counting.process import Counter
+from ipyflops.formulas import Call
 from ipyflops.measuring import MeterStep
 from ipyflops.report import (
     Change,
     Comparison,
+    DataSheet,
+    DeviceMemory,
     Difference,
     Estimate,
     Estimates,
+    Excerpt,
     Explanation,
+    Growth,
+    Holding,
+    Line,
+    LineCount,
+    Memory,
+    MemoryPoint,
     ModelSizes,
     Part,
     Peak,
+    PlaceMemory,
+    Point,
     Rank,
     Rate,
+    Row,
     Rule,
     RuleComparison,
+    Scope,
+    Signature,
     SweepEstimate,
+    Term,
     Timing,
+    TotalsSum,
+    Variable,
+    VariableGrowth,
 )
 
 TARGET = Path(ipyflops.__file__).with_name("API.md")
 
 #: What a user gets without asking for it by name.
 OTHERS = (
+    *(Call, Count, Progress),
     *(Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank),
     *(Estimate, Estimates, SweepEstimate, Part, Comparison, RuleComparison, Rule, ModelSizes),
-    MeterStep,
+    *(MeterStep, Memory, DeviceMemory, PlaceMemory, MemoryPoint, Holding, DataSheet),
+    *(Growth, VariableGrowth, Term, Point, Variable),
+    *(Scope, Line, Signature, Row, TotalsSum, Excerpt, LineCount),
 )
 HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Bases of public classes that the package itself uses, not those who count.
 INTERNAL = {"ipyflops.counting.blocks", "ipyflops.counting.process", "ipyflops.counting.stack"}
+#: Of what is left: for PyTorch's compiler, and for the magics.
+INTERNAL_MEMBERS = {"ignore_compile_internals", "keep_errors", "around_replay"}
 #: Sections whose entries are ``name : type`` with an indented text below.
 LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
 
@@ -55,7 +80,7 @@ HEAD = """\
 
 Made from the docstrings by `make docs`; the test `tests/documentation` holds it to them. The magics
 explain themselves: `%flops?`. Everything here is in `import ipyflops`, but for the classes of the
-second part, which are what its functions and reports give.
+second part: a formula of your own gets a `Call`; the others are what functions and reports give.
 """
 
 
@@ -65,7 +90,7 @@ def reference() -> str:
     for name in ipyflops.__all__:
         if name not in HIDDEN:
             parts += entry(f"ipyflops.{name}", getattr(ipyflops, name))
-    parts.append("## What reports and functions give\n")
+    parts.append("## What formulas get, and what functions and reports give\n")
     for kind in OTHERS:
         if kind.__name__ not in ipyflops.__all__:
             # Other folders know it from its folder's ``__init__``.
@@ -94,7 +119,7 @@ def members(thing: type) -> dict[str, Any]:
         for base in reversed(thing.mro())
         if base.__module__.startswith("ipyflops.") and base.__module__ not in INTERNAL
         for name, value in vars(base).items()
-        if not name.startswith("_") and name not in vars(Counter)
+        if not name.startswith("_") and name not in {*vars(Counter), *INTERNAL_MEMBERS}
     }
 
 
