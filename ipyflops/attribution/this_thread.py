@@ -14,7 +14,7 @@ import threading
 from types import FrameType
 from weakref import ref
 
-from ipyflops.garbage import uncollected
+from ipyflops.cells import uncollected
 
 
 class _Alive:

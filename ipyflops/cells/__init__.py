@@ -13,6 +13,7 @@ from ipyflops.cells.code_files import (
     package_of,
     readable_name,
 )
+from ipyflops.cells.garbage import uncollected
 from ipyflops.cells.origin import Origin, Shell
 from ipyflops.cells.shell import part_of, running_shell
 from ipyflops.cells.source_lines import source_lines
@@ -29,5 +30,6 @@ __all__ = [
     "readable_name",
     "running_shell",
     "source_lines",
+    "uncollected",
     "variables_used",
 ]

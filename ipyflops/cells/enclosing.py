@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
+from ipyflops.cells.garbage import uncollected
 from ipyflops.cells.variables import functions_in, variables_named_within
-from ipyflops.garbage import uncollected
 
 _TEMPLATE = """\
 def outer():

@@ -26,9 +26,9 @@ from IPython.core.error import UsageError
 from ipyflops.cells import old_ipython
 from ipyflops.cells.code_files import readable_name
 from ipyflops.cells.enclosing import Enclosed, enclose
+from ipyflops.cells.garbage import uncollected
 from ipyflops.cells.origin import Origin, Shell
 from ipyflops.cells.source_lines import keep_lines
-from ipyflops.garbage import uncollected
 
 NO_AWAIT = (
     "this front end runs an event loop already, so a magic cannot await in it. "

@@ -13,6 +13,7 @@ from ipyflops.costs.cost import ZERO_COST, ZERO_COUNT, Cost, CostSum, Count
 from ipyflops.costs.expressions import evaluate, substitute
 from ipyflops.costs.metric import Metric
 from ipyflops.costs.metrics import METRICS, OF_CALL
+from ipyflops.costs.printable_text import printable, with_printable_repr
 from ipyflops.costs.totals import (
     COUNTED,
     MEASURED,
@@ -43,8 +44,10 @@ __all__ = [
     "choose_one_of",
     "conventions",
     "evaluate",
+    "printable",
     "substitute",
     "subtract_totals",
+    "with_printable_repr",
     "within_layer",
     "without_times",
 ]

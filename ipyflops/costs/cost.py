@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ipyflops.costs.expressions import evaluate, substitute
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs.printable_text import with_printable_repr
 
 
 @with_printable_repr

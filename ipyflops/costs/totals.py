@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from ipyflops.costs.metrics import METRICS
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs.printable_text import with_printable_repr
 
 
 @with_printable_repr

@@ -6,7 +6,7 @@ PyTorch nor IPython. Other folders import only from here.
 
 from __future__ import annotations
 
-from ipyflops.printable import printable
+from ipyflops.costs import printable
 from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.comparison import MEASURES, Comparison, compare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipyflops.printable import printable, with_printable_repr
+from ipyflops.costs import printable, with_printable_repr
 
 #: A complex product is made of real ones; its FLOPs are counted as real ones too.
 _PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}

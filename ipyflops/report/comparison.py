@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ipyflops.costs import check_choice
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import check_choice, with_printable_repr
 from ipyflops.report.report import Report
 from ipyflops.report.shown_tables import ShownAsTable
 from ipyflops.report.tables import Signature

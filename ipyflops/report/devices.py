@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import with_printable_repr
 from ipyflops.report.ceilings import Peak, Rate, real_dtype
 from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
 

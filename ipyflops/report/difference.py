@@ -7,8 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ipyflops.costs import Totals
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import Totals, with_printable_repr
 from ipyflops.report.run import Run
 from ipyflops.report.tables import ScopeKind
 from ipyflops.report.tree import Node

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ipyflops.costs import conventions
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import conventions, with_printable_repr
 from ipyflops.report.devices import Device, check_efficiency, read_device
 from ipyflops.report.run import Run
 from ipyflops.report.shown_tables import ShownAsTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import with_printable_repr
 from ipyflops.report.tables import Phase
 
 

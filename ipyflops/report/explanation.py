@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs import Convention, conventions, substitute
-from ipyflops.printable import printable, with_printable_repr
+from ipyflops.costs import Convention, conventions, printable, substitute, with_printable_repr
 from ipyflops.report.tables import Phase, Row, Signature
 
 

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Literal, TypeAlias
 
-from ipyflops.printable import printable, with_printable_repr
+from ipyflops.costs import printable, with_printable_repr
 from ipyflops.report.polynomials import (
     MAX_DEGREE,
     Basis,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import with_printable_repr
 from ipyflops.report.tables import Phase
 
 MemoryKind: TypeAlias = Literal[

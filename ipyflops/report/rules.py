@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import with_printable_repr
 from ipyflops.report.shown_tables import ShownAsTable
 
 #: What ran: a forward pass, a training step, and one that recomputes its forward pass.

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from ipyflops.costs import Convention, Totals, conventions
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import Convention, Totals, conventions, with_printable_repr
 from ipyflops.report.ceilings import Peak, Rate
 from ipyflops.report.collectives import COLLECTIVE_OF, COLLECTIVES
 from ipyflops.report.excerpts import Excerpt

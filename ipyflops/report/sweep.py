@@ -7,8 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ipyflops.costs import COUNTED, METRICS, check_choice, conventions
-from ipyflops.printable import printable, with_printable_repr
+from ipyflops.costs import (
+    COUNTED,
+    METRICS,
+    check_choice,
+    conventions,
+    printable,
+    with_printable_repr,
+)
 from ipyflops.report.estimates import AnyDevice, SweepEstimate, estimates_of
 from ipyflops.report.growth import Growth, fit
 from ipyflops.report.polynomials import Variable

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from operator import add as plus
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from ipyflops.costs import OF_CALL, SUMMED, Cost, Totals
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import OF_CALL, SUMMED, Cost, Totals, with_printable_repr
 
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)

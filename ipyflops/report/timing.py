@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import with_printable_repr
 
 #: An interquartile range of more than this share of the median is a large spread.
 LARGE_SPREAD = 0.1

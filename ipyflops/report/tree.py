@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from ipyflops.costs import Totals
-from ipyflops.printable import with_printable_repr
+from ipyflops.costs import Totals, with_printable_repr
 from ipyflops.report.figures import Figures
 from ipyflops.report.memory import Memory, PlaceMemory
 from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum

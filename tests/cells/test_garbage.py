@@ -17,10 +17,10 @@ import pytest
 import torch
 
 from ipyflops.attribution.this_thread import frames_of_threads
+from ipyflops.cells.garbage import uncollected
 from ipyflops.cells.source_lines import source_lines
 from ipyflops.counting import FlopCounter
 from ipyflops.counting.source_code import MAX_WHOLE, counted_code
-from ipyflops.garbage import uncollected
 
 
 class Garbage:
