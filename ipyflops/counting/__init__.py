@@ -28,12 +28,10 @@ from ipyflops.counting.accelerators import (
     wait_for,
 )
 from ipyflops.counting.counter import FlopCounter
-from ipyflops.counting.cuda_clock import BUSY
 from ipyflops.counting.process import reset
 from ipyflops.counting.progress import Progress
 
 __all__ = [
-    "BUSY",
     "FlopCounter",
     "Progress",
     "accelerator_built_for",

@@ -29,6 +29,7 @@ def build_report(
     no_times: str = "",
     more_notes: Sequence[str] = (),
     tracker: MemoryTracker | None = None,
+    busy_share: float | None = None,
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -45,6 +46,8 @@ def build_report(
         Of what runs on a device.
     tracker : MemoryTracker or None
         What holds memory, where that is asked for.
+    busy_share : float or None
+        See `Report`.
     """
     tables = _Tables(locator, timed=not no_times)
     tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
@@ -81,6 +84,7 @@ def build_report(
         device=tables.device(),
         excerpts=excerpts,
         memory=memory,
+        busy_share=busy_share,
     )
 
 

@@ -198,6 +198,7 @@ class FlopCounter(CountedBlocks):
             complete=not self.blocks and not self._error,
             error=self._error,
             no_times=clock.no_times() if clock is not None else "",
+            busy_share=clock.busy_share() if clock is not None else None,
             more_notes=(*self._replays.notes(), *(clock.notes() if clock is not None else ())),
             tracker=self._memory,
         )

@@ -46,10 +46,8 @@ MAX_PENDING = 2048
 CYCLE = 0.0 if torch.version.hip else 0.4
 #: Pairs of events around nothing.
 EMPTY_PAIRS = 8
-#: A note says so where at least this share of the kernel time is an upper bound, and where the
-#: device was at work for less than that share of the block.
+#: A note says so where at least this share of the kernel time is an upper bound.
 WORTH_A_NOTE = 0.01
-BUSY = 0.5
 
 _now = time.perf_counter_ns
 
@@ -185,22 +183,22 @@ class CudaClock:
         total = sum(device.nanoseconds for device in self._devices.values())
         if self._failure or not total:
             return []
-        notes = []
-        device = max(self._devices.values(), key=lambda one: one.nanoseconds)
-        if device.block_nanoseconds:
-            share = device.nanoseconds / device.block_nanoseconds
-            if share < BUSY:
-                notes.append(
-                    f"{device.name} was busy for {percent(share)} of the block, counting included: "
-                    "it waited for the CPU to launch kernels (-t measures without the counting)"
-                )
         bounded = sum(one.bounded_nanoseconds for one in self._devices.values()) / total
-        if bounded >= WORTH_A_NOTE:
-            notes.append(
-                f"for {percent(bounded)} of the kernel time, it is at most that: the device waited "
-                "there until the kernel was launched"
-            )
-        return notes
+        if bounded < WORTH_A_NOTE:
+            return []
+        note = (
+            f"for {percent(bounded)} of the kernel time, it is at most that: the device waited "
+            "there until the kernel was launched"
+        )
+        return [note]
+
+    def busy_share(self) -> float | None:
+        """Kernel time on the device with the most of it, as a share of the block's time there."""
+        device = max(self._devices.values(), key=lambda one: one.nanoseconds, default=None)
+        if self._failure or device is None or not (device.nanoseconds and device.block_nanoseconds):
+            return None
+        # On several streams kernels run side by side, so that their times add up to more.
+        return min(device.nanoseconds / device.block_nanoseconds, 1.0)
 
     # --- inside --------------------------------------------------------------------------------
 

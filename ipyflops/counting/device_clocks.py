@@ -57,6 +57,9 @@ class DeviceClock(Protocol):
     def notes(self) -> list[str]:
         """What else a reader has to know of the times."""
 
+    def busy_share(self) -> float | None:
+        """Kernel time as a share of the block's time on the device; None if that is not known."""
+
 
 class _AllTimes:
     """Of a clock that knows all kernel times, and has nothing to say of them."""
@@ -74,6 +77,9 @@ class _AllTimes:
     def notes(self) -> list[str]:
         """Nothing."""
         return []
+
+    def busy_share(self) -> None:
+        """Nothing: where the block began and ended on the device is not known."""
 
 
 def device_clock(*, is_timed: bool = True) -> DeviceClock | None:

@@ -12,13 +12,12 @@ from typing import Any
 import torch
 
 from ipyflops.cells import Shell, running
-from ipyflops.counting import BUSY
 from ipyflops.magics.leftovers import Figures, Widgets
 from ipyflops.magics.muting import Muted
 from ipyflops.magics.options import Options
 from ipyflops.measuring import Ceilings, mode_of, time_again, variables_of
 from ipyflops.report import Peak, Rate, Report, Timing, real_dtype
-from ipyflops.units import duration, percent
+from ipyflops.units import duration
 
 
 def with_timing(
@@ -73,21 +72,13 @@ def _with_clean_time(report: Report, timing: Timing) -> tuple[str, ...]:
     if report.device == "cpu" or not timing.seconds or not report.seconds:
         return report.notes
     kernels, clean = report.seconds, min(timing.seconds)
-    # How busy the device was while it was counted is of no interest any more.
-    notes = [note for note in report.notes if not note.startswith(f"{report.device} was busy")]
-    if kernels > clean:
-        notes.insert(
-            0,
-            f"kernel time ({duration(kernels)}) is more than a whole clean run takes "
-            f"({duration(clean)}): there are gaps in it, or kernels ran side by side",
-        )
-    elif kernels / clean < BUSY:
-        notes.insert(
-            0,
-            f"{report.device} was busy for {percent(kernels / clean)} of a clean run: it waited "
-            "for the CPU to launch kernels",
-        )
-    return tuple(notes)
+    if kernels <= clean:
+        return report.notes
+    note = (
+        f"kernel time ({duration(kernels)}) is more than a whole clean run takes "
+        f"({duration(clean)}): there are gaps in it, or kernels ran side by side"
+    )
+    return (note, *report.notes)
 
 
 def with_peak(report: Report, *, quiet: bool = False) -> Report:

@@ -206,6 +206,7 @@ class Estimate(ShownAsTable):
             peak=self.device.peak,
             timing=None,
             device=self.device.name,
+            busy_share=None,
         )
 
     def plot(

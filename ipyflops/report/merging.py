@@ -53,6 +53,7 @@ def merge(reports: Sequence[AnyRun]) -> AnyRun:
         ranks=ranks,
         excerpts=tables.excerpts.excerpts(),
         memory=tables.memory(),
+        busy_share=None,
     )
 
 

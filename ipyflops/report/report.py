@@ -67,6 +67,9 @@ class Report(Run, Exports, Yardsticks):
     memory : Memory or None
         What held memory, and when it was the most, where ``memory=True`` asked for it: ``.peak`` in
         bytes, ``.at_peak`` (kind to bytes), ``.by_device`` (name to the same two), ``.curve``.
+    busy_share : float or None
+        Kernel time on the GPU with the most of it, as a share of the block's time there, with the
+        counting; None where there was no GPU, or where that is not known.
     """
 
     ranks: tuple[Rank[Report], ...] = ()

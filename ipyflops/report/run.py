@@ -101,6 +101,7 @@ class Run(Figures):
     ranks: tuple[Rank[Any], ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     memory: Memory | None = None
+    busy_share: float | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached can be computed again, and a deep tree of nodes cannot be pickled.

@@ -236,15 +236,13 @@ def test_all_that_is_measured_is_saved(shell: InteractiveShell, tmp_path: Any) -
 
 # --- kernel time beside a clean run ---------------------------------------------------------------
 
-COUNTED_SHARE = "cuda:0 was busy for 3.0 % of the block, counting included: it waited for the CPU"
-
 
 @pytest.mark.parametrize(
     ("device", "kernels", "begins"),
     [
         # The clean runs below take 10 ms.
         ("cuda:0", 30_000_000, "kernel time (30.0 ms) is more than a whole clean run takes (10.0"),
-        ("cuda:0", 1_000_000, "cuda:0 was busy for 10.0 % of a clean run"),
+        ("cuda:0", 1_000_000, None),
         ("cuda:0", 8_000_000, None),
         ("cpu", 30_000_000, None),
         ("cpu", 1_000_000, None),
@@ -262,15 +260,14 @@ def test_kernel_time_is_set_against_a_clean_run(
         convention="standard",
         complete=True,
         error="",
-        notes=(COUNTED_SHARE, "another"),
+        notes=("another",),
         device=device,
     )
     timing = Timing(seconds=(0.01, 0.02), loops=1, threads=1, runs=3, refusal="", remark="")
     notes = timing_and_peak._with_clean_time(report, timing)
-    if device == "cpu":
-        assert notes == report.notes
-    elif begins is None:
+    if begins is None:
         assert notes == ("another",)
     else:
         assert notes[0].startswith(begins)
+        assert notes[1:] == ("another",)
         assert notes[1:] == ("another",)

@@ -42,6 +42,11 @@ def peak(data: object) -> Peak | None:
     return None if data is None else _read(Peak, data, _PEAK)
 
 
+def busy_share(data: object) -> float | None:
+    """Read how busy a device was; errors are as for `timing`."""
+    return None if data is None else _READER.number(data)
+
+
 def _read(kind: type[Value], data: object, readers: _Fields) -> Value:
     """Read a dataclass; a field that is missing has its default."""
     if not isinstance(data, Mapping):

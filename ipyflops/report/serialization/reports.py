@@ -63,6 +63,8 @@ def to_dict(report: Run) -> dict[str, Any]:
         data["instances"] = [scope.instances for scope in report.scopes]
     if report.ranks:
         data["ranks"] = ranks.to_plain(report.ranks, to_dict)
+    if report.busy_share is not None:
+        data["busy_share"] = report.busy_share
     if report.memory is not None:
         data |= {"version": VERSION_WITH_MEMORY, "memory": memory.to_plain(report.memory)}
     if report.excerpts:
@@ -237,6 +239,7 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
             ranks=ranks.ranks(data.get("ranks"), lambda rank: from_dict(rank, kind)),
             excerpts=excerpts.excerpts(data.get("excerpts"), len(signatures)),
             memory=memory.memory(data.get("memory"), len(scopes), len(lines)),
+            busy_share=rates.busy_share(data.get("busy_share")),
         )
     except KeyError as error:
         raise ReportFormatError(f"it lacks {error.args[0]!r}") from None

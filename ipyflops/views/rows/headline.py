@@ -9,6 +9,7 @@ from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.memory import memory_items
 from ipyflops.views.rows.ranks import rank_items
 from ipyflops.views.rows.rates import (
+    busy_items,
     clean_items,
     peak_items,
     peak_warnings,
@@ -49,7 +50,8 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     items = _incomplete(report)
     if report.totals.calls:
         items += [*_counts(report), *_stand_in(report), *_rates(report), *clean_items(report)]
-        items += [*memory_items(report), *peak_items(report), *rank_items(report)]
+        items += [*busy_items(report), *memory_items(report), *peak_items(report)]
+        items += rank_items(report)
         if per is not None:
             items.append(_per_item(report, *per))
         items += [*timing_warnings(report), *peak_warnings(report)]

@@ -9,6 +9,8 @@ from ipyflops.views.rows.visible import shortened, visible
 
 #: So much is repeated of why repeats say nothing.
 REASON_LENGTH = 300
+#: The headline says how busy a GPU was if it was at work for less than that share of the time.
+BUSY = 0.5
 
 
 def clean_items(report: Report) -> list[HeadlineItem]:
@@ -33,6 +35,25 @@ def clean_items(report: Report) -> list[HeadlineItem]:
             )
         )
     return items
+
+
+def busy_items(report: Report) -> list[HeadlineItem]:
+    """Say that a GPU waited for the CPU most of the time, which faster kernels would not change."""
+    if not report.device.startswith(("cuda", "xpu")) or not report.seconds:
+        return []
+    times = report.timing.seconds if report.timing is not None else ()
+    share = report.seconds / min(times) if times else report.busy_share
+    if share is None or share >= BUSY:
+        return []
+    whole = "a clean run" if times else "the block, counting included"
+    return [
+        HeadlineItem(
+            f"{visible(report.device)} busy {percent(share)}",
+            f"Kernel time as a share of {whole}: the rest of the time the device waited for the "
+            "CPU, which launches kernels too slowly to keep it busy.",
+            "warning",
+        )
+    ]
 
 
 def peak_items(report: Report) -> list[HeadlineItem]:

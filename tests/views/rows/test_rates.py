@@ -186,3 +186,30 @@ def test_the_roofline_has_the_measured_ceilings() -> None:
     given = roofline(with_peak(), peak_flops=1e12).get_legend()
     assert given is not None
     assert given.get_texts()[1].get_text() == "peak 1.00 TFLOPS"
+
+
+# --- how busy a GPU was ---------------------------------------------------------------------------
+
+#: The kernels of the run below take 50.8 ms.
+CLEAN = Timing((0.254, 0.508), 1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"device": "cuda:0", "busy_share": 0.03}, "cuda:0 busy 3.0 %"),
+        ({"device": "cuda:0", "busy_share": 0.6}, None),
+        ({"device": "cuda:0"}, None),
+        ({"device": "cuda:1", "busy_share": 0.03, "timing": CLEAN}, "cuda:1 busy 20.0 %"),
+        ({"device": "cuda:0", "busy_share": 0.03, "timing": Timing((0.06,))}, None),
+        ({"device": "cpu", "timing": CLEAN}, None),
+    ],
+)
+def test_a_gpu_that_waits_for_the_cpu_is_in_the_headline(
+    fields: dict[str, object], text: str | None
+) -> None:
+    """The best of the clean runs takes 254 ms, of which 50.8 are a fifth."""
+    report = replace(resnet(), **fields)  # type: ignore[arg-type]
+    found = [item.text for item in headline(report).items if "busy" in item.text]
+    assert found == ([] if text is None else [text])
+    assert Report.from_dict(report.to_dict()) == report
