@@ -83,7 +83,7 @@ def test_the_examples_of_the_help_work(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run(shell, "smaller, tokens, huge = model[0], x, model")
+    run(shell, "smaller, tokens, huge = model[0], x, model\ndef step(): model(x).sum().backward()")
     magic = shell.find_line_magic("flops")
     assert magic is not None
     text = inspect.cleandoc(magic.__doc__ or "").partition("Examples\n--------\n::\n")[2]
@@ -95,5 +95,5 @@ def test_the_examples_of_the_help_work(
             done = run(shell, cell)
             assert done.error is None, cell
             ran += 1
-    assert ran == 12
+    assert ran == 14
     assert os.listdir(tmp_path) == ["base.json"]

@@ -243,7 +243,7 @@ def test_the_options_are_those_that_are_fixed() -> None:
         *("-c", "--convention", "-o", "--output", "-v", "--variable", "-q", "--quiet"),
         *("-t", "--time", "-n", "-r", "-d", "--depth", "--by", "--fake", "--peak", "--per"),
         *("--against", "--view", "--save", "--restore", "--ranks", "--timeout"),
-        "--memory",
+        *("--memory", "--on"),
     }
 
 

@@ -24,7 +24,7 @@ from torch.testing._internal.common_methods_invocations import (
 from torch.utils._pytree import tree_map_only
 
 from ipyflops.costs import CONVENTIONS, conventions
-from ipyflops.counting import FlopCounter, counter
+from ipyflops.counting import FlopCounter, known_operators
 from ipyflops.report import Report
 from tests.pytorch_databases.running import (
     WARNINGS,
@@ -91,7 +91,7 @@ def run(op: Any, dtype: torch.dtype, *, inference: bool) -> list[Report]:
 def worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give no call a key, so that none is remembered."""
     no_key = lambda func, *_: (None, id(func))  # noqa: E731 - for every operator the same
-    monkeypatch.setattr(counter, "key_function", lambda *_: no_key)
+    monkeypatch.setattr(known_operators, "key_function", lambda *_: no_key)
 
 
 def run_lists(op: Any, samples: list[Any]) -> list[Report]:
