@@ -4,7 +4,8 @@ Read from the Python stack and from the numbers of autograd's nodes, with no hoo
 answers for each operator. The words, each for one thing:
 
 place (`Place`)
-    A module, an optimizer, or a line of code outside both. ``model.encoder`` is a place.
+    A module, an optimizer, or a function or line of code outside both. ``model.encoder`` is a
+    place.
 location (`Location`)
     A place together with a line of the user's file and a phase. "``model.encoder``, called on line
     3, backward" is a location. The counter keeps its sums by it.

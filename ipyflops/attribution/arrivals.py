@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from types import FrameType
 from typing import Any, NamedTuple
@@ -14,13 +15,16 @@ from ipyflops.attribution.frames import (
     CONSTRUCTOR,
     DROPOUT,
     SELF,
+    SUSPENDABLE,
     UPDATE,
     calls_itself,
     recomputes,
     self_of,
     user_frames,
 )
-from ipyflops.attribution.marks import Location
+from ipyflops.attribution.functions import place_of_function
+from ipyflops.attribution.lines import Function
+from ipyflops.attribution.marks import FollowedFrame, Location, Mark
 from ipyflops.attribution.modules import attribute_name, unwrap_compiled, vars_of
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.replicas import Replicas, is_replica
@@ -63,10 +67,23 @@ class Arrivals:
         The file name of the user's code.
     thread : Token
         The thread that entered the block; its frames know the user's variables.
+    functions : mapping of int to Function
+        Those that have rows of their own, by the ids of their code.
+    marks_around : callable
+        Gives the marks of the frames around one, from the inside out.
     """
 
-    def __init__(self, root: Place, user_file: str, thread: Token) -> None:
+    def __init__(
+        self,
+        root: Place,
+        user_file: str,
+        thread: Token,
+        functions: Mapping[int, Function],
+        marks_around: Callable[[FrameType], Iterator[Mark]],
+    ) -> None:
         self._root = root
+        self._marks_around = marks_around
+        self._functions = functions
         self._user_file = user_file
         self._thread = thread
         self._replicas = Replicas()
@@ -87,10 +104,12 @@ class Arrivals:
             The frame of PyTorch through which `frame` was called as a module's forward, if it was.
         """
         place, phase, constructing = around.place, around.phase, around.constructing
-        if place.kind == "code":
+        # The place of a plain function; lines and functions hold no modules.
+        base = self._root if place.kind == "code" else place
+        if place.kind in ("code", "function"):
             place = self._root
         if kind & DROPOUT:
-            return Arrival(place.dropout(), phase, constructing)
+            return Arrival(base.dropout(), phase, constructing)
         is_loss = phase == "optimizer" and bool(kind & CLOSURE)
         if kind & UPDATE:
             phase = "optimizer"
@@ -108,14 +127,32 @@ class Arrivals:
                 constructing = (constructing or bool(kind & CONSTRUCTOR)) and not is_call
                 if kind & UPDATE:
                     place = self._module(holder, frame, place, around.phase, False)[0]
-                elif not constructing:
+                elif constructing:
+                    place = base
+                else:
                     place, phase = self._module(holder, frame, place, phase, is_call)
                 return Arrival(place, phase, constructing, repeats)
             if issubclass(type(holder), torch.optim.Optimizer):
                 return Arrival(self._optimizer(holder, frame, place), "optimizer", constructing)
         if is_loss:
-            return Arrival(self._root, "forward", constructing)
-        return Arrival(place, phase, constructing)
+            base, phase = self._outside_optimizer(frame), "forward"
+        function = self._functions.get(id(frame.f_code))
+        if function is not None and not (around.phase == "backward" or constructing):
+            inside = place_of_function(base, function)
+            if not kind & SUSPENDABLE:
+                inside.enter_from(base)
+            base = inside
+        return Arrival(base, phase, constructing)
+
+    def _outside_optimizer(self, frame: FrameType) -> Place:
+        """The function that called an optimizer, which calls a frame that computes a loss."""
+        for mark in self._marks_around(frame):
+            if isinstance(mark, (Location, FollowedFrame)):
+                if mark.place.kind == "function":
+                    return mark.place
+                if mark.place.kind in ("code", "root"):
+                    break
+        return self._root
 
     def of_child(self, module: Any, around: Location) -> Place | None:
         """The place of a module that was called at a location, in the usual case.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import CodeType, FrameType
+from typing import Any
 from weakref import KeyedRef
 
 from ipyflops.attribution.frames import (
@@ -12,6 +13,8 @@ from ipyflops.attribution.frames import (
     closure_codes,
     is_to_follow,
 )
+from ipyflops.attribution.functions import function_of
+from ipyflops.attribution.lines import Function
 from ipyflops.cells import is_the_users
 
 
@@ -29,15 +32,38 @@ class CodeKinds:
     ----------
     known : dict of int to int
         By the ids of the code objects. When one goes, its id is forgotten.
+    functions : dict of int to Function
+        Of those that have rows of their own outside of modules.
     """
 
-    __slots__ = ("_codes", "_follow_methods", "_user_file", "known")
+    __slots__ = (
+        "_around",
+        "_codes",
+        "_follow_methods",
+        "_one_of_each",
+        "_user_file",
+        "functions",
+        "known",
+    )
 
     def __init__(self, user_file: str, *, follow_methods: bool) -> None:
         self.known: dict[int, int] = {}
+        self.functions: dict[int, Function] = {}
+        #: A function that is defined anew is the same to a reader.
+        self._one_of_each: dict[tuple[str, int, str], Function] = {}
+        #: What runs around the block. These functions have no rows: they are not in it.
+        self._around: set[int] = set()
         self._codes: dict[int, KeyedRef[int, CodeType]] = {}
         self._user_file = user_file
         self._follow_methods = follow_methods
+
+    def begin_block(self, frame: FrameType | None) -> None:
+        """Note the functions that hold the block, from the one with the ``with`` statement on."""
+        while frame is not None:
+            number = id(frame.f_code)
+            self._around.add(number)
+            self.functions.pop(number, None)
+            frame = frame.f_back
 
     def of(self, frame: FrameType) -> int:
         """What a frame can tell by its code: a sum of constants of `frames`, 0 for nothing."""
@@ -58,19 +84,24 @@ class CodeKinds:
 
     def clear(self) -> None:
         """Forget all."""
-        self.known.clear()
-        self._codes.clear()
+        for table in (self.known, self.functions, self._codes, self._around):
+            table.clear()
 
     def _classify(self, code: CodeType, frame: FrameType | None = None) -> int:
         kind = classify(code, self._user_file, frame)
         if self._follow_methods and is_to_follow(code, kind, self._user_file):
             kind |= FOLLOWED
-        kinds, codes = self.known, self._codes
+        number = id(code)
+        function = None if number in self._around else function_of(code, frame)
+        if function is not None:
+            key = (code.co_filename, code.co_firstlineno, function.label)
+            self.functions[number] = self._one_of_each.setdefault(key, function)
+        tables: tuple[dict[int, Any], ...] = (self.known, self.functions, self._codes)
 
         def forget(reference: KeyedRef[int, CodeType]) -> None:
-            kinds.pop(reference.key, None)
-            codes.pop(reference.key, None)
+            for table in tables:
+                table.pop(reference.key, None)
 
-        codes[id(code)] = KeyedRef(code, forget, id(code))
-        kinds[id(code)] = kind
+        self._codes[number] = KeyedRef(code, forget, number)
+        self.known[number] = kind
         return kind

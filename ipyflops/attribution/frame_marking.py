@@ -77,11 +77,12 @@ class FrameMarker:
         self._hidden_place = Place(None, "", "")
         self._nodes = NodeMap()
         self._backward = BackwardPasses(self, self.locations, self._nodes, user_file, thread)
-        self._arrivals = Arrivals(self._root, user_file, thread)
         #: Held while a place is found or made: several threads may arrive at one at once.
         self._arriving = RLock()
         self._marks = MarkTable(self, self._nodes)
         self._kinds = CodeKinds(user_file, follow_methods=follow_methods)
+        functions = self._kinds.functions
+        self._arrivals = Arrivals(self._root, user_file, thread, functions, self._marks.around)
 
     def _called(self, module: Any, around: Location) -> Location | None:
         """Where a module runs that was called at a location; None if that is to be found out."""
@@ -170,9 +171,12 @@ class FrameMarker:
     ) -> Location | None:
         """Mark plain functions that a line of the user's file has called, but no generators.
 
-        None, and no mark, where a loss may be computed for an optimizer.
+        None, and no mark, where a loss may be computed for an optimizer, and where one of them has
+        a row of its own.
         """
         if mark.phase == "optimizer":
+            return None
+        if mark.place.functions is not None and self._in_function(frame, user_frame):
             return None
         location = self._location_of(mark, user_frame)
         current: FrameType | None = frame
@@ -182,14 +186,39 @@ class FrameMarker:
             current = current.f_back
         return location
 
-    def _mark_function(self, frame: FrameType, outer: Mark, around: Location) -> None:
-        """Mark a plain function that was called at a location, as long as it tells nothing itself.
+    def _in_function(self, frame: FrameType | None, outer: FrameType) -> bool:
+        """Whether any frame from one to another around it is of a function that may have a row."""
+        functions = self._kinds.functions
+        while frame is not None and frame is not outer:
+            if id(frame.f_code) in functions:
+                return True
+            frame = frame.f_back
+        return False
 
-        Below an optimizer it may compute a loss, and the autograd engine's frame is at another node
-        with each call.
+    def _enter_function(
+        self, frame: FrameType, kind: int, outer: Mark, around: Location
+    ) -> Location:
+        """Mark a plain function, or generator, that was called at a location; say where it runs.
+
+        Outside of modules it may have a row. Below an optimizer it may compute a loss, and the
+        autograd engine's frame is at another node with each call.
         """
-        if around.phase in USUAL_PHASES and type(outer) is not EngineFrame and gettrace() is None:
-            self._marks.keep(frame, around)
+        function = None
+        if around.functions is not None:
+            function = self._kinds.functions.get(id(frame.f_code))
+        if function is None or around.functions is None:
+            is_usual = around.phase in USUAL_PHASES and type(outer) is not EngineFrame
+            if not kind and is_usual and gettrace() is None:
+                self._marks.keep(frame, around)
+            return around
+        location = around.functions.get(function)
+        if location is None:
+            with self._arriving:
+                location = self.locations.of_function(around, function)
+        if not kind & SUSPENDABLE:
+            location.place.enter_from(around.place)
+            self._marks.keep(frame, location)
+        return location
 
     def _location_of(self, mark: Mark, frame: FrameType | None) -> Location:
         """Where an operator runs now that is called from a marked frame."""

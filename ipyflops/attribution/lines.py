@@ -1,12 +1,34 @@
-"""The lines of code that operators are said to run on."""
+"""The lines and functions of code that operators are said to run on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import CodeType
 
 #: A source line of the user's file: the code's file name and the line's number.
 LineKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function that may have a place; in a count there is one object for each.
+
+    Attributes
+    ----------
+    label : str
+        What a reader calls it.
+    package : str
+        The library that it belongs to; empty for the user's own.
+    """
+
+    label: str
+    package: str
+
+    @property
+    def type(self) -> str:
+        """What a report says that it is."""
+        return f"function ({self.package})" if self.package else "function"
 
 
 class MethodLine:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from ipyflops.attribution.lines import LineKey, MethodLine
+from ipyflops.attribution.functions import place_of_function
+from ipyflops.attribution.lines import Function, LineKey, MethodLine
 from ipyflops.attribution.marks import Location, MethodFrame, UserFrame, method_line_around
 from ipyflops.attribution.places import Place
 from ipyflops.report import Phase
@@ -81,6 +82,20 @@ class LocationTable:
     def or_line(self, place: Place, line: LineKey | None) -> Place:
         """Give a place itself, or that of a line for what is in none."""
         return place if place is not self.root else self.code_place(line)
+
+    def of_function(self, around: Location, function: Function) -> Location:
+        """Give the location of a function that was called at another one.
+
+        One thread at a time may ask. What `around` knows of functions is not None.
+        """
+        base = self.root if around.place.kind == "code" else around.place
+        place = place_of_function(base, function)
+        location = around
+        if place is not base:
+            location = self.at(place, around.line, around.phase, method_line=around.method_line)
+        if around.functions is not None:
+            around.functions[function] = location
+        return location
 
     def mark_of_user_frame(
         self, place: Place, phase: Phase, constructing: bool, method_line: MethodLine | None

@@ -106,6 +106,10 @@ class Locator(FrameMarker):
                     sequence.note(location)
         return location
 
+    def begin_block(self, frame: FrameType) -> None:
+        """Begin, or go on, with the block whose ``with`` statement is in `frame`."""
+        self._kinds.begin_block(frame)
+
     def begin_thread(self) -> None:
         """Begin, or go on, to count what this thread runs."""
         self._nodes.begin_thread()
@@ -178,6 +182,8 @@ class Locator(FrameMarker):
                 if type(mark) is Location and mark.owner is self:
                     if mark.phase == "optimizer" and is_grad_enabled():
                         return None  # a loss may be computed here
+                    if mark.functions is not None and self._in_function(frame, current):
+                        return None  # it may have a row of its own
                     return self._mark_methods(methods, mark) if methods else mark
                 if type(mark) is UserFrame and mark.owner is self and not methods:
                     return self._mark_functions(frame, current, mark)
@@ -236,8 +242,7 @@ class Locator(FrameMarker):
         while fresh:
             innermost, kind = fresh.pop()
             if not kind & ~SUSPENDABLE:
-                if not kind:
-                    self._mark_function(innermost, mark, around)
+                mark = around = self._enter_function(innermost, kind, mark, around)
                 continue
             call_frame = None
             if kind & CALL and fresh and fresh[-1][1] & SELF:

@@ -5,6 +5,7 @@ A frame cannot carry a mark while a tracer (a debugger, coverage) uses what woul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from sys import gettrace
 from types import FrameType
 from typing import Any
@@ -54,6 +55,17 @@ class MarkTable:
             mark: Mark = present
             return mark
         return None
+
+    def around(self, frame: FrameType) -> Iterator[Mark]:
+        """Give the marks of the frames around one, from the inside out; of others, none is lost."""
+        outer = frame.f_back
+        while outer is not None:
+            mark = self.read(outer)
+            if mark is not None:
+                yield mark
+            outer = outer.f_back
+        remembered = self._by_thread.get(self._threads.this_thread(), [])
+        yield from (mark for _, mark in reversed(remembered))
 
     def recall(self, frame: FrameType) -> Mark | None:
         """Give the mark that is remembered for a frame; forgets the frames called from it."""

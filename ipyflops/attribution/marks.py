@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
-from ipyflops.attribution.lines import LineKey, MethodLine
+from ipyflops.attribution.lines import Function, LineKey, MethodLine
 from ipyflops.attribution.places import Place
 from ipyflops.cells import is_installed
 from ipyflops.report import Phase
@@ -60,11 +60,22 @@ class Location(Mark):
         The counter's sums.
     callees : dict of int to Location
         Where modules run that were called from here, by the module's id.
+    functions : dict of Function to Location
+        Where functions run that were called from here; None where functions have no rows.
     method_line : MethodLine or None
         The line of a module's method that this was called from, where such lines are followed.
     """
 
-    __slots__ = ("callees", "constructing", "entries", "line", "method_line", "phase", "place")
+    __slots__ = (
+        "callees",
+        "constructing",
+        "entries",
+        "functions",
+        "line",
+        "method_line",
+        "phase",
+        "place",
+    )
 
     def __init__(
         self,
@@ -82,6 +93,9 @@ class Location(Mark):
         self.constructing = constructing
         self.entries: dict[Any, Any] = {}
         self.callees: dict[int, Location] = {}
+        outside = place.kind in ("root", "code", "function")
+        has_functions = outside and not (phase == "backward" or constructing)
+        self.functions: dict[Function, Location] | None = {} if has_functions else None
         self.method_line = method_line
 
 
@@ -190,6 +204,6 @@ def is_followed_at(place: Place, around: Location, frame: FrameType) -> bool:
 
     Outside of modules, methods of packages are not followed, as those of IPython that run a cell.
     """
-    if place.kind != "root":
+    if place.kind not in ("root", "function"):
         return place.kind == "module"
     return around.line is not None and not is_installed(frame.f_code.co_filename)

@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from ipyflops.attribution import parameters
+from ipyflops.attribution.lines import Function
 from ipyflops.attribution.modules import (
     DescendantNames,
     submodules,
@@ -26,7 +27,7 @@ from ipyflops.report import ScopeKind
 
 
 class Place:
-    """Where operators run: a module, an optimizer, or a line of code outside both.
+    """Where operators run: a module, an optimizer, or a function or line of code outside both.
 
     Places form a tree: that of ``model.encoder`` lies below that of ``model``, and the root holds
     all others. A report shows each as a `Scope`.
@@ -35,7 +36,7 @@ class Place:
     ----------
     parent : Place or None
     name, type : str
-    kind : {"root", "module", "code", "optimizer"}
+    kind : {"root", "module", "code", "optimizer", "function"}
     layer : {"dropout", "linear"} or None
         The layer of the article that this place is, where plain operators have to be read as one.
     folded : bool
@@ -54,6 +55,11 @@ class Place:
         How often each method was called from outside the module, beside ``forward``.
     of_user : bool
         Whether the user knows it by its name, which no library and no class has given.
+    function : Function or None
+    functions : dict of Function to Place, or None
+        The places of those that were called here; None where functions have no places.
+    is_inner : bool
+        Whether it is a function inside a library, which the user's code has not called itself.
     reference : weakref.ref or None
         To the module or optimizer that this place stands for, the one met last.
     """
@@ -74,7 +80,10 @@ class Place:
         "calls",
         "entries",
         "folded",
+        "function",
+        "functions",
         "instances",
+        "is_inner",
         "kind",
         "layer",
         "met",
@@ -129,6 +138,9 @@ class Place:
         self._nameless: dict[tuple[type, bool], int] = {}
         self._shapes_missing = False
         self.reference: weakref.ref[Any] | None = None
+        self.function: Function | None = None
+        self.functions: dict[Function, Place] | None = {} if kind in ("root", "function") else None
+        self.is_inner = False
 
     @property
     def holder(self) -> Any:
@@ -149,6 +161,26 @@ class Place:
             key, Place(self, name, "", "code")
         )
 
+    def in_function(self, function: Function, *, is_inner: bool = False) -> Place:
+        """Give the child that stands for a function.
+
+        Functions of the user's that share a name are told apart, those of libraries are not.
+        """
+        number, label = 1, function.label
+        while True:
+            child = self._children.get(("function", label))
+            if child is None:
+                of_same = self.function is not None and self.function.package == function.package
+                type_name = "function" if of_same else function.type
+                child = Place(self, label, type_name, "function")
+                child.function, child.is_inner = function, is_inner
+                self._children["function", label] = child
+            known = child.function
+            if known is function or (known is not None and known.package and function.package):
+                return child
+            number += 1
+            label = f"{function.label}#{number}"
+
     def dropout(self) -> Place:
         """Give the child that stands for ``torch.nn.functional.dropout`` when called here."""
         key = ("layer", "dropout")
@@ -166,6 +198,11 @@ class Place:
     def enter(self, method: CodeType) -> None:
         """Note that a method was called from outside the module."""
         self.entries[method] = self.entries.get(method, 0) + 1
+
+    def enter_from(self, caller: Place) -> None:
+        """Note that a function was called at another place, if it was not at work already."""
+        if self is not caller and self is not caller.parent:
+            self.calls += 1
 
     def known(self, holder: object) -> Place | None:
         """Give the place below that stands for a module or optimizer, if there is one already."""

@@ -10,6 +10,7 @@ from ipyflops.cells.code_files import (
     PYTORCH_FOLDER,
     is_installed,
     is_the_users,
+    library_of,
     package_of,
     readable_name,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Shell",
     "is_installed",
     "is_the_users",
+    "library_of",
     "package_of",
     "part_of",
     "readable_name",

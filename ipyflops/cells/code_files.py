@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import site
 import sysconfig
-from functools import cache
+from functools import cache, lru_cache
 from types import FrameType
 from typing import Any
 
@@ -59,6 +59,32 @@ def is_installed(filename: str) -> bool:
 def package_of(frame: FrameType) -> str:
     """Give the name of the top package that a frame's code belongs to, as ``torch``."""
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+@lru_cache(maxsize=4096)
+def library_of(filename: str) -> str | None:
+    """Give the package that a file belongs to, as ``torch``; None for a file of the user's.
+
+    Empty for what is nobody's library: Python's own modules, this package, generated code.
+    """
+    if filename.startswith((OWN_FOLDER, "<eval_with_key>", "<frozen ")):
+        return ""
+    path = os.path.abspath(filename)
+    if path.startswith(PYTORCH_FOLDER):
+        return "torch"
+    # Where packages are installed often lies inside of Python's own folder.
+    folder = max((one for one in _installed_folders() if path.startswith(one)), key=len, default="")
+    if not folder:
+        return None
+    if folder in _folders_of_python():
+        return ""
+    return path[len(folder) :].partition(os.sep)[0].removesuffix(".py")
+
+
+@cache
+def _folders_of_python() -> frozenset[str]:
+    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
+    return frozenset(os.path.join(os.path.abspath(path), "") for path in paths if path)
 
 
 @cache

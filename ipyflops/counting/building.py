@@ -95,6 +95,13 @@ class _Tables:
         self._locator = locator
         self._timed = timed
         self._locations = {} if locator is None else locator.locations.by_place()
+        #: The places in which something ran, or in one inside of which.
+        self._at_work = {
+            around
+            for place, locations in self._locations.items()
+            if place.kind in ("code", "function") and any(one.entries for one in locations)
+            for around in place.enclosing()
+        }
         self.scopes: list[Scope] = []
         self.lines: list[Line] = []
         self.signatures: dict[Signature, int] = {}
@@ -129,7 +136,7 @@ class _Tables:
         while waiting:
             place, parent = waiting.pop()
             locations = self._locations.get(place, ())
-            if place.kind == "code" and not any(one.entries for one in locations):
+            if place.kind in ("code", "function") and place not in self._at_work:
                 continue  # a line that made views and no more
             index = self._scope_of[place] = parent
             if place.opaque_because:

@@ -156,6 +156,7 @@ class FlopCounter(CountedBlocks):
             self._entered = True
         if self._memory is not None:
             self._memory.begin_block(self._locator)
+        self._locator.begin_block(frame)
         if self._device_clock is not None:
             self._device_clock.begin_block()
 

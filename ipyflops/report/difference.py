@@ -28,7 +28,7 @@ class Change:
         As in the tree after; where the place is gone, as in the tree before.
     name, type : str
         ``a → b`` where they differ.
-    kind : {"root", "module", "code", "optimizer"}
+    kind : {"root", "module", "code", "optimizer", "function"}
     before, after : Totals or None
         All that ran there and below; None where the place did not exist.
     own_before, own_after : Totals

@@ -14,7 +14,7 @@ from ipyflops.costs import OF_CALL, SUMMED, Cost, Totals, with_printable_repr
 
 Phase: TypeAlias = Literal["forward", "backward", "recompute", "optimizer"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
-ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer"]
+ScopeKind: TypeAlias = Literal["root", "module", "code", "optimizer", "function"]
 #: In a second.
 NANOSECONDS, ATTOSECONDS = 1e9, 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
@@ -32,11 +32,13 @@ class Scope:
     name : str
         Its own name: ``attn``, ``0``, or the variable of an outermost module.
     type : str
-        Class of the module or optimizer; empty for the root and for code.
-    kind : {"root", "module", "code", "optimizer"}
-        ``code`` is a source line outside any module.
+        Class of the module or optimizer, ``function`` or ``function (scipy)`` for one of a library;
+        empty for the root and for code.
+    kind : {"root", "module", "code", "optimizer", "function"}
+        ``code`` is a source line outside any module, ``function`` a function that was called there.
     calls : int
-        How often it was called; 0 for a container whose children were called.
+        How often it was called; 0 for a container whose children were called. Calls of a function
+        count if operators ran in them.
     parameters : int
         Elements of the module's parameters, children's included, each counted once.
     instances : int

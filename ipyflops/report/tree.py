@@ -37,12 +37,13 @@ class Node(Figures):
     name : str
         As ``attn`` or ``0``; empty for the root.
     type : str
-        Class of the module or optimizer; empty for the root and for code.
+        Class of the module or optimizer, ``function`` or ``function (scipy)`` for one of a library;
+        empty for the root and for code.
     path : str
         Names from the outermost module down, as ``model.layers.0.attn``; unique in the tree.
-    kind : {"root", "module", "code", "optimizer"}
+    kind : {"root", "module", "code", "optimizer", "function"}
     calls : int
-        How often the module was called.
+        How often the module was called, or the function where operators ran in it.
     parameters : int
         Elements of the module's parameters, its children's included.
     instances : int
@@ -238,10 +239,12 @@ def find(root: Node, path: str) -> Node:
             exact = node
             break
         _, _, path_inside = node.path.partition(".")
-        if path_inside == path and node.kind == "module":
+        if path_inside == path and node.kind in ("module", "function"):
             inside.append(node)
     if exact is not None:
         return exact
+    # A function gives way to a module: most of what is looked for is one.
+    inside = [node for node in inside if node.kind == "module"] or inside
     if len(inside) == 1:
         return inside[0]
     if inside:

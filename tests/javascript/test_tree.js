@@ -115,3 +115,27 @@ test("where the FLOPs of a backward pass are stands beside the code of its line"
   assert.deepEqual([line.type, line.note], ["loss.backward()", "counted in the modules"]);
   assert.equal(model.note, "");
 });
+
+test("functions of a library that say little share a row", () => {
+  const report = message({
+    places: [
+      { parent: 0, name: "solve", kind: 4 },
+      { parent: 1, name: "step", kind: 4 },
+      { parent: 1, name: "check", kind: 4 },
+      { parent: 1, name: "limit", kind: 4 },
+      { parent: 0, name: "fit", kind: 4 },
+      { parent: 5, name: "loss", kind: 4 },
+    ],
+    signatures: [{ operator: "aten::mm", flops: 10_000 }, { operator: "aten::add", flops: 1 }],
+    calls: [
+      { place: 2, signature: 0 },
+      { place: 3, signature: 1 },
+      { place: 4, signature: 1 },
+      { place: 6, signature: 0 },
+    ],
+  });
+  const tree = new ModuleTree(new Run(report));
+  const [solve, loss] = tree.children(tree.roots()[0]);
+  assert.deepEqual(names(tree.children(solve)), ["step", "2 rows with few FLOPs"]);
+  assert.equal(loss.name, "fit.loss");
+});

@@ -32,11 +32,13 @@ def own_file(name: str, source: str) -> Any:
     return _module(name, os.path.join(os.path.dirname(__file__), f"{name}.py"), source)
 
 
-def count_cell(source: str, variables: dict[str, Any], name: str = "<cell>") -> Report:
+def count_cell(
+    source: str, variables: dict[str, Any], name: str = "<cell>", **options: Any
+) -> Report:
     """Count code as a cell is counted, among the variables of a notebook."""
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     code = compile(source, name, "exec")
-    counter = FlopCounter(source=_source(name))
+    counter = FlopCounter(source=_source(name), **options)
     with counter:
         exec(code, variables)
     return counter.report

@@ -7,7 +7,7 @@ from torch import nn
 
 from ipyflops import FlopCounter, Report
 from ipyflops.views.rows.tree import tree_rows
-from tests.names.programs import count_cell
+from tests.names.programs import count_cell, library
 
 X = torch.ones(2, 4)
 
@@ -109,3 +109,33 @@ def test_where_its_flops_are_stands_after_its_code() -> None:
     assert shown.index("<code>loss.backward()</code>") < shown.index("counted in the modules")
     # In a narrow text the number tells the line; that the FLOPs are not none is said anyway.
     assert "In[1]:2 counted in the modules" in str(report)
+
+
+def test_functions_that_say_little_share_a_row() -> None:
+    code = (
+        "def check(x):\n    return x[0, 0] + 1\n"
+        "def limit(x):\n    return x[0, 0] * 1\n"
+        "def product(x):\n    return x @ x.T\n"
+        "def solve(x):\n    check(x), limit(x), product(x)\n"
+        "def fit(x):\n    product(x)\n"
+        "solve(x), fit(x)"
+    )
+    report = count_cell(code, {"x": torch.ones(50, 50)}, device_time=False)  # 250,000 FLOPs each
+    assert names(report) == [
+        (0, "(all)"),
+        (1, "solve"),
+        (2, "product"),
+        (2, "2 rows with few FLOPs"),
+        (1, "fit.product"),
+    ]
+
+
+def test_a_function_that_is_called_backward_says_where_the_flops_are() -> None:
+    accelerator = library(
+        "accelerator", "def backward(loss, steps):\n    (loss / steps).backward()\n"
+    )
+    variables = {"model": nn.Linear(4, 4), "x": X, "backward": accelerator.backward}
+    report = count_cell("loss = model(x).sum()\nbackward(loss, 2)", variables)
+    row = next(row for row in tree_rows(report, most=40) if row.name == "backward")
+    assert row.note == "counted in the modules"
+    assert 0 < row.totals.flops < report.by_phase["backward"].flops

@@ -138,7 +138,7 @@ class Folder(Generic[P]):
         ]
 
     def with_only_children(self, group: Group[P], ends: Callable[[Group[P]], bool]) -> Group[P]:
-        """Go down from a module as long as all that is in it is one other module.
+        """Go down from a module as long as all that is in it is one other; likewise from functions.
 
         Parameters
         ----------
@@ -147,9 +147,10 @@ class Folder(Generic[P]):
             Whether a group needs a row of its own.
         """
         above: list[str] = []
-        while group.repeats == 1 and group.first.kind == "module" and not ends(group):
+        kind = group.first.kind
+        while group.repeats == 1 and kind in ("module", "function") and not ends(group):
             inside = self.inside(group)
-            if len(inside) != 1 or inside[0].repeats > 1 or inside[0].first.kind != "module":
+            if len(inside) != 1 or inside[0].repeats > 1 or inside[0].first.kind != kind:
                 break
             above.append(group.first.name)
             group = inside[0]

@@ -30,7 +30,7 @@ class PlaceRow:
     ----------
     level : int
         0 for the first row, one more for what is inside.
-    kind : {"root", "module", "code", "optimizer", "own", "more"}
+    kind : {"root", "module", "code", "optimizer", "function", "own", "more"}
     name, type, path : str
         For code, `type` is the source line.
     repeats : int

@@ -14,7 +14,12 @@ from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_n
 TIME_THAT_MATTERS = 0.01
 #: The numbers of a place's memory that are metrics.
 OF_MEMORY = ("parameter_bytes", "saved_bytes", "peak_bytes")
-#: What is said of a line whose own FLOPs are none.
+#: Functions share it even where they have FLOPs, if these are less than this share of the whole:
+#: inside a library many check a size or a limit.
+LITTLE_OF_FUNCTION = 0.001
+#: What libraries call the function that starts a backward pass.
+BACKWARD = "backward"
+#: What is said of what starts a backward pass and has no FLOPs of its own.
 COUNTED_IN_MODULES = "counted in the modules"
 
 
@@ -112,10 +117,13 @@ class _ReportTree(ShownTree[Node, TreeRow]):
         self._with_backward = lines_of_backward_passes(report)
 
     def inside(self, group: Group[Node]) -> list[Group[Node]]:
-        inside = self.folder.inside(group)
-        if group.first.kind == "root":
-            return inside
-        return [self.folder.with_only_children(one, self._needs_row) for one in inside]
+        outermost = group.first.kind == "root"
+        return [
+            one
+            if outermost and one.first.kind == "module"
+            else self.folder.with_only_children(one, self._needs_row)
+            for one in self.folder.inside(group)
+        ]
 
     def _needs_row(self, group: Group[Node]) -> bool:
         return self.has_own(group) or group.first.instances > 1
@@ -124,10 +132,17 @@ class _ReportTree(ShownTree[Node, TreeRow]):
         return all(self._is_quiet(node) for node in group.places)
 
     def _is_quiet(self, node: Node) -> bool:
-        if node.flops or node.totals.int_ops or node.totals.communicated:
+        least = LITTLE_OF_FUNCTION * self._report.flops if node.kind == "function" else 0
+        if node.flops > least or node.totals.int_ops or node.totals.communicated:
             return False
         matters = node.seconds > TIME_THAT_MATTERS * self._report.seconds
-        return not matters and node.path not in self._with_backward
+        return not matters and not self._started_backward(node)
+
+    def _started_backward(self, node: Node) -> bool:
+        """Whether a place is a line, or a function by its name, of a backward pass of modules."""
+        if node.kind == "function":
+            return bool(self._with_backward) and node.name == BACKWARD
+        return node.path in self._with_backward
 
     def top(self) -> Group[Node]:
         root = self._root
@@ -160,7 +175,9 @@ class _ReportTree(ShownTree[Node, TreeRow]):
         )
 
     def _note_of(self, group: Group[Node]) -> str:
-        elsewhere = group.path in self._with_backward and not self.weight(group)
+        # Such a function divides the loss, say: that is not the backward pass.
+        is_whole = group.first.kind != "function" and self.weight(group) > 0
+        elsewhere = self._started_backward(group.first) and not is_whole
         return COUNTED_IN_MODULES if elsewhere else ""
 
     def own(self, item: OutlineItem[Group[Node]]) -> TreeRow:
@@ -180,7 +197,9 @@ class _ReportTree(ShownTree[Node, TreeRow]):
         )
 
     def quiet(self, item: OutlineItem[Group[Node]]) -> TreeRow:
-        return self._rest(item, item.quiet, "rows without FLOPs")
+        has_flops = any(map(self.weight, item.quiet))
+        what = "rows with few FLOPs" if has_flops else "rows without FLOPs"
+        return self._rest(item, item.quiet, what)
 
     def more(self, item: OutlineItem[Group[Node]]) -> TreeRow:
         return self._rest(item, item.left_out, "more")

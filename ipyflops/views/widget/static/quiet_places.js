@@ -5,6 +5,8 @@
 const BACKWARD = 1; // the number of the phase
 /** Places without FLOPs share a row where they take less than this share of the kernel time. */
 const TIME_THAT_MATTERS = 0.01;
+/** Functions share it even where they have FLOPs, if these are less than this share of the whole. */
+const LITTLE_OF_FUNCTION = 0.001;
 
 /**
  * The sum of all phases of a place.
@@ -19,17 +21,30 @@ export function sumOf(run, place, measure) {
 }
 
 /**
- * Whether a place has no FLOPs, takes no time that matters, and is no line of a backward pass.
+ * Whether a place has no FLOPs, or is a function with few, takes no time that matters, and is no line of a backward pass.
  *
  * @param {Run} run
  * @param {number} place
  * @param {Set<string>} withBackward
  */
 export function isQuiet(run, place, withBackward) {
-  const counted = ["flops standard", "int_ops", "communicated"];
-  if (counted.some((measure) => sumOf(run, place, measure))) return false;
+  const least = run.kind(place) === "function" ? LITTLE_OF_FUNCTION * run.whole("flops standard") : 0;
+  if (sumOf(run, place, "flops standard") > least) return false;
+  if (["int_ops", "communicated"].some((measure) => sumOf(run, place, measure))) return false;
   if (sumOf(run, place, "seconds") > TIME_THAT_MATTERS * run.whole("seconds")) return false;
-  return !(run.kind(place) === "code" && withBackward.has(run.name(place)));
+  return !startedBackward(run, place, withBackward);
+}
+
+/**
+ * Whether a place is a line, or a function by its name, of a backward pass of modules.
+ *
+ * @param {Run} run
+ * @param {number} place
+ * @param {Set<string>} withBackward
+ */
+export function startedBackward(run, place, withBackward) {
+  if (run.kind(place) === "function") return withBackward.size > 0 && run.name(place) === "backward";
+  return run.kind(place) === "code" && withBackward.has(run.name(place));
 }
 
 /**
@@ -50,8 +65,8 @@ export function linesOfBackwardPasses(run) {
 }
 
 /**
- * Go down from places that are alike as long as all that is in each is one module; gives the names
- * that are passed by. `nodes` become those at the end.
+ * Go down from places that are alike as long as all that is in each is one module, or one function
+ * in a function; gives the names that are passed by. `nodes` become those at the end.
  *
  * @param {Run} run
  * @param {number[]} nodes
@@ -59,11 +74,12 @@ export function linesOfBackwardPasses(run) {
 export function onlyChildren(run, nodes) {
   /** @type {string[]} */
   const above = [];
+  const kind = run.kind(nodes[0]);
+  if (kind !== "module" && kind !== "function") return above;
   for (;;) {
     const children = run.childrenOf(nodes[0]);
     const ends = nodes.some((node) => run.hasOwn(node)) || run.instances[nodes[0]] > 1;
-    if (ends || children.length !== 1 || run.kind(nodes[0]) !== "module") return above;
-    if (run.kind(children[0]) !== "module") return above;
+    if (ends || children.length !== 1 || run.kind(children[0]) !== kind) return above;
     above.push(run.name(nodes[0]));
     nodes.splice(0, nodes.length, ...nodes.map((node) => run.childrenOf(node)[0]));
   }

@@ -8,8 +8,8 @@ import { Metrics } from "./metrics.js";
 export const PHASES = ["forward", "backward", "recompute", "optimizer"];
 /** @type {Convention[]} */
 export const CONVENTIONS = ["standard", "contractions", "article"];
-/** @type {("root" | "module" | "code" | "optimizer")[]} */
-const KINDS = ["root", "module", "code", "optimizer"];
+/** @type {("root" | "module" | "code" | "optimizer" | "function")[]} */
+const KINDS = ["root", "module", "code", "optimizer", "function"];
 
 /**
  * @param {number} hash

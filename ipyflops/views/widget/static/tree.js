@@ -1,6 +1,6 @@
 // The tree of modules as rows: siblings that are alike are folded into one.
 
-import { isQuiet, linesOfBackwardPasses, onlyChildren, sumOf } from "./quiet_places.js";
+import { isQuiet, linesOfBackwardPasses, onlyChildren, startedBackward, sumOf } from "./quiet_places.js";
 import { Row } from "./rows.js";
 
 /**
@@ -139,6 +139,7 @@ export class ModuleTree {
    */
   _together(row, folds) {
     const nodes = folds.flatMap(([places]) => places);
+    const hasFlops = nodes.some((node) => sumOf(this.run, node, "flops standard"));
     return new Row(this, {
       key: `quiet ${row.key}`,
       parent: row,
@@ -146,7 +147,7 @@ export class ModuleTree {
       kind: "quiet",
       nodes,
       folds,
-      name: `${nodes.length.toLocaleString("en")} rows without FLOPs`,
+      name: `${nodes.length.toLocaleString("en")} rows ${hasFlops ? "with few" : "without"} FLOPs`,
       expandable: true,
     });
   }
@@ -321,7 +322,8 @@ export class ModuleTree {
    */
   _row(nodes, repeats, parent) {
     const { run } = this;
-    const joins = parent && parent.kind !== "root" && repeats === 1 && !this._flags && this.folding;
+    const inner = parent && (parent.kind !== "root" || run.kind(nodes[0]) === "function");
+    const joins = inner && repeats === 1 && !this._flags && this.folding;
     const above = joins ? onlyChildren(run, nodes) : [];
     const place = nodes[0];
     const kind = run.kind(place);
@@ -344,7 +346,7 @@ export class ModuleTree {
       instances: run.instances[place],
       name,
       type: kind === "code" ? (this._codeLines.get(run.name(place)) ?? "").trim() : run.type(place),
-      note: kind === "code" ? this._noteOf(place) : "",
+      note: this._noteOf(place),
       calls,
       parameters,
       held: run.heldBy(nodes),
@@ -353,13 +355,15 @@ export class ModuleTree {
   }
 
   /**
-   * Where the FLOPs of the backward pass are that a line has started.
+   * Where the FLOPs of the backward pass are that a line or function has started.
    *
    * @param {number} place
    */
   _noteOf(place) {
-    const elsewhere = this._withBackward.has(this.run.name(place));
-    return elsewhere && !sumOf(this.run, place, "flops standard") ? "counted in the modules" : "";
+    if (!startedBackward(this.run, place, this._withBackward)) return "";
+    // Such a function divides the loss, say: that is not the backward pass.
+    const isWhole = this.run.kind(place) !== "function" && sumOf(this.run, place, "flops standard") > 0;
+    return isWhole ? "" : "counted in the modules";
   }
 
   /** @param {number} place */
