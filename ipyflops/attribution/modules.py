@@ -131,3 +131,9 @@ class DescendantNames:
                     self._names[id(child)] = (*names, name)
                     frontier.append((*names, name))
         self._frontier = frontier
+
+
+def is_linear(module: object) -> bool:
+    """Whether a module runs what a linear layer runs; a subclass may add something of its own."""
+    kind = type(module)
+    return issubclass(kind, torch.nn.Linear) and kind.forward is torch.nn.Linear.forward

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch.nn.parameter import is_lazy
 
 from ipyflops.attribution.modules import submodules, vars_of
@@ -149,3 +150,19 @@ def _elements(parameter: Any) -> int:
 
 def _parameters(module: object) -> Mapping[str, Any]:
     return vars_of(module).get(PARAMETERS) or {}
+
+
+def opaque_because(module: object) -> str:
+    """What a module is that runs its submodules without calling them; empty if it calls them."""
+    if issubclass(type(module), torch.jit.ScriptModule):
+        return "TorchScript"
+    if issubclass(type(module), torch.fx.GraphModule):
+        called = {
+            str(node.target).partition(".")[0]
+            for node in cast("torch.fx.GraphModule", module).graph.nodes
+            if node.op == "call_module"
+        }
+        hidden = [child for name, child in submodules(module).items() if name not in called]
+        if any(count(child) for child in hidden):
+            return "a flattened graph"
+    return ""

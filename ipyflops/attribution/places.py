@@ -19,10 +19,11 @@ from ipyflops.attribution import parameters
 from ipyflops.attribution.lines import Function
 from ipyflops.attribution.modules import (
     DescendantNames,
+    is_linear,
     submodules,
     unwrap_compiled,
 )
-from ipyflops.attribution.parameters import ParameterCounts
+from ipyflops.attribution.parameters import ParameterCounts, opaque_because
 from ipyflops.report import ScopeKind
 
 
@@ -356,9 +357,9 @@ class Place:
         child.reference = weakref.ref(holder)
         self.met.add(id(holder))
         if issubclass(type(holder), torch.nn.Module):
-            child.opaque_because = _opaque_because(holder)
+            child.opaque_because = opaque_because(holder)
             child.parameters = self._count_parameters(holder, child)
-            child.layer = "linear" if _is_linear(holder) else None
+            child.layer = "linear" if is_linear(holder) else None
         self._children[key] = child
         return child
 
@@ -396,25 +397,3 @@ def common(places: Sequence[Place]) -> Place | None:
     """Give the innermost place that is, or encloses, each of some places; None if there is none."""
     chains = [list(place.enclosing()) for place in places]
     return next((one for one in chains[0] if all(one in chain for chain in chains)), None)
-
-
-def _opaque_because(module: object) -> str:
-    """What a module is that runs its submodules without calling them; empty if it calls them."""
-    if issubclass(type(module), torch.jit.ScriptModule):
-        return "TorchScript"
-    if issubclass(type(module), torch.fx.GraphModule):
-        called = {
-            str(node.target).partition(".")[0]
-            for node in cast("torch.fx.GraphModule", module).graph.nodes
-            if node.op == "call_module"
-        }
-        hidden = [child for name, child in submodules(module).items() if name not in called]
-        if any(parameters.count(child) for child in hidden):
-            return "a flattened graph"
-    return ""
-
-
-def _is_linear(module: object) -> bool:
-    """Whether a module runs what a linear layer runs; a subclass may add something of its own."""
-    kind = type(module)
-    return issubclass(kind, torch.nn.Linear) and kind.forward is torch.nn.Linear.forward
