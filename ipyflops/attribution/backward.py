@@ -20,6 +20,9 @@ from ipyflops.torch_private import (
     current_node_number,
 )
 
+#: Nodes that gather the gradients of parameters have this number, or a negative one: none.
+_NONE = (1 << 64) - 1
+
 
 class BackwardPasses:
     """Gives the marks of backward passes, and says where their operators run.
@@ -66,6 +69,8 @@ class BackwardPasses:
         if mark is None:
             mark = EngineFrame(self._owner, line, engine_nodes)
             self._marks[line, engine_nodes] = mark
+        elif mark.last_of_thread:
+            mark.last_of_thread.pop(self._nodes.this_thread(), None)
         return mark
 
     def of_engine_thread(self) -> EngineFrame:
@@ -96,8 +101,10 @@ class BackwardPasses:
         """
         number = current_node_number()
         origin: Location | None = None
-        if number >= 0:
+        if 0 <= number < _NONE:
             last = mark.last
+            if self._nodes.only is None:
+                last = mark.last_of_thread.get(self._nodes.this_thread())
             if last is not None and last[0] == number:
                 return last[1]  # one node runs several operators
             origins = self._nodes.origins_of(number, mark.engine_nodes)
@@ -116,8 +123,11 @@ class BackwardPasses:
             location = mark.of_origin[origin] = self._locations.at(
                 origin.place, mark.line, "backward", False, origin.method_line
             )
-        if is_known and self._nodes.only is not None:
-            mark.last = (number, location)
+        if is_known:
+            if self._nodes.only is not None:
+                mark.last = (number, location)
+            else:
+                mark.last_of_thread[self._nodes.this_thread()] = (number, location)
         return location
 
     def _around(self, origins: Sequence[Location], line: LineKey | None) -> Location:

@@ -108,7 +108,7 @@ class LocationTable:
 
     def of_user_frame(self, mark: UserFrame, frame: FrameType) -> Location:
         """Give the location of the line that a frame of the user's file is at."""
-        number = frame.f_lineno
+        number = mark.line_of(frame)
         location = mark.lines.get(number)
         if location is None:
             line = (self._user_file, number)
@@ -119,7 +119,7 @@ class LocationTable:
 
     def of_method_frame(self, mark: MethodFrame, frame: FrameType) -> Location:
         """Give the location of the line that a frame of a module's method is at."""
-        number = frame.f_lineno
+        number = mark.line_of(frame)
         location = mark.lines.get(number)
         if location is None:
             outer = method_line_around(mark.around, mark.phase) or self._no_method_line

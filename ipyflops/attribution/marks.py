@@ -7,13 +7,18 @@ marking costs no allocation.
 
 from __future__ import annotations
 
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
+from weakref import ref
 
 from ipyflops.attribution.lines import Function, LineKey, MethodLine
 from ipyflops.attribution.places import Place
 from ipyflops.cells import is_installed
 from ipyflops.report import Phase
+
+#: Bytes of a code's table of lines from which on the lines of its instructions are remembered.
+LONG_TABLE = 256
+MAX_INSTRUCTIONS = 1 << 17
 
 
 class TraceFunction:
@@ -108,15 +113,36 @@ class FollowedFrame(Mark):
     phase : {"forward", "backward", "recompute", "optimizer"}
     lines : dict of int to Location
         The locations of its lines, by their numbers.
+    instructions : dict
+        The lines of instructions of long code (see `line_of`), by the id of the code and the
+        instruction's index. The reference tells whether that is still the same code.
     """
 
-    __slots__ = ("lines", "phase", "place")
+    __slots__ = ("instructions", "lines", "phase", "place")
 
     def __init__(self, owner: object, place: Place, phase: Phase) -> None:
         self.owner = owner
         self.place = place
         self.phase = phase
         self.lines: dict[int, Location] = {}
+        self.instructions: dict[tuple[int, int], tuple[ref[CodeType], int]] = {}
+
+    def line_of(self, frame: FrameType) -> int:
+        """The line that a frame with this mark is at.
+
+        Python reads a code's table of lines from its beginning for that, which takes long where the
+        table is. There each instruction's line is remembered.
+        """
+        code = frame.f_code
+        if len(code.co_linetable) < LONG_TABLE:
+            return frame.f_lineno
+        key = (id(code), frame.f_lasti)
+        known = self.instructions.get(key)
+        if known is None or known[0]() is not code:
+            if len(self.instructions) >= MAX_INSTRUCTIONS:
+                self.instructions.clear()
+            known = self.instructions[key] = (ref(code), frame.f_lineno)
+        return known[1]
 
 
 class UserFrame(FollowedFrame):
@@ -171,17 +197,20 @@ class EngineFrame(Mark):
         Of the thread of the engine that started it; None if another thread did.
     last : (int, Location) or None
         The number of the autograd node that ran last, and where it ran.
+    last_of_thread : dict
+        The same of each thread, where there are several.
     of_origin : dict of Location to Location
         Where the backward pass runs of what ran at a location.
     """
 
-    __slots__ = ("engine_nodes", "last", "line", "of_origin")
+    __slots__ = ("engine_nodes", "last", "last_of_thread", "line", "of_origin")
 
     def __init__(self, owner: object, line: LineKey | None, engine_nodes: Any) -> None:
         self.owner = owner
         self.line = line
         self.engine_nodes = engine_nodes
         self.last: tuple[int, Location] | None = None
+        self.last_of_thread: dict[Any, tuple[int, Location]] = {}
         self.of_origin: dict[Location, Location] = {}
 
 

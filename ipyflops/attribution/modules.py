@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -74,18 +75,21 @@ class DescendantNames:
     """Finds the registered names of a module's descendants, one level of depth at a time.
 
     Only names and ids are kept, so nothing is kept alive. An id may have passed to another module
-    meanwhile, so names are followed from the parent down before they are given.
+    meanwhile, so names are followed from the parent down before they are given. Another parent has
+    other descendants: with it all begins anew.
     """
 
-    __slots__ = ("_frontier", "_names", "_seen")
+    __slots__ = ("_frontier", "_names", "_parent", "_seen")
 
     def __init__(self) -> None:
         self._names: dict[int, tuple[str, ...]] = {}
         self._seen: set[int] = set()
         self._frontier: list[tuple[str, ...]] = [()]
+        self._parent: weakref.ref[torch.nn.Module] | None = None
 
     def find(self, parent: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
         """The names from `parent` down to `module`, the shortest way; None if it is not below."""
+        self._begin(parent)
         names = self._verified(parent, module)
         while names is None and self._frontier:
             self._next_level(parent)
@@ -103,6 +107,7 @@ class DescendantNames:
 
         It may hold it under another name, or since a moment ago: `find` says.
         """
+        self._begin(parent)
         if not self._seen:
             self._next_level(parent)
         names = self._names.get(id(module))
@@ -113,6 +118,11 @@ class DescendantNames:
     def __len__(self) -> int:
         """How many modules were met."""
         return len(self._seen)
+
+    def _begin(self, parent: torch.nn.Module) -> None:
+        if self._parent is None or self._parent() is not parent:
+            self._parent = weakref.ref(parent)
+            self._names, self._seen, self._frontier = {}, set(), [()]
 
     def _verified(self, parent: torch.nn.Module, module: torch.nn.Module) -> tuple[str, ...] | None:
         names = self._names.get(id(module))

@@ -92,13 +92,15 @@ class NodeMap:
 
     #: Threads that have ended whose nodes are remembered.
     MAX_ENDED = 64
-    __slots__ = ("_ended", "_engine", "_threads", "only")
+    __slots__ = ("_all", "_ended", "_engine", "_threads", "only")
 
     def __init__(self) -> None:
         self._threads: dict[Token, SequenceMap] = {}
         self.only: SequenceMap | None = None
         self._ended: deque[SequenceMap] = deque(maxlen=self.MAX_ENDED)
         self._engine: dict[int, SequenceMap] = {}
+        #: Of the threads that go on and of those that have ended.
+        self._all: tuple[SequenceMap, ...] = ()
 
     def in_own_thread(self) -> bool:
         """Whether `begin_thread` was called in this thread; in those of the engine it is not."""
@@ -137,6 +139,7 @@ class NodeMap:
         left = {thread: nodes for thread, nodes in self._threads.items() if thread not in ended}
         sequence = left[THREAD.token] = SequenceMap(current_sequence_number())
         self._threads = left
+        self._all = (*left.values(), *self._ended)
         self.only = sequence if len(self._threads) == 1 and not self._ended else None
 
     def origins_of(self, number: int, engine_nodes: SequenceMap | None) -> Sequence[Location]:
@@ -159,8 +162,12 @@ class NodeMap:
             origin = self.only.origin_of(number)
             return () if origin is None else (origin,)
         origins: list[Location] = []
-        for sequence in (*self._threads.values(), *self._ended):
-            origin = sequence.origin_of(number)
-            if origin is not None and not any(_same_origin(origin, one) for one in origins):
-                origins.append(origin)
+        last: Location | None = None
+        for sequence in self._all:
+            if number < sequence.next_number:
+                origin = sequence.origin_of(number)
+                if origin is not None and origin is not last:
+                    last = origin
+                    if not any(_same_origin(origin, one) for one in origins):
+                        origins.append(origin)
         return origins

@@ -114,7 +114,7 @@ class Recorder:
             signature = self._remembered(key, call, verdict, location)
             entry, is_new = self._kept(entries, key, signature, _device_of(call))
         else:
-            signature = self._signature(call, verdict, location)
+            signature = self.signature_of(location, key, call, verdict)
             entry, is_new = self._summed(entries, signature, _device_of(call))
         if is_new:
             self.other_paths.notice(call, entries.values())

@@ -156,3 +156,31 @@ def test_code_is_taken_apart_once_and_not_in_each_block(monkeypatch: pytest.Monk
         counts.append(len(taken))
     assert names == ["model"] * 3
     assert counts[0] == counts[1] == counts[2]
+
+
+class Parts(nn.Module):
+    """Runs its parts one after the other."""
+
+    def __init__(self, *parts: nn.Module) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def test_the_second_model_of_a_variable_has_the_names_of_its_own_parts() -> None:
+    kept = []  # the parts of the first one live on, so that no id is another's
+    with FlopCounter() as counter:
+        for more in ((), (Parts(nn.Linear(2, 2)),)):
+            model = Parts(nn.Linear(2, 2), nn.ReLU(), *more)
+            model(X)
+            kept.append(list(model.parts))
+            del model
+    report = counter.report
+    # Products of 1x2 and 2x2 with a bias: 2 * 2 * 2 FLOPs.
+    assert report.find("model.parts.0").flops == 2 * 8
+    assert report.find("model.parts.2.parts.0").flops == 8
+    assert [child.name for child in report.find("model").children] == ["parts"]
