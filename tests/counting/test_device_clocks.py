@@ -160,6 +160,25 @@ def test_the_block_is_timed_between_two_waits(waits: list[float]) -> None:
     assert "the block took 1.00 s" in clock.note()
 
 
+def test_pytorchs_own_module_is_asked_to_wait_for_an_apple_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Down to the function of C++ all is PyTorch's; what that does on a Mac has not been tried."""
+    began: list[float] = []
+    monkeypatch.setattr(torch._C, "_mps_deviceSynchronize", lambda: began.append(0.0))
+    monkeypatch.setattr(accelerators, "accelerator_built_for", lambda: "mps")
+    clock = BlockClock("mps")
+    clock.begin_block()
+    assert len(began) == 1
+    clock.end_block()
+    assert len(began) == 1  # nothing ran there
+    clock.begin_block()
+    clock.begin((torch.ones(2).as_subclass(OnMps),), {})
+    clock.end_block()
+    assert len(began) == 3
+    assert "the block took" in clock.no_times()
+
+
 def test_a_block_that_stays_on_the_cpu_has_its_times(waits: list[float]) -> None:
     clock = BlockClock("mps")
     clock.begin_block()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipyflops.report import DATA_SHEETS, data_sheet_of
+from ipyflops.report import DATA_SHEETS, DataSheet, data_sheet_of
 
 #: PyTorch's names of real devices, and which row each is. None: not in the table, or not whole.
 NAMES = {
@@ -83,38 +83,152 @@ def test_every_row_is_found_and_has_a_source() -> None:
         assert 16e9 <= sheet.memory <= 288e9
 
 
-#: Multiprocessors, FLOPs of each in a cycle (dense, of 16 bits, added up in float32), and the boost
-#: clock in GHz that the makers' white papers compute their rates with.
+#: Multiprocessors (AMD: compute units), FLOPs of each in a cycle (dense, of 16 bits, added up in
+#: float32), and the boost clock in GHz; for Hopper, the clock under load that its rates hold for.
 CHIPS = {
-    "V100 16GB SXM": (80, 1024, 1.53),
-    "T4": (40, 1024, 1.59),
+    "GB200": (148, 8192, 2.062),
+    "B200": (148, 8192, 1.85),
+    "H200 NVL": (132, 4096, 1.545),
+    "H200 SXM": (132, 4096, 1.83),
+    "GH200 96GB": (132, 4096, 1.83),
+    "GH200 144GB": (132, 4096, 1.83),
+    "H100 NVL": (132, 4096, 1.545),
+    "H100 PCIe": (114, 4096, 1.62),
+    "H100 SXM": (132, 4096, 1.83),
     "A100 80GB SXM": (108, 2048, 1.41),
+    "A100 80GB PCIe": (108, 2048, 1.41),
+    "A100 40GB": (108, 2048, 1.41),
     "A30": (56, 2048, 1.44),
     "A40": (84, 1024, 1.74),
     "A10": (72, 1024, 1.695),
     "A10G": (80, 512, 1.71),
     "L4": (58, 1024, 2.04),
+    "L40": (142, 512, 2.49),
     "L40S": (142, 1024, 2.52),
-    "H100 SXM": (132, 4096, 1.83),
-    "H100 PCIe": (114, 4096, 1.62),
-    "H200 SXM": (132, 4096, 1.83),
+    "T4": (40, 1024, 1.59),
+    "V100S PCIe": (80, 1024, 1.597),
+    "V100 16GB SXM": (80, 1024, 1.53),
+    "V100 32GB SXM": (80, 1024, 1.53),
+    "V100 16GB PCIe": (80, 1024, 1.38),
+    "V100 32GB PCIe": (80, 1024, 1.38),
+    "P100 16GB PCIe": (56, 256, 1.303),
+    "RTX 6000 Ada": (142, 1024, 2.505),
     "RTX A6000": (84, 1024, 1.8),
     "RTX 3090": (82, 512, 1.695),
     "RTX 4090": (128, 512, 2.52),
     "RTX 5090": (170, 512, 2.407),
     "MI210": (104, 1024, 1.7),
+    "MI250X": (220, 1024, 1.7),
     "MI250X (one half)": (110, 1024, 1.7),
     "MI300X": (304, 2048, 2.1),
+    "MI325X": (304, 2048, 2.1),
+    "MI350X": (256, 4096, 2.2),
     "MI355X": (256, 4096, 2.4),
+}
+_64_CORES = ("V10", "P10", "A10", "A30", "T4")
+#: The same in float32 without tensor cores (AMD: with matrix cores). A core does 2 FLOPs in a cycle.
+FLOAT32 = {
+    "GB200": (148, 256, 2.062),
+    "B200": (148, 256, 1.965),
+    "H200 NVL": (132, 256, 1.785),
+    "H200 SXM": (132, 256, 1.98),
+    "GH200 96GB": (132, 256, 1.98),
+    "GH200 144GB": (132, 256, 1.98),
+    "H100 NVL": (132, 256, 1.785),
+    "H100 PCIe": (114, 256, 1.755),
+    "H100 SXM": (132, 256, 1.98),
+    **{name: (CHIPS[name][0], 128, CHIPS[name][2]) for name in CHIPS if name[:3] in _64_CORES},
+    **{name: (CHIPS[name][0], 256, CHIPS[name][2]) for name in ("A40", "A10", "A10G", "L4")},
+    **{name: (CHIPS[name][0], 256, CHIPS[name][2]) for name in CHIPS if name[:3] in ("RTX", "L40")},
+    **{name: (CHIPS[name][0], 256, CHIPS[name][2]) for name in CHIPS if name[:3] == "MI2"},
+    **{name: (CHIPS[name][0], 256, CHIPS[name][2]) for name in CHIPS if name[:3] == "MI3"},
+    "M1": (8, 256, 1.278),
+    "M1 Pro": (16, 256, 1.296),
+    "M1 Max": (32, 256, 1.296),
+    "M2": (10, 256, 1.398),
+}
+#: Bits that the memory gives at once, and how often, in billions a second.
+MEMORIES = {
+    "GB200": (8192, 8),
+    "B200": (8192, 7.5),
+    "H200 NVL": (6144, 6.25),
+    "H200 SXM": (6144, 6.25),
+    "GH200 144GB": (6144, 6.4),
+    "GH200 96GB": (6144, 5.2),
+    "H100 NVL": (6144, 5.1),
+    "H100 PCIe": (5120, 3.2),
+    "H100 SXM": (5120, 5.23),
+    "A100 80GB SXM": (5120, 3.186),
+    "A100 80GB PCIe": (5120, 3.024),
+    "A100 40GB": (5120, 2.43),
+    "A30": (3072, 2.43),
+    "A40": (384, 14.5),
+    "A10": (384, 12.5),
+    "A10G": (384, 12.5),
+    "L4": (192, 12.5),
+    "L40": (384, 18),
+    "L40S": (384, 18),
+    "T4": (256, 10),
+    "V100S PCIe": (4096, 2.214),
+    "V100 16GB SXM": (4096, 1.756),
+    "V100 32GB SXM": (4096, 1.756),
+    "V100 16GB PCIe": (4096, 1.756),
+    "V100 32GB PCIe": (4096, 1.756),
+    "P100 16GB PCIe": (4096, 1.43),
+    "RTX 6000 Ada": (384, 20),
+    "RTX A6000": (384, 16),
+    "RTX 3090": (384, 19.5),
+    "RTX 4090": (384, 21),
+    "RTX 5090": (512, 28),
+    "MI210": (4096, 3.2),
+    "MI250X": (8192, 3.2),
+    "MI250X (one half)": (4096, 3.2),
+    "MI300X": (8192, 5.2),
+    "MI325X": (8192, 6),
+    "MI350X": (8192, 8),
+    "MI355X": (8192, 8),
+    "Gaudi 3": (8192, 3.6),
+    "M1": (128, 4.266),
+    "M1 Pro": (256, 6.4),
+    "M1 Max": (512, 6.4),
+    "M2": (128, 6.4),
 }
 
 
-@pytest.mark.parametrize(("name", "chip"), CHIPS.items())
-def test_dense_rates_are_what_units_and_clock_give(name: str, chip: tuple[int, int, float]) -> None:
-    """So no rate is one "with sparsity", which is twice as high: H100's 1,979 is."""
+def named(name: str) -> DataSheet:
     (sheet,) = (one for one in DATA_SHEETS if one.name == name)
+    return sheet
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "chip"),
+    [
+        *(("float16", name, chip) for name, chip in CHIPS.items()),
+        *(("float32", name, chip) for name, chip in FLOAT32.items()),
+    ],
+)
+def test_dense_rates_are_what_units_and_clock_give(
+    dtype: str, name: str, chip: tuple[int, int, float]
+) -> None:
+    """So no rate is one "with sparsity", which is twice as high: H100's 1,979 is."""
     units, flops, clock = chip
-    assert sheet.rate("float16") == pytest.approx(units * flops * clock * 1e9, rel=0.04)
+    assert named(name).rate(dtype) == pytest.approx(units * flops * clock * 1e9, rel=0.04)
+
+
+@pytest.mark.parametrize(("name", "memory"), MEMORIES.items())
+def test_bandwidth_is_what_the_memorys_width_and_pace_give(
+    name: str, memory: tuple[int, float]
+) -> None:
+    bits, pace = memory
+    assert named(name).bandwidth == pytest.approx(bits / 8 * pace * 1e9, rel=0.03)
+
+
+def test_every_row_is_checked() -> None:
+    every = {sheet.name for sheet in DATA_SHEETS}
+    assert set(MEMORIES) == every
+    # The maker of Gaudi says nothing of its units, and Apple nothing of 16 bits.
+    assert every - set(CHIPS) == {"Gaudi 3", "M1", "M1 Pro", "M1 Max", "M2"}
+    assert every - set(FLOAT32) == {"Gaudi 3"}
 
 
 @pytest.mark.parametrize("sheet", DATA_SHEETS, ids=lambda sheet: sheet.name)
