@@ -126,7 +126,7 @@ CHIPS = {
     "MI355X": (256, 4096, 2.4),
 }
 _64_CORES = ("V10", "P10", "A10", "A30", "T4")
-#: The same in float32 without tensor cores (AMD: with matrix cores). A core does 2 FLOPs in a cycle.
+#: The same in float32 without tensor cores (AMD: with matrix cores): 2 FLOPs of each core.
 FLOAT32 = {
     "GB200": (148, 256, 2.062),
     "B200": (148, 256, 1.965),
