@@ -43,7 +43,14 @@ class Variable:
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a polynomial: its coefficient and, for each variable, its factor."""
+    """A part of a polynomial: its coefficient and, for each variable, its factor.
+
+    Attributes
+    ----------
+    coefficient : Fraction
+    factors : tuple of Factor
+        For each variable its power, and whether the binary logarithm is another factor.
+    """
 
     coefficient: Fraction
     factors: tuple[Factor, ...]

@@ -1,4 +1,4 @@
-"""The README's code blocks, in their order: what a reader copies from top to bottom."""
+"""The code blocks of the README and its pages, in their order: what a reader copies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+#: What was the README's once, and stands on pages of its own.
+PAGES = ("README.md", "ipyflops/TOUR.md", "ipyflops/COMPATIBILITY.md", "ipyflops/NUMBERS.md")
+README = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
 
 Kind: TypeAlias = Literal["commands", "output", "configuration", "script", "cell"]
 

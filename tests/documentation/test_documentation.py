@@ -6,16 +6,28 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
+import ipyflops
 from tests.documentation.reference import TARGET, reference
 from tests.notebooks.tutorials import ROOT, badges, repository
 
+#: What the README leads to; it has room for a first look alone.
+PAGES = (
+    "ipyflops/COMPARISON.md",
+    "ipyflops/COMPATIBILITY.md",
+    "ipyflops/CONVENTIONS.md",
+    "ipyflops/LIMITS.md",
+    "ipyflops/NUMBERS.md",
+    "ipyflops/TOUR.md",
+)
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "ipyflops/README.md",
     "ipyflops/API.md",
+    *PAGES,
 )
 
 
@@ -50,3 +62,37 @@ def test_the_readme_has_the_badge_and_no_other_address() -> None:
     for name in DOCUMENTS:
         named = re.findall(r"(?:github\.com|v2/gh)/([\w.-]+/[\w.-]+)", read(name))
         assert {one for one in named if one.partition("/")[2] == "ipyflops"} <= {repository()}
+
+
+#: The README is read in one go; what is longer stands on a page.
+MOST_WORDS = 900
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").split()) <= MOST_WORDS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_readme_leads_to_each_page_and_back(page: str) -> None:
+    assert f"]({page})" in read("README.md")
+    assert "](../README.md)" in read(page)
+
+
+def test_every_picture_says_what_it_shows() -> None:
+    for name in ("README.md", *PAGES):
+        for described in re.findall(r"!\[([^\]]*)\]\((?!https?:)", read(name)):
+            assert len(described.split()) >= 4, f"{name}: {described!r}"
+
+
+def test_the_sizes_of_adaptive_pooling_are_those_that_are_counted() -> None:
+    """The example of the page on conventions: 8 channels of 27 × 27."""
+    x = torch.zeros(1, 8, 27, 27)
+    with ipyflops.FlopCounter() as pooled:
+        torch.nn.functional.adaptive_max_pool2d(x, 1)
+    with ipyflops.FlopCounter() as reduced:
+        x.amax((2, 3))
+    # One for each output; a comparison for each element but the first of each channel.
+    assert pooled.report.flops == 8
+    assert reduced.report.flops == 8 * (27 * 27 - 1) == 5_824
+    assert "counts 8, while" in read("ipyflops/CONVENTIONS.md")
+    assert "= 5,824" in read("ipyflops/CONVENTIONS.md")

@@ -163,7 +163,7 @@ def test_the_table_names_all_functions_and_no_others(request: pytest.FixtureRequ
         assert found == set(path.operators) - OF_MODULES, path.what
 
 
-def test_the_readme_names_all_functions() -> None:
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
-    limits = readme.split("## Limits")[1]
+def test_the_page_of_limits_names_all_functions() -> None:
+    page = Path(__file__).parents[2] / "ipyflops" / "LIMITS.md"
+    limits = page.read_text(encoding="utf-8")
     assert {name for name in NAMED if f"`{name}`" not in limits} == set()
