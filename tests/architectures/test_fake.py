@@ -61,7 +61,7 @@ def run_of(one: Case, training: bool, optimizer: Any = None) -> Callable[[], Non
 
 
 def really(function: Callable[[], None]) -> Report:
-    with FlopCounter(device_time=False) as counter:
+    with FlopCounter(device_time=False, memory=True) as counter:
         function()
     return counter.report
 
@@ -91,9 +91,14 @@ def test_a_dry_run_counts_what_a_real_one_does(name: str, training: bool) -> Non
     run = run_of(one, training)
     run()  # so that there are gradients and a state of the optimizer
     before = Picture(run, one)
-    dry = dry_run(run)
+    dry = dry_run(run, memory=True)
     before.assert_same(Picture(run, one))
-    assert_equal(dry, really(run))
+    real = really(run)
+    assert_equal(dry, real)
+    assert dry.memory is not None
+    assert real.memory is not None
+    assert dry.memory.peak == real.memory.peak
+    assert dry.memory.at_peak == real.memory.at_peak
     assert dry.seconds == 0
     assert not any("still held" in note or "not copied" in note for note in dry.notes)
 

@@ -88,11 +88,9 @@ def test_without_a_peak_the_roofline_says_how_to_get_one(workbench: Session) -> 
     assert widget.get_by_role("tab", name="Roofline").get_attribute("aria-selected") == "true"
 
 
-def test_memory_has_columns_and_a_tab(workbench: Session) -> None:
+def test_memory_has_a_tab(workbench: Session) -> None:
     cell_text = "%%flops --memory\nmine(x).sum().backward()"
     widget = workbench.again([REAL + CLASS, cell_text])
-    # The product of 4×16 and the sum with 1, in float32: the backward needs neither.
-    assert cell(widget, "mine", "live peak").endswith("kB")
     widget.get_by_role("tab", name="Memory").click()
     widget.get_by_text("Peak of cpu").wait_for()
     assert "parameters" in chart(widget)

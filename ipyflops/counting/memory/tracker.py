@@ -26,6 +26,7 @@ from ipyflops.counting.memory.kinds import (
 )
 from ipyflops.counting.memory.parts import parts_of, tensors_in
 from ipyflops.counting.memory.storages import (
+    BACKWARD,
     EXISTED,
     FORWARD,
     OPTIMIZER,
@@ -88,7 +89,7 @@ class MemoryTracker:
 
     # --- for every operator --------------------------------------------------------------------
 
-    def note(
+    def note(  # noqa: C901 - calls of further methods would take half of its time
         self,
         func: Any,
         args: Sequence[Any],
@@ -134,8 +135,10 @@ class MemoryTracker:
         except (NotImplementedError, RuntimeError):
             record = self._note_parts(func, args, out, location)
         if record is not None:
-            device = record.spot.device
-            spot = device.spots.get(location) or self._spot(device, location)
+            spot = record.spot
+            device = spot.device
+            if spot.location is not location:
+                spot = device.spots.get(location) or self._spot(device, location)
             spot.peak = max(spot.peak, device.live)
 
     def runner(self, func: Any, run: Callable[..., Any]) -> Callable[..., Any]:
@@ -244,22 +247,31 @@ class MemoryTracker:
         device = self.devices.get(where) or self._device(where)
         spot = device.spots.get(location) or self._spot(device, location)
         record = self._record(storage, spot)
-        record.grad = grad
+        if grad:
+            record.grad = True
         if spot.outside and (source is None or (source.kind == "inputs" and copies_inputs(func))):
             record.kind = "inputs"
-        self._grown(device, record.bytes, func, spot)
+        device.live = live = device.live + record.bytes
+        curve = device.curve
+        if live > device.peak or live > curve.top or self.number >= curve.end:
+            self._raised(device, live, func, spot)
         return record
 
     def _grown(self, device: Device, more: int, func: Any, spot: Spot) -> None:
         """Note that there are more live bytes than before."""
         device.live = live = device.live + more
+        self._raised(device, live, func, spot)
+
+    def _raised(self, device: Device, live: int, func: Any, spot: Spot) -> None:
+        """Note a number of live bytes, which may be the largest so far."""
         number = self.number
         if live > device.peak:
             device.peak = live
             device.at = number
             device.spot = spot
             device.operator = func
-            device.freed.clear()
+            if device.freed:
+                device.freed.clear()
         curve = device.curve
         if number >= curve.end or live > curve.top:
             curve.add(number, live, spot.rank)
@@ -304,11 +316,13 @@ class MemoryTracker:
             return  # the block has ended
         del self.records[record.key]
         if record.kind is None:
-            in_engine = record.made != OPTIMIZER and current_backward_pass() >= 0
-            kind = kind_at_end(record, self.phase, in_engine=in_engine)
-            record.kind = kind
-            if kind == "activations":
-                self._was_saved(record)
+            made = record.made
+            in_engine = current_backward_pass() >= 0
+            # Most are made and freed in the engine, or neither: that tells nothing.
+            if in_engine is not (made == BACKWARD) or made == OPTIMIZER:
+                record.kind = kind_at_end(record, self.phase, in_engine=in_engine)
+                if record.kind == "activations":
+                    self._was_saved(record)
         device = record.spot.device
         device.live -= record.bytes
         if record.made == EXISTED and record.kind == "inputs":
