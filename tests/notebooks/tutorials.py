@@ -19,6 +19,7 @@ NAMES = (
     "06_flops_per_second",
     "07_your_own_operators",
     "08_many_processes",
+    "09_memory",
 )
 
 

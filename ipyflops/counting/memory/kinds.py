@@ -7,7 +7,7 @@ and an optimizer's state is what a step makes and leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -115,6 +115,17 @@ def _is_left_for_backward(record: StorageRecord, *, is_alive: bool, has_backward
     if is_alive:
         return was_read
     return not has_backward and was_read and record.died - record.last > 1
+
+
+def left_for_backward(
+    records: Iterable[StorageRecord], has_backward: bool
+) -> Iterator[StorageRecord]:
+    """Give those of the living storages that are left for a backward pass that has not come."""
+    for record in records:
+        if record.made == FORWARD and record.kind is None:
+            kind = of_record(record, is_alive=True, has_backward=has_backward)
+            if kind == "activations":
+                yield record
 
 
 def later_kind(record: StorageRecord, phase: int) -> MemoryKind | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ipyflops.attribution import Location, Place
 from ipyflops.counting.memory.kinds import of_record
-from ipyflops.counting.memory.storages import EXISTED, FORWARD, RANKS, Device
+from ipyflops.counting.memory.storages import EXISTED, FORWARD, RANKS, Device, StorageRecord
 from ipyflops.counting.memory.tracker import MemoryTracker
 from ipyflops.formulas import operator_name
 from ipyflops.report import (
@@ -92,7 +92,7 @@ class MemoryResult:
         sums: dict[tuple[int, int, Phase, MemoryKind, bool], list[int]] = defaultdict(
             lambda: [0, 0]
         )
-        for record, is_alive in self._tracker.at_peak(device):
+        for record, is_alive in self._at_peak(device):
             kind = of_record(record, is_alive=is_alive, has_backward=self._tracker.has_backward)
             location = record.spot.location
             key = (
@@ -113,6 +113,14 @@ class MemoryResult:
                 key=lambda holding: -holding.bytes,
             )
         )
+
+    def _at_peak(self, device: Device) -> Iterator[tuple[StorageRecord, bool]]:
+        """What was live at a device's peak, and whether it lives on."""
+        for record in list(device.freed.values()):
+            yield record, record.died < 0
+        for record in list(self._tracker.records.values()):
+            if record.spot.device is device and record.birth <= device.at:
+                yield record, True
 
     def _places(self) -> tuple[PlaceMemory, ...]:
         saved: dict[int, int] = defaultdict(int)

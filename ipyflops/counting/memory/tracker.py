@@ -7,7 +7,7 @@ Python object of its storage: PyTorch keeps that as long as the storage lives, s
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from ipyflops.counting.memory.kinds import (
     copies_inputs,
     kind_at_end,
     later_kind,
-    of_record,
+    left_for_backward,
 )
 from ipyflops.counting.memory.parts import parts_of, tensors_in
 from ipyflops.counting.memory.storages import (
@@ -385,17 +385,6 @@ class MemoryTracker:
     def left(self) -> dict[Spot, int]:
         """Give the bytes that each spot has left for a backward pass that has not come yet."""
         left = dict(self._left)
-        for record in list(self.records.values()):
-            if record.made == FORWARD and record.kind is None:
-                kind = of_record(record, is_alive=True, has_backward=self.has_backward)
-                if kind == "activations":
-                    left[record.spot] = left.get(record.spot, 0) + record.bytes
+        for record in left_for_backward(list(self.records.values()), self.has_backward):
+            left[record.spot] = left.get(record.spot, 0) + record.bytes
         return left
-
-    def at_peak(self, device: Device) -> Iterator[tuple[StorageRecord, bool]]:
-        """Give what was live at a device's peak, and whether it lives on."""
-        for record in list(device.freed.values()):
-            yield record, record.died < 0
-        for record in list(self.records.values()):
-            if record.spot.device is device and record.birth <= device.at:
-                yield record, True
