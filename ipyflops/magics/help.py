@@ -35,6 +35,7 @@ Conventions::
     standard      every floating point operation that ran: a multiply-accumulate (MAC) of matrix
                   products, convolutions and attention is 2 FLOPs, and all else is 1 FLOP for each
                   addition, multiplication, division, comparison or transcendental function
+                  (pooling, softmax, tanh and sigmoid cost what article says)
     contractions  only matrix products, convolutions and attention, at 2 FLOPs per MAC
     article       the layer formulas of the article "Flops Model"; what it does not name costs
                   what standard says
