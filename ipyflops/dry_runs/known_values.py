@@ -10,15 +10,19 @@ tensors alone is known too, and what is written to by anything else is known no 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ipyflops.torch_private import FakeTensor, forget_value, tree_leaves
+from ipyflops.torch_private import FakeTensor, forget_value, schema_of, tree_leaves
 
+#: Elements of the largest tensor that is computed for its values.
+MAX_COMPUTED = 1 << 22
 #: Elements of the largest tensor whose values are kept.
 MAX_ELEMENTS = 1 << 16
 aten = torch.ops.aten
@@ -87,6 +91,35 @@ def _size_made(func: Any, args: Any) -> int:
         size: int = math.ceil((end - start) / step)
         return size
     return 1
+
+
+@contextmanager
+def as_unknown_if_large(func: Any, args: Any) -> Iterator[None]:
+    """Keep known values from an operator that may make a large tensor of them.
+
+    PyTorch computes what is made of known values before it sees whether that is small enough to be
+    kept: a mask of 100,000 × 100,000, made of two ranges, would take 10 GB.
+    """
+    tensors = [one for one in args if type(one) is FakeTensor and one.constant is not None]
+    if not tensors or _most_made(tensors, args) <= MAX_COMPUTED:
+        yield
+        return
+    known = [(one, one.constant) for one in tensors]
+    for one in tensors:
+        one.constant = None
+    try:
+        yield
+    finally:
+        if not schema_of(func).is_mutable:
+            for one, values in known:
+                one.constant = values
+
+
+def _most_made(tensors: list[FakeTensor], args: Any) -> int:
+    """At most how many elements an operator makes: of the shapes together, times a given size."""
+    sizes = itertools.zip_longest(*(reversed(one.shape) for one in tensors), fillvalue=1)
+    given = [abs(n) for one in args if type(one) in (list, tuple) for n in one if type(n) is int]
+    return math.prod(map(max, sizes)) * math.prod(n for n in given if n)
 
 
 def values_of(tensor: Any) -> Tensor | None:

@@ -21,6 +21,7 @@ from ipyflops.dry_runs.known_numbers import Numbers
 from ipyflops.dry_runs.known_values import (
     MAKERS,
     KnownCopies,
+    as_unknown_if_large,
     forget_lists,
     made_known,
     values_of,
@@ -141,7 +142,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
                 return self._converter.from_real_tensor(self, known, make_constant=True)
         if args and type(args[0]) in (list, tuple) and schema_of(func).is_mutable:
             forget_lists(args)
-        made: Any = super().__torch_dispatch__(func, types, args, kwargs)
+        with as_unknown_if_large(func, args):
+            made: Any = super().__torch_dispatch__(func, types, args, kwargs)
         if type(made) is FakeTensor and made.constant is not None:
             # What is written in place stays the same tensor.
             own = args[0] if args else None

@@ -104,6 +104,26 @@ def test_large_tensors_and_those_of_fractions_are_not_kept() -> None:
             dry_run(lambda tensor=tensor: work(tensor.sum()))
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: torch.arange(n)[:, None] <= torch.arange(n)[None],
+        lambda n: torch.ones(n, 1) * torch.ones(1, n),
+        lambda n: torch.arange(3).new_zeros((n, n)),
+        lambda n: torch.ones(n).repeat(n, 1),
+    ],
+)
+def test_known_values_make_no_large_tensor(make: Callable[[int], Tensor]) -> None:
+    """It would take gigabytes: of these sizes more than any machine has."""
+
+    def run() -> None:
+        made = make(60_000)
+        assert (made.shape, made.constant) == ((60_000, 60_000), None)  # type: ignore[attr-defined]
+        assert int(torch.arange(60_000)[-1]) == 59_999
+
+    dry_run(run)
+
+
 def test_values_are_not_kept_longer_than_their_tensors() -> None:
     """A loop that makes many masks holds one at a time."""
 
