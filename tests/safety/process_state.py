@@ -28,4 +28,5 @@ def process_state() -> dict[str, Any]:
         "import hooks": list(sys.meta_path),
         "counters": list(OPEN.counters),
         "context": COUNTING.get(),
+        "lock": "unlocked" not in repr(OPEN.lock),
     }
