@@ -93,6 +93,23 @@ class Exports:
 
         return document(self, "latex", caption=caption, label=label, **options)
 
+    def cite(self: Any, *, of: str = "", input: str = "") -> str:
+        """Give a sentence for a paper: FLOPs, MACs, convention, phases, dtypes and versions.
+
+        The versions are those that are installed where this is called. What a report does not know,
+        you say: it holds no inputs.
+
+        Parameters
+        ----------
+        of : str
+            What was counted, as ``ResNet-50``; the outermost modules where it is left out.
+        input : str
+            What went in, as ``one image of 224 × 224 pixels``.
+        """
+        from ipyflops.views import document
+
+        return document(self, "sentence", of=of, input=input)
+
     def to_speedscope(self: Any, path: str | os.PathLike[str]) -> None:
         """Write a flame graph of the module tree by FLOPs, kernel time and bytes, for speedscope.
 

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 Shown: TypeAlias = Report | Difference | Sweep | ShownAsTable
-Form: TypeAlias = Literal["markdown", "latex", "speedscope", "chrome_trace"]
+Form: TypeAlias = Literal["markdown", "latex", "sentence", "speedscope", "chrome_trace"]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: Seconds that a widget has to appear before the HTML does.
 PATIENCE = 2
@@ -283,14 +283,15 @@ def document(
     Parameters
     ----------
     shown : Report, Difference, Sweep or another result
-        A report where the form is a flame graph.
-    form : {"markdown", "latex", "speedscope", "chrome_trace"}
+        A report where the form is a sentence or a flame graph.
+    form : {"markdown", "latex", "sentence", "speedscope", "chrome_trace"}
     caption, label : str
         Of a table in LaTeX.
     **options
         Of a table, as `ipyflops.views.documents.report_table.report_table`,
         `ipyflops.views.changes.table.changes_table` or
-        `ipyflops.views.sweep.table.growth_table` takes them.
+        `ipyflops.views.sweep.table.growth_table` takes them; of a sentence, as
+        `ipyflops.views.documents.citation.citation` does.
     """
     if form == "markdown":
         from ipyflops.views.documents.markdown import markdown
@@ -301,6 +302,10 @@ def document(
 
         return latex(_table(shown, options), caption=caption, label=label)
     assert isinstance(shown, Report)
+    if form == "sentence":
+        from ipyflops.views.documents.citation import citation
+
+        return citation(shown, **options)
     if form == "speedscope":
         from ipyflops.views.documents.speedscope import to_speedscope as to_profile
     else:
