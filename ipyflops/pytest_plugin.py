@@ -21,11 +21,13 @@ _UNITS = {"FLOPs": "flops", "MACs": "macs"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that writes new budgets."""
-    parser.getgroup("ipyflops").addoption(
-        "--ipyflops-update",
-        action="store_true",
-        help="write the reports that flops_budget(report=…) compares with",
-    )
+    # It may be there already: installed, and named by ``-p ipyflops.pytest_plugin`` as well.
+    with contextlib.suppress(ValueError):
+        parser.getgroup("ipyflops").addoption(
+            "--ipyflops-update",
+            action="store_true",
+            help="write the reports that flops_budget(report=…) compares with",
+        )
 
 
 @pytest.fixture

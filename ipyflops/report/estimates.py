@@ -7,6 +7,7 @@ fused, and nothing stays in a cache.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -230,7 +231,7 @@ class Estimate(ShownAsTable):
         for signature in self.report.signatures:
             flops = _flops(signature, self.report)
             rate = self.device.rate(signature.dtype) if flops else None
-            times.append((flops / rate if rate else 0.0, signature.bytes / self.device.bandwidth))
+            times.append((flops / rate if rate else 0.0, _moved(signature) / self.device.bandwidth))
         return times
 
     def _add_row(self, total: _Sum, row: Row) -> None:
@@ -362,6 +363,23 @@ def _read(device: AnyDevice) -> list[tuple[Device, float]]:
     if isinstance(device, Device):
         return [(device, 1.0)]
     return [read_device(name) for name in device.split(",")]
+
+
+def _moved(signature: Signature) -> float:
+    """Bytes that one call has to move: of a table that is looked up, the rows that are read.
+
+    The report counts each tensor whole. So of a table of R rows of W, and n numbers of 8 bytes, it
+    has ``s·W·(R + n) + 8·n`` with s bytes for an element.
+    """
+    if signature.operator != "aten::embedding" or signature.summed:
+        return signature.bytes
+    shapes = signature.shapes.split(",")
+    sizes = [[int(n) for n in one.strip().split("×") if n.isdecimal()] for one in shapes]
+    if len(sizes) != 2 or len(sizes[0]) != 2:
+        return signature.bytes
+    rows, numbers = sizes[0][0], math.prod(sizes[1])
+    table = (signature.bytes - 8 * numbers) * rows / (rows + numbers)
+    return min(signature.bytes, signature.bytes - table + table * numbers / rows)
 
 
 def _flops(signature: Signature, report: Run) -> int:

@@ -20,6 +20,7 @@ NAMES = (
     "07_your_own_operators",
     "08_many_processes",
     "09_memory",
+    "10_before_you_rent",
 )
 
 

@@ -115,6 +115,17 @@ def test_whether_it_fits() -> None:
     assert "fits in 4.08 MB: 4.08 MB at the" in str(counted.on(large))
     frame = counted.on([small, large]).to_frame()
     assert list(frame["fits"]) == [False, True]
+    rows = [line.split()[:3] for line in str(counted.on([small, large])).splitlines()]
+    assert ["mine", "memory", "no"] in rows
+    assert ["mine", "memory", "yes"] in rows
+
+
+def test_of_a_table_only_the_rows_that_are_read_are_moved() -> None:
+    """10 numbers of 8 bytes; 10 rows of 16 floats are read, and written."""
+    with torch.device("meta"):
+        table, numbers = nn.Embedding(1000, 16), torch.zeros(2, 5, dtype=torch.long)
+    estimate = ipyflops.dry_run(table, numbers).on(MINE)
+    assert estimate.seconds == pytest.approx((80 + 2 * 10 * 16 * 4) / 1e12, rel=1e-9)
 
 
 def test_an_empty_report() -> None:

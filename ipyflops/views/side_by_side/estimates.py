@@ -125,12 +125,11 @@ def estimates_table(estimates: Estimates) -> TitledTable:
     """A row for each device."""
     per = next((one.per[1] for one in estimates if one.per), "")
     known = any(one.fits is not None for one in estimates)
-    titles = ["device", "bound", "least time"]
+    titles = ["device", "bound", *(["fits"] if known else []), "least time"]
     if any(one.efficiency != 1 for one in estimates):
         titles += ["efficiency", "time"]
     if per:
         titles += [f"{visible(per)}s/s", f"hours for 1 G {visible(per)}s"]
-    titles += ["memory", *(["fits"] if known else [])]
     rows = [_device_row(one, titles, bool(per), known) for one in estimates]
     report = estimates[0].report
     work = f"{scaled(report.flops, 'FLOPs')} · {scaled(report.bytes, 'B')}"
@@ -138,21 +137,21 @@ def estimates_table(estimates: Estimates) -> TitledTable:
     return TitledTable(
         headline,
         tuple(_rates(one.device, list(report.by_dtype)) for one in estimates),
-        plain_table(titles, rows, texts=2),
+        plain_table(titles, rows, texts=3 if known else 2),
         _notes(list(estimates)),
     )
 
 
 def _device_row(one: Estimate, titles: Sequence[str], per: bool, known: bool) -> list[str]:
-    cells = [visible(one.device.name), one.bound, duration(one.least_seconds)]
+    cells = [visible(one.device.name), one.bound]
+    if known:
+        cells.append({True: "yes", False: "no", None: ""}[one.fits])
+    cells.append(duration(one.least_seconds))
     if "efficiency" in titles:
         cells += [percent(one.efficiency), duration(one.seconds)]
     if per:
         rate = one.items_per_second
         cells += ["", ""] if rate is None else [scaled(rate), f"{one.device_hours(1e9):,.3g}"]
-    cells.append("" if one.device.memory is None else scaled(one.device.memory, "B"))
-    if known:
-        cells.append({True: "yes", False: "no", None: ""}[one.fits])
     return cells
 
 
