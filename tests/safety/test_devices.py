@@ -46,6 +46,8 @@ WITH_A_DEVICE = {
     ("formulas/special_tensors.py", "can_be_read"),
     ("formulas/arithmetic_dtype.py", "_in_tf32"),
     ("measuring/devices.py", "of"),
+    ("measuring/meter.py", "_end"),  # only where the counted step ran on one, or the user says so
+    ("measuring/meter.py", "_learn"),
     ("measuring/devices.py", "data_sheet"),
     ("measuring/peaks.py", "_device"),
 }

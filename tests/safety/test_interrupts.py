@@ -304,11 +304,12 @@ def test_an_interrupt_before_the_first_step_of_exit() -> None:
 # --- in a shell ----------------------------------------------------------------------------------
 
 
+#: None shows a tensor: PyTorch prints it under a guard, which an interrupt leaves in a frame.
 CELLS = {
     "a cell": "%%flops -q\nlayer(x).sum().backward()",
     "lines": "%%flops --by lines --view text\nfor _ in range(2):\n    layer(x)",
-    "a line": "%flops layer(x)",
-    "repeats": "%%flops -t -n 1 -r 1 -q\nlayer(x)",
+    "a line": "%flops layer(x);",
+    "repeats": "%%flops -t -n 1 -r 1 -q\nlayer(x);",
 }
 
 
@@ -333,7 +334,8 @@ def test_an_interrupt_in_a_shell(
         result = shell.run_cell(cell)
         if not result.success:
             # IPython has shown it as the cell's error, wherever it has come.
-            assert isinstance(result.error_before_exec or result.error_in_exec, Interrupt)
+            error = result.error_before_exec or result.error_in_exec
+            assert isinstance(error, Interrupt)
             raise Interrupt
 
     start = time.perf_counter()
