@@ -228,7 +228,7 @@ distclean: clean
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(VENV)-cuda-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
 
 $(READY): pyproject.toml Makefile
-	@echo "Setting up $(VENV): this takes some minutes, once."
+	@echo "Setting up $(VENV): pip downloads PyTorch, JupyterLab, Node.js and the tools of the tests. This takes some minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==$(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[test,pandas,lab,browser]'

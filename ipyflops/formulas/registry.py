@@ -116,7 +116,7 @@ class FreeOperator:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The verdict on an operator that nobody has described."""
+    """The verdict on an operator without a formula."""
 
 
 UNKNOWN = Unknown()

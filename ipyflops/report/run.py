@@ -136,7 +136,7 @@ class Run(Figures):
 
     @cached_property
     def unknown(self) -> dict[str, int]:
-        """Calls of the operators that nobody has described: ``{"ns::op": calls}``."""
+        """Calls of the operators without a formula: ``{"ns::op": calls}``."""
         calls: dict[str, int] = defaultdict(int)
         for row in self.rows:
             signature = self.signatures[row.signature]

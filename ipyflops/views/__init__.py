@@ -343,7 +343,7 @@ def to_frame(shown: Shown, **options: Any) -> Any:
         import pandas  # noqa: F401
     except ImportError as error:
         asker = type(shown).__name__
-        raise ImportError(f"{asker}.to_frame needs pandas: pip install ipyflops[pandas]") from error
+        raise ImportError(f"{asker}.to_frame needs pandas: pip install pandas") from error
     from ipyflops.views.documents import frame
 
     if isinstance(shown, Report):
