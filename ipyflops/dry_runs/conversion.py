@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.replacement import Replacement
-from ipyflops.torch_private import CONVERSION, FakeTensor, conversion_of_modules
+from ipyflops.torch_private import CONVERSION, FakeTensor, conversion_of_modules, forget_value
 
 
 def is_of_dry_run(value: Any) -> bool:
@@ -24,29 +24,30 @@ def is_of_dry_run(value: Any) -> bool:
 
 
 def _as_real(_: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Give a conversion that tells fake parameters with data on another device where they are."""
+    """Give a conversion that tells fake parameters with new data where and what they are."""
     convert = conversion_of_modules(is_of_dry_run)
     if convert is None:
         return None
 
-    def converted(
+    def convert_and_note(
         module: torch.nn.Module, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any
     ) -> Any:
-        moved: list[tuple[Any, Any]] = []
+        converted: list[tuple[Any, Any]] = []
 
         def noted(tensor: Tensor) -> Tensor:
             made = fn(tensor)
-            if is_of_dry_run(tensor) and is_of_dry_run(made) and tensor.device != made.device:
-                moved.append((tensor, made))
+            if is_of_dry_run(tensor) and is_of_dry_run(made) and made is not tensor:
+                converted.append((tensor, made))
             return made
 
         result = convert(module, noted, *args, **kwargs)
-        for tensor, made in moved:
+        for tensor, made in converted:
             if tensor.untyped_storage() == made.untyped_storage():
                 tensor.fake_device = made.fake_device
+                forget_value(tensor)  # that of the data that it had before
         return result
 
-    return converted
+    return convert_and_note
 
 
 #: The method by which `torch.nn.Module` moves and casts.

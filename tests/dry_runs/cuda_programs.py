@@ -351,7 +351,9 @@ def summary(report: Report) -> dict[str, Any]:
             if totals.flops
         },
         "tree": {
-            node.path: [node.flops, node.calls] for node in report.walk() if node.kind != "code"
+            node.path: [node.flops, node.calls]
+            for node in report.walk()
+            if node.kind not in ("code", "function")
         },
     }
 

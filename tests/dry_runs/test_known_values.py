@@ -135,3 +135,15 @@ def test_values_are_not_kept_longer_than_their_tensors() -> None:
         assert len(mode._converter.fakes) < 5
 
     dry_run(run)
+
+
+@pytest.mark.parametrize("convert", [nn.Module.half, nn.Module.double])
+def test_what_is_converted_has_not_the_values_of_before(convert: Any) -> None:
+    def run() -> None:
+        module = nn.Module()
+        module.weight = nn.Parameter(torch.zeros(2, 2))
+        convert(module)
+        made = module.weight.expand(2, 2) + 1
+        assert made.dtype == module.weight.dtype != torch.float32
+
+    assert dry_run(run).flops == 4
