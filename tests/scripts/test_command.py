@@ -103,7 +103,10 @@ def test_exit_codes_are_the_scripts(
     assert "1.02 kFLOPs" in said.out
 
 
-def test_a_traceback_is_the_scripts_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_traceback_is_the_scripts_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)  # torch.distributed has its own
     (folder / "train.py").write_text(f"{SCRIPT}    net(torch.ones(4, 9))\n")
     assert main(["train.py"]) == 1
     said = capsys.readouterr()
