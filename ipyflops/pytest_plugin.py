@@ -1,8 +1,8 @@
 """The plugin for pytest: ``with flops_budget(limit="8.3 GFLOPs"): model(x)``.
 
 Every run of pytest loads this file, also one that does not use it: so it imports nothing of PyTorch
-or of this package before a test asks for a budget. In the wheel it stands beside the package, too,
-as ``ipyflops_pytest``, because ``ipyflops.pytest_plugin`` would import PyTorch.
+or of this package before a test asks for a budget. For the same reason the wheel has it beside the
+package, as ``ipyflops_pytest``: ``ipyflops.pytest_plugin`` would import PyTorch.
 """
 
 from __future__ import annotations
