@@ -101,5 +101,5 @@ def test_counts_beyond_64_bits() -> None:
 
 def test_without_pandas_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"pip install ipyflops\[pandas\]"):
+    with pytest.raises(ImportError, match=r"pip install pandas"):
         reports.resnet().to_frame()
