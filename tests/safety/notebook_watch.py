@@ -210,6 +210,7 @@ def check(beside: Beside, kernel: Kernel, code: str, *, fake: bool = False) -> C
 SETUP = """\
 %load_ext ipyflops
 import tempfile
+import sympy  # a first dry run imports it, and it adds a filter of warnings
 import torch, torch.utils.benchmark
 model = torch.nn.Linear(3, 4)
 x = torch.ones(2, 3)

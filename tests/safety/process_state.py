@@ -29,6 +29,7 @@ def process_state() -> dict[str, Any]:
         "counters": list(OPEN.counters),
         "context": COUNTING.get(),
         "lock": "unlocked" not in repr(OPEN.lock),
+        "handled error": sys.exc_info()[1],
         "included keys": str(torch._C._dispatch_tls_local_include_set()),
         "excluded keys": str(torch._C._dispatch_tls_local_exclude_set()),
     }

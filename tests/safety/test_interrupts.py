@@ -143,7 +143,9 @@ class AtStep:
             self.left -= 1
             if self.left == 0:
                 raise Interrupt
-        if event == "opcode":
+        if event == "exception":
+            self._last = ""  # what handles it comes next, with no look for signals before
+        elif event == "opcode":
             self._last = opname[frame.f_code.co_code[frame.f_lasti]]
         return self
 
