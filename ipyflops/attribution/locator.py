@@ -50,24 +50,7 @@ _MAX_DEPTH = 8
 
 
 class Locator(FrameMarker):
-    """Says where each operator runs.
-
-    Parameters
-    ----------
-    user_file : str
-        The file name of the code whose lines are wanted.
-    file_label : str
-        What to call that file, as ``In[5]``.
-    follow_methods : bool
-        Whether to tell the lines of the modules' methods apart, too, wherever these are written.
-
-    Attributes
-    ----------
-    locations : LocationTable
-        All locations so far, and the tree of their places.
-    notes : dict
-        What a reader has to know of how the block was counted, as its keys.
-    """
+    """Says where each operator runs; parameters and attributes are those of `FrameMarker`."""
 
     def __init__(self, user_file: str, file_label: str, *, follow_methods: bool = False) -> None:
         super().__init__(user_file, file_label, follow_methods=follow_methods)

@@ -305,5 +305,6 @@ def test_no_operator_of_pytorchs_database_reads_a_value_while_it_is_captured(
                     capture(run)
             except Exception as error:
                 failed.append(f"{op.name}: {error}")
-    assert tried >= 25  # PyTorch 2.11 can capture fewer of them
+    # PyTorch 2.11 can capture fewer of them.
+    assert tried >= (25 if torch.__version__.startswith("2.11") else 30)
     assert failed == []
