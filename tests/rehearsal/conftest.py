@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ if not os.environ.get("IPYFLOPS_REHEARSE"):
 
 
 @pytest.fixture(scope="session")
-def pytorch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pytorch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where PyTorch was installed."""
-    return environments.install_pytorch(tmp_path_factory.mktemp("pytorch"))
+    folder = tmp_path_factory.mktemp("pytorch")
+    yield environments.install_pytorch(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +31,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, pytorch: Path) -> Environment:
-    """An environment with PyTorch alone, for the tests of one module."""
-    return environments.make_environment(tmp_path_factory.mktemp("environment"), pytorch)
+def environment(tmp_path_factory: pytest.TempPathFactory, pytorch: Path) -> Iterator[Environment]:
+    """An environment with PyTorch alone, for the tests of one module.
+
+    It is removed after them: pytest keeps temporary folders for three runs, and these are of
+    several gigabytes together.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    yield environments.make_environment(folder, pytorch)
+    shutil.rmtree(folder, ignore_errors=True)
