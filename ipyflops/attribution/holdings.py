@@ -184,6 +184,7 @@ class Holdings:
         for _ in range(MAX_STEPS):
             further: list[tuple[tuple[str, ...], object]] = []
             models: list[_Held] = []
+            # What has no name of its own is no step, and is looked at with the others.
             for names, owner in level:
                 for name, held in parts(owner):
                     self._looked_at += 1
@@ -196,7 +197,7 @@ class Holdings:
                         models.append(_Held(weakref.ref(value), path, ()))
                         found[id(value)] = models[-1]
                     elif _may_hold(value):
-                        further.append((path, value))
+                        (further if name else level).append((path, value))
             self._add_registered(models, found)
             level = further
         return found

@@ -15,7 +15,7 @@ import dis
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from ipyflops.attribution.frames import read_variables
@@ -59,6 +59,8 @@ class _Variable(NamedTuple):
     #: Whether the code of the frame names it.
     in_code: bool
     frame: FrameType
+    #: Whether it is what a method is called on.
+    is_self: bool = False
 
 
 def namespaces(frames: Iterable[FrameType]) -> Iterator[Mapping[str, Any]]:
@@ -108,7 +110,9 @@ class UserNames:
         counted, others = groups
         own = [one for one in others if not is_installed(one.f_code.co_filename)]
         variables = list(_variables(counted))
-        loops = frozenset[str]().union(*(_loop_variables(frame.f_code) for frame in counted))
+        loops = frozenset[str]().union(
+            *(_loop_variables(frame.f_code) for frame in (*counted, *own))
+        )
         names: list[str] = []
 
         def is_good(name: str) -> bool:
@@ -157,13 +161,15 @@ class UserNames:
         return self._holdings.find(variable.name, unwrap_compiled(variable.value), holder)
 
 
-def _length(found: tuple[_Variable, Way]) -> int:
+def _length(found: tuple[_Variable, Way]) -> tuple[int, bool]:
+    """How long a way is; of two, the one from a variable says more than the one from ``self``."""
     variable, way = found
-    return len(way.names) + len(way.below) + (not variable.in_code)
+    is_near = variable.in_code and not variable.is_self
+    return len(way.names) + len(way.below) + (not is_near), variable.is_self
 
 
 def _joined(variable: _Variable, way: Way) -> UserName:
-    own = [] if variable.name == "self" and way.names else [variable.name]
+    own = [] if variable.is_self and way.names else [variable.name]
     return UserName(".".join([*own, *way.names]), way.owner, way.below)
 
 
@@ -178,9 +184,23 @@ def _variables(frames: Iterable[FrameType]) -> Iterator[_Variable]:
             if type(name) is not str or not name.isidentifier() or name in _OF_IPYTHON:
                 continue
             if not name.startswith("_"):
-                if name == "self" and is_holder(value):
-                    continue
-                yield _Variable(name, value, name in named, frame)
+                is_self = _is_self(name, value, code)
+                if not (is_self and is_holder(value)):
+                    yield _Variable(name, value, name in named, frame, is_self)
+
+
+def _is_self(name: str, value: object, code: CodeType) -> bool:
+    """Whether code is a method and the variable is what it is called on, whatever its name."""
+    if name == "self":
+        return True
+    if not code.co_argcount or name != code.co_varnames[0]:
+        return False
+    methods = (vars(one).get(code.co_name) for one in type(value).__mro__)
+    return any(
+        type(one) is FunctionType
+        and code in (one.__code__, getattr(getattr(one, "__wrapped__", None), "__code__", None))
+        for one in methods
+    )
 
 
 def _named_in_code(holder: object, variables: Iterable[_Variable]) -> list[str]:

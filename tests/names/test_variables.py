@@ -241,3 +241,31 @@ def test_what_only_a_library_names_says_so() -> None:
     source = "def fit(build, _x):\n    item = build(4, 4)\n    return item(_x)\n"
     fit = library("fitter", source).fit
     assert names_of("fit(build, x)", fit=fit, build=nn.Linear, x=X) == ["item (fitter)"]
+
+
+def test_a_partial_function_of_a_method_is_no_step() -> None:
+    agent = own_file("agents", FILE).Agent()
+    names = names_of("step()", step=partial(agent.update, X))
+    assert {"step.actor", "step.heads.0", "step.targets.slow", "step.opt"} <= set(names)
+    assert not {name for name in names if name.startswith("self")}
+
+
+def test_what_a_method_is_called_on_is_self_by_any_name() -> None:
+    wrapper = own_file(
+        "wrappers",
+        "class Wrapper:\n"
+        "    def __init__(this, optimizer):\n"
+        "        this.inner = optimizer\n"
+        "    def step(this):\n"
+        "        this.inner.step()\n",
+    )
+    net = nn.Linear(4, 4)
+    net(X).sum().backward()
+    # Momentum, so that a step counts: the buffer is made in the first, used in the second.
+    opt = wrapper.Wrapper(torch.optim.SGD(net.parameters(), 0.1, momentum=0.9))
+    train = own_file("trains", "def train(opt):\n    opt.step()\n").train
+    # `this` is as little a name as `self`: the variable of the function is one.
+    assert "opt.inner" in names_of("train(made())", train=train, made=partial(_same, opt))
+    # So it is where the function's file is the cell's own, and the cell does not name it.
+    cell = "def train():\n    opt.step()\ntrain()"
+    assert "opt.inner" in names_of(cell, opt=opt)
