@@ -30,7 +30,7 @@ class ViewOptions:
     """
 
     view: str
-    by: str
+    by: str | None
     depth: int | None
     per: tuple[int, str] | None
 

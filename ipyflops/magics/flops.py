@@ -343,7 +343,8 @@ class FlopsMagics(Magics):
     def _view_options(self, options: Options) -> ViewOptions:
         return ViewOptions(
             view=options.view or self.view,
-            by=options.by or self.by,
+            # What nobody asks for is as it was chosen in the widget before.
+            by=options.by or (None if self.by == views.BY[0] else self.by),
             depth=self.depth if options.depth is None else options.depth,
             per=options.per,
         )

@@ -142,7 +142,8 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
         ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget of a report
         besides; ``auto`` does so where a notebook is likely to show it.
     **options
-        ``by``, ``depth``, ``per`` and ``columns`` of a report, as for `to_text`.
+        ``by``, ``depth``, ``per`` and ``columns`` of a report, as for `to_text`. Where `by` is
+        None, or left out, a widget shows the tab that was chosen in the one before.
 
     Returns
     -------
@@ -155,6 +156,8 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
         If there is no such view, or the report cannot be shown by `by`.
     """
     check_view(view)
+    if options.get("by") is None:
+        options.pop("by", None)
     bundle: dict[str, Any] = {"text/plain": to_text(shown, color=in_colour(), **options)}
     if view == "text":
         return bundle

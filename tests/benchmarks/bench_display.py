@@ -16,6 +16,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.browser import jupyter
+from tests.browser.looking import expand
 from tests.browser.networks import BY_HAND, MANY
 
 SIZES = (1_000, 10_000, 100_000)
@@ -63,7 +64,7 @@ def measure(server: jupyter.Server, count: int) -> tuple[float, list[float]]:
         widget = session.again(["FlopsView(r)"])
         session.page.wait_for_function("() => window.seen && window.arrived")
         shown = session.page.evaluate("() => window.seen - window.arrived")
-        widget.get_by_role("button", name="Expand all").click()
+        expand(widget, "Expand all")
         return shown, session.page.evaluate(SCROLL)
 
 

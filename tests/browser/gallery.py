@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser import jupyter
+from tests.browser.looking import expand, menu
 from tests.browser.networks import BY_HAND, MANY
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def take(gallery: Gallery, wanted: list[str]) -> None:
     """Take all pictures, or those that are named."""
 
     def lines(widget: Locator) -> None:
-        widget.get_by_role("button", name="methods").click()
+        menu(widget, "View").get_by_label("methods").click()
+        widget.page.keyboard.press("Escape")
 
     def roofline(widget: Locator) -> None:
         widget.get_by_role("tab", name="Roofline").click()
@@ -164,7 +166,7 @@ def take(gallery: Gallery, wanted: list[str]) -> None:
         widget.locator(".fw-row", has_text="layer2").first.click()
 
     def levels(widget: Locator) -> None:
-        widget.get_by_label("Open", exact=True).select_option("3")
+        expand(widget, "3 levels")
 
     step = STEP.format(options="")
     pictures: dict[str, Callable[[str], None]] = {

@@ -46,6 +46,25 @@ def chart(widget: Locator) -> str:
     return widget.locator(".fw-chart:visible img").get_attribute("src") or ""
 
 
+def menu(widget: Locator, name: str) -> Locator:
+    """Open a menu of the toolbar; gives the list."""
+    opener = widget.locator(".fw-tools .fw-button", has_text=name)
+    if opener.get_attribute("aria-expanded") == "false":
+        opener.click()
+    return widget.locator(".fw-menu:visible")
+
+
+def expand(widget: Locator, name: str) -> None:
+    """Open or close levels, as `Expand all` or `3 levels`."""
+    menu(widget, "Expand").get_by_role("button", name=name, exact=True).click()
+
+
+def choose(widget: Locator, label: str, value: str) -> None:
+    """Choose a convention, or what the bars show."""
+    menu(widget, "View").get_by_label(label, exact=True).select_option(value)
+    widget.page.keyboard.press("Escape")
+
+
 def ask(session: Session, code: str) -> str:
     """Run code in the kernel of the notebook that is open; gives what it prints."""
     script = """async code => {

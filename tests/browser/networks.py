@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-BY_HAND = """\
+#: What was chosen in the widget of one test is not for the next one.
+FORGET = """\
+from ipyflops.views.widget.choices import CHOICES
+CHOICES.reset()
+"""
+BY_HAND = f"""\
+{FORGET}
 from tests.views import reports
 from tests.views.reports import Builder
 from ipyflops.costs.cost import Cost
 from ipyflops.views.widget.view import FlopsView
 """
 
-REAL = """\
+REAL = f"""\
+{FORGET}
 %load_ext ipyflops
 import torch
 torch.manual_seed(0)

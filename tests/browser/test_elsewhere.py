@@ -14,7 +14,7 @@ from ipyflops.views.changes.html import to_html as changes_to_html
 from ipyflops.views.html.report import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
-from tests.browser.looking import rows
+from tests.browser.looking import choose, rows
 from tests.browser.networks import REAL
 from tests.views import reports
 
@@ -197,7 +197,7 @@ def test_a_widget_whose_state_was_saved_is_reopened(session: Session, tmp_path: 
     widget = session.page.locator(WIDGET)
     widget.wait_for()
     assert rows(widget)[0] == "net"
-    widget.get_by_label("Convention").select_option("contractions")
+    choose(widget, "Convention", "contractions")
     assert "[contractions]" in widget.locator(".fw-figures").inner_text()
     widget.get_by_role("tab", name="Lines").click()
     assert rows(widget)[1:] == ["%%flops --view widget", "net(x)"]

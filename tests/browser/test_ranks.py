@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.looking import cell, chart, rows
+from tests.browser.looking import cell, chart, menu, rows
 from tests.browser.networks import BY_HAND
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ both = merge_ranks([Rank(0, sampled(0)), Rank(1, sampled(1))])
     assert cell(widget, "norm", "replicated") == "50.0 %"
     assert cell(widget, "up", "replicated") == ""
     assert cell(widget, "model", "replicated") == "13.0 %"
-    widget.get_by_role("button", name="Choose the columns").click()
-    widget.get_by_label("communicated").check()
+    menu(widget, "View").get_by_label("communicated").check()
     assert cell(widget, "up", "communicated") == "4.00 kB"
     assert cell(widget, "norm", "communicated") == ""
     # Of one rank nothing is replicated.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.looking import cell, chart, row, rows
+from tests.browser.looking import cell, chart, choose, menu, row, rows
 from tests.browser.networks import BY_HAND, REAL
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def test_the_lines_are_those_of_the_whole_cell(workbench: Session) -> None:
     assert cell(widget, "z = y * 2", "FLOPs") == "64"
     assert cell(widget, "# nothing here", "FLOPs") == ""
     # Methods were not followed; the control says how they are.
-    widget.get_by_role("button", name="methods").click()
+    menu(widget, "View").get_by_label("methods").click()
     widget.get_by_text("--by lines").wait_for()
 
 
 def test_methods_are_shown_on_request_with_what_ran_on_their_lines(workbench: Session) -> None:
     widget = workbench.again([REAL + CLASS, "%%flops --by lines\nmine(x)\nmine(x)"])
     assert rows(widget)[1:] == ["%%flops --by lines", "mine(x)", "mine(x)"]
-    widget.get_by_role("button", name="methods").click()
+    menu(widget, "View").get_by_label("methods").click()
     assert rows(widget)[4:] == [
         "Net.forward",
         "def forward(self, x):",
@@ -63,7 +63,7 @@ def test_methods_are_shown_on_request_with_what_ran_on_their_lines(workbench: Se
     widget.locator(".fw-formula").first.wait_for()
     operators = widget.locator(".fw-operators tbody th")
     assert [one.split()[-1] for one in operators.all_inner_texts()] == ["aten::addmm"]
-    widget.get_by_label("Convention").select_option("contractions")
+    choose(widget, "Convention", "contractions")
     assert cell(widget, "    return x + 1", "FLOPs") == "0"
 
 

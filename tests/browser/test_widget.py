@@ -9,7 +9,18 @@ from urllib.parse import unquote
 import pytest
 
 from ipyflops.views.shown_views import MAX_VIEWS
-from tests.browser.looking import active, ask, cell, chart, eventually, row, rows
+from tests.browser.looking import (
+    active,
+    ask,
+    cell,
+    chart,
+    choose,
+    eventually,
+    expand,
+    menu,
+    row,
+    rows,
+)
 from tests.browser.networks import BY_HAND, MANY, REAL
 
 if TYPE_CHECKING:
@@ -44,13 +55,13 @@ def test_a_counted_cell_shows_the_widget(workbench: Session) -> None:
 
 def test_rows_open_close_sort_and_are_found(resnet: Locator) -> None:
     assert "layer1" in rows(resnet)
-    resnet.get_by_role("button", name="Collapse all").click()
+    expand(resnet, "Collapse all")
     assert rows(resnet) == ["(all)"]
     row(resnet, "(all)").locator(".fw-twisty").click()
     assert rows(resnet) == ["(all)", "model", "In[5]:3", "optimizer"]
-    resnet.get_by_role("button", name="Expand all").click()
+    expand(resnet, "Expand all")
     assert resnet.locator(".fw-grid").get_attribute("aria-rowcount") == "67"
-    resnet.get_by_label("Open", exact=True).select_option("3")
+    expand(resnet, "3 levels")
     assert len(rows(resnet)) == 14
 
     resnet.locator(".fw-sort", has_text=re.compile("^FLOPs")).click()
@@ -61,10 +72,10 @@ def test_rows_open_close_sort_and_are_found(resnet: Locator) -> None:
     resnet.get_by_placeholder("Search").fill("downsample")
     resnet.get_by_text("4 matches").wait_for()
     assert rows(resnet).count("downsample") == 4
-    assert "maxpool" not in rows(resnet)
+    assert "avgpool" not in rows(resnet)
     resnet.get_by_placeholder("Search").fill("")
     resnet.get_by_text("4 matches").wait_for(state="detached")
-    assert "maxpool" in rows(resnet)
+    assert "avgpool" in rows(resnet)
 
 
 def test_conventions_switch_without_python(workbench: Session, resnet: Locator) -> None:
@@ -78,7 +89,7 @@ def test_conventions_switch_without_python(workbench: Session, resnet: Locator) 
         ".requestExecute({ code })",
         ask_later,
     )
-    resnet.get_by_label("Convention").select_option("contractions")
+    choose(resnet, "Convention", "contractions")
     assert "[contractions]" in resnet.locator(".fw-figures").inner_text()
     assert resnet.locator(".fw-figures").inner_text() != before
     assert conv1.inner_text() == standard
@@ -122,6 +133,7 @@ def test_the_keyboard_reaches_everything(workbench: Session, resnet: Locator) ->
 
 
 def test_a_fold_opens_from_the_keyboard(resnet: Locator) -> None:
+    row(resnet, "layer3").locator(".fw-twisty").click()
     row(resnet, "1 … 5").click()
     resnet.page.keyboard.press(" ")
     assert "1 … 5" not in rows(resnet)
@@ -140,7 +152,7 @@ def test_the_chart_and_the_details_follow_the_selection(
     assert resnet.locator(".fw-heading").inner_text().startswith("model.layer2")
     formula = resnet.locator(".fw-formula").first.inner_text()
     assert re.fullmatch(r"4·n·c·k = 4·[\d·]+ = [\d,]+", formula)
-    resnet.get_by_label("Bars").select_option("seconds")
+    choose(resnet, "Bars", "seconds")
     assert chart(resnet) != second
     alt = resnet.locator(".fw-chart img").get_attribute("alt")
     assert alt == "Bar chart: kernel time inside model.layer2"
@@ -166,16 +178,15 @@ def test_two_views_of_one_report_are_independent(workbench: Session) -> None:
     workbench.again([BY_HAND, "r = reports.resnet(); FlopsView(r)", "FlopsView(r)"])
     first, second = (workbench.page.locator(".ipyflops-widget").nth(index) for index in (0, 1))
     second.wait_for()
-    first.get_by_label("Convention").select_option("contractions")
-    first.get_by_role("button", name="Collapse all").click()
+    choose(first, "Convention", "contractions")
+    expand(first, "Collapse all")
     assert rows(first) == ["model"]
     assert "layer1" in rows(second)
     assert "[standard]" in second.locator(".fw-figures").inner_text()
 
 
 def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locator) -> None:
-    resnet.get_by_role("button", name="Choose the columns").click()
-    resnet.locator(".fw-menu").get_by_label("MACs").check()
+    menu(resnet, "View").get_by_label("MACs", exact=True).check()
     assert resnet.get_by_role("columnheader", name=re.compile("^MACs")).count() == 1
     workbench.page.keyboard.press("Escape")
     edge = resnet.get_by_label("Width of FLOPs", exact=True)
@@ -183,13 +194,11 @@ def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locat
     edge.focus()
     workbench.page.keyboard.press("ArrowRight")
     assert int(edge.get_attribute("aria-valuenow") or 0) == before + 10
-    resnet.get_by_role("button", name="Copy the rows shown").click()
-    resnet.get_by_role("button", name="Copy as Markdown").click()
+    menu(resnet, "Copy").get_by_role("button", name="Copy as Markdown").click()
     resnet.get_by_text("rows copied").wait_for()
     text = workbench.page.evaluate("() => navigator.clipboard.readText()")
     assert text.startswith("| module | type | FLOPs | MACs |")
-    resnet.get_by_role("button", name="Copy the rows shown").click()
-    resnet.get_by_role("button", name="Copy as tab-separated values").click()
+    menu(resnet, "Copy").get_by_role("button", name="Copy as tab-separated values").click()
     read = "async () => (await navigator.clipboard.readText()).includes('\\t')"
     workbench.page.wait_for_function(read)
     text = workbench.page.evaluate("() => navigator.clipboard.readText()")
@@ -198,8 +207,8 @@ def test_columns_are_chosen_resized_and_copied(workbench: Session, resnet: Locat
 
 def test_an_optional_column_comes_from_what_python_sends_alone(resnet: Locator) -> None:
     assert resnet.get_by_role("columnheader", name=re.compile("^time share")).count() == 0
-    resnet.get_by_role("button", name="Choose the columns").click()
-    resnet.locator(".fw-menu").get_by_label("time share").check()
+    menu(resnet, "View").get_by_label("time share", exact=True).check()
+    resnet.page.keyboard.press("Escape")
     assert cell(resnet, "(all)", "time share") == "100 %"
     resnet.locator(".fw-sort", has_text="time share").click()
     assert rows(resnet)[:2] == ["(all)", "model"]
@@ -207,7 +216,7 @@ def test_an_optional_column_comes_from_what_python_sends_alone(resnet: Locator) 
 
 def test_ten_thousand_modules_show_at_once(workbench: Session) -> None:
     widget = workbench.again([BY_HAND + MANY, "FlopsView(many(10_000))"])
-    widget.get_by_role("button", name="Expand all").click()
+    expand(widget, "Expand all")
     grid = widget.locator(".fw-grid")
     assert grid.get_attribute("aria-rowcount") == "10002"
     assert widget.locator(".fw-body > .fw-row").count() < 60
@@ -234,7 +243,7 @@ def test_ten_thousand_modules_show_at_once(workbench: Session) -> None:
 def test_what_users_write_is_shown_as_text(workbench: Session) -> None:
     workbench.page.evaluate("() => { window.alert = () => { window.attacked = true; }; }")
     widget = workbench.again([BY_HAND, "FlopsView(reports.hostile())"])
-    widget.get_by_role("button", name="Expand all").click()
+    expand(widget, "Expand all")
     assert "<img src=x onerror=alert(1)>" in rows(widget)
     for tab in ("Operators", "Lines", "Modules"):
         widget.get_by_role("tab", name=tab).click()

@@ -5,16 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { CONVENTIONS, Run } from "../../ipyflops/views/widget/static/run.js";
 import { ModuleTree } from "../../ipyflops/views/widget/static/tree.js";
-
-/**
- * @param {string} _key
- * @param {any} value
- */
-function withBuffers(_key, value) {
-  if (value === null || typeof value !== "object" || !("base64" in value)) return value;
-  const data = Buffer.from(value.base64, "base64");
-  return new DataView(data.buffer, data.byteOffset, data.byteLength);
-}
+import { withBuffers } from "./buffers.js";
 
 const run = new Run(JSON.parse(readFileSync(0, "utf-8"), withBuffers));
 const tree = new ModuleTree(run);

@@ -16,6 +16,8 @@ class Grid extends OpenRows {
   typedAt = 0;
   /** @type {string[]} */
   folded = [];
+  titled = -1; // the title in the head that has the focus
+  header = { focus: (/** @type {number} */ index) => (this.titled = index) };
   on = {
     fold: (/** @type {{ name: string }} */ row) => this.folded.push(row.name),
     toggle: () => {},
@@ -79,8 +81,11 @@ test("the arrows go through the rows and stop at the ends", () => {
   assert.equal(target.active, 3);
   press(target, ["Home"]);
   assert.equal(target.active, 0);
-  press(target, ["PageUp", "ArrowUp"]);
+  press(target, ["PageUp"]);
+  assert.equal(target.titled, -1);
+  press(target, ["ArrowUp"]);
   assert.equal(target.active, 0);
+  assert.equal(target.titled, 0); // from the first row up into the head
 });
 
 test("right opens a row and then goes into its cells, left goes back and to the parent", () => {

@@ -16,6 +16,7 @@ from ipyflops.views.rows.memory import memory_words
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
+from ipyflops.views.widget.choices import CHOICES
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
 from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 
@@ -26,7 +27,8 @@ COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].k
 class FlopsView(anywidget.AnyWidget):
     """A report in a notebook: modules, operators and source lines, explained on demand.
 
-    Every trait can be set and observed; two views of one report do not know of each other.
+    Every trait can be set and observed; two views of one report do not know of each other. The tab,
+    the columns and the height that somebody chooses in one are those that the next ones begin with.
 
     Parameters
     ----------
@@ -53,6 +55,11 @@ class FlopsView(anywidget.AnyWidget):
         Paths of the open places; None for as many levels as fit.
     by : {"modules", "operators", "lines", "roofline", "memory"}
         The tab that is open.
+    height : int or None
+        How high the table and the chart are, in pixels; None for what fits on a screen.
+    columns : dict of str to list of str
+        By the table, as ``{"modules": ["flops", "seconds"]}``, the columns that are shown; those
+        that fit where a table has none here.
     rank : int or None
         Of a report of several ranks, the number of the one that is shown; None for all together.
 
@@ -72,6 +79,10 @@ class FlopsView(anywidget.AnyWidget):
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
     by = traitlets.Enum((*BY, "roofline", "memory"), "modules").tag(sync=True)
 
+    height = traitlets.Int(None, allow_none=True, min=100, max=4000).tag(sync=True)
+    columns = traitlets.Dict(
+        value_trait=traitlets.List(traitlets.Unicode()), key_trait=traitlets.Enum(BY)
+    ).tag(sync=True)
     rank = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     #: Sent before the view is, which refers to it.
@@ -103,7 +114,7 @@ class FlopsView(anywidget.AnyWidget):
         super().__init__(
             _data={**pack(report, per=per), "ranks": pack_ranks(report, None)},
             _depth=depth,
-            **traits,
+            **CHOICES.added_to(traits),
         )
         self._key = self.model_id or ""
         self.on_msg(self._received)
@@ -119,6 +130,11 @@ class FlopsView(anywidget.AnyWidget):
         of other widgets; those of this one, its program among them, it has from here alone.
         """
         return super().get_state(key=key, drop_defaults=False)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the browser has changed; the next views of the notebook begin with it."""
+        super().set_state(sync_data)
+        CHOICES.remember(sync_data, self)
 
     def close(self) -> None:
         """Take the view out of the page and let go of all that only it used."""

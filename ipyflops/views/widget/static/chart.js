@@ -62,8 +62,12 @@ export class ChartPane {
 
   _paint() {
     // A picture in an <img> does not inherit what `currentColor` in it stands for.
-    const svg = this._svg.replace("<svg ", `<svg color="${this.ink}" `);
-    this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+    this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(this.svg())}`;
+  }
+
+  /** The chart that is shown as a file of its own; empty where Python has drawn none. */
+  svg() {
+    return this._svg && this._svg.replace("<svg ", `<svg color="${this.ink}" `);
   }
 
   /**

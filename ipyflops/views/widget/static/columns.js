@@ -53,6 +53,17 @@ export function columnWidth(metric) {
 }
 
 /**
+ * The pixels that names keep: in a narrow window a bar is worth more than the end of a long name.
+ *
+ * @param {Table} table
+ * @param {number} room
+ */
+export function nameRoom(table, room) {
+  if (room >= 560) return table.nameRoom;
+  return Math.max(96, Math.min(table.nameRoom, Math.round(0.42 * room)));
+}
+
+/**
  * As many columns as leave the names their room, the more important ones first.
  *
  * @param {Table} table
@@ -62,8 +73,7 @@ export function columnWidth(metric) {
  */
 export function fitting(table, columns, width, room) {
   const kept = new Set();
-  // In a narrow window a bar is worth more than the end of a long name.
-  let left = room - (room < 420 ? 160 : table.nameRoom);
+  let left = room - nameRoom(table, room);
   for (const name of table.importance) {
     if (!columns.includes(name)) continue;
     left -= width(name);

@@ -1,111 +1,165 @@
-// The controls that change what a table shows, and those that take it elsewhere.
+// The toolbar of four: search, what is open, what is shown, and what is taken elsewhere.
 
+import { copyMenu } from "./copying.js";
 import { make } from "./dom.js";
-import { copy, tableText } from "./export.js";
+import { item, menu, tick } from "./menus.js";
+import { rove } from "./roving.js";
 import { LineList } from "./source_lines.js";
-import { button, choice, menu } from "./toolbar.js";
+import { conventionChoice, metricChoice, Search } from "./toolbar.js";
 import { ModuleTree } from "./tree.js";
 
-/** @import { Grid } from "./grid.js" */
+/**
+ * @import { View } from "./view.js"
+ */
 
-const LEVELS = [1, 2, 3, 4, 5, 6, 8];
-/** @type {["tsv" | "markdown", string][]} */
-const FORMATS = [["tsv", "as tab-separated values"], ["markdown", "as Markdown"]];
+const LEVELS = [1, 2, 3, 4, 5, 6];
+const METHODS = "Count with %%flops --by lines to see what ran on the lines of methods.";
 
 /**
- * A button that is pressed or not.
+ * Make the controls of a view.
  *
- * @param {string} textContent
- * @param {string} title
- * @param {string} label
- * @param {boolean} pressed
- * @param {() => boolean} on called for a click; gives whether it is pressed now
+ * @param {View} view
+ * @param {(text: string, milliseconds?: number) => void} say
  */
-function toggle(textContent, title, label, pressed, on) {
-  const element = make("button", {
-    class: "fw-button", type: "button", textContent, title, "aria-label": label, "aria-pressed": pressed,
-  });
-  element.addEventListener("click", () => element.setAttribute("aria-pressed", String(on())));
-  return element;
+export function makeControls(view, say) {
+  const search = new Search({ search: (text) => view.search(text), next: () => view.nextHit() });
+  const expand = expandMenu(view);
+  const shown = viewMenu(view, say);
+  const copying = copyMenu(view, say);
+  const element = make(
+    "div",
+    { class: "fw-tools", role: "toolbar", "aria-label": "Table" },
+    search.element, expand.element, shown.menu.element, copying.element,
+  );
+  const refresh = rove(element, () => [search.input, expand.opener, shown.menu.opener, copying.opener]);
+  // What is typed is no command of the page's.
+  search.input.addEventListener("keydown", (event) => event.key.startsWith("Arrow") || event.stopPropagation());
+  element.addEventListener("keydown", (event) => event.target === search.input && event.stopPropagation());
+  return { element, search, expand: expand.element, copying: copying.element, refresh, ...shown };
 }
 
 /**
- * How much of the tree is open.
+ * How much of the table is open.
  *
- * @param {object} given
- * @param {(change: (grid: Grid) => void) => void} given.open opens rows of the grid that is shown
- * @param {() => Grid} given.tree gives the grid of the modules
+ * @param {View} view
  */
-export function levelsControl({ open, tree }) {
-  /** @type {[string, string][]} */
-  const options = [["", "levels"]];
-  for (const level of LEVELS) options.push([String(level), String(level)]);
-  const levels = choice("Open", options, (value) => {
-    if (value) open((grid) => grid.openLevels(Number(value)));
-    levels.select.value = "";
+function expandMenu(view) {
+  /**
+   * @param {string} text
+   * @param {number} levels
+   */
+  const line = (text, levels) =>
+    item(text, () => {
+      made.close();
+      made.opener.focus();
+      view.changeOpen((grid) => grid.openLevels(levels));
+    });
+  const made = menu({
+    text: "Expand", title: "how many levels are open", root: view.root,
+    parts: [
+      line("Expand all", Infinity),
+      line("Collapse all", 1),
+      ...LEVELS.slice(1).map((level) => line(`${level} levels`, level)),
+    ],
   });
-  levels.element.title = "Open so many levels";
-  const folding = toggle("fold ×", "Show siblings that are alike as one row", "Fold siblings that are alike", true, () => {
-    const grid = tree();
-    const { source } = grid;
-    if (!(source instanceof ModuleTree)) return true;
-    source.setFolding(!source.folding);
-    grid.rebuild();
-    return source.folding;
+  return made;
+}
+
+/**
+ * What is shown, and how.
+ *
+ * @param {View} view
+ * @param {(text: string, milliseconds?: number) => void} say
+ */
+function viewMenu(view, say) {
+  const { run, root } = view;
+  const convention = conventionChoice((name) => view.set("convention", name));
+  const metric = metricChoice(run.metrics, (name) => view.set("metric", name));
+  const folding = tick({
+    text: "Fold what is alike", title: "Show siblings that are alike as one row", checked: true,
+    on: (checked) => fold(view, checked),
   });
-  const element = make(
-    "span",
-    { class: "fw-group" },
-    button("+ all", "Expand all", () => open((grid) => grid.openLevels(Infinity))),
-    button("− all", "Collapse all", () => open((grid) => grid.openLevels(1))),
-    levels.element,
-    folding,
+  const methods = tick({
+    text: "methods", checked: false,
+    title: "Show the modules' methods, as forward, with what ran on each of their lines",
+    on: (checked) => showMethods(view, checked, say),
+  });
+  const columns = make("fieldset", { class: "fw-columns" });
+  const heights = make(
+    "div",
+    { class: "fw-heights", role: "group", "aria-label": "Height" },
+    item("Taller", () => view.height.choose(view.height.pixels * 1.5)),
+    item("All rows", () => view.height.chooseAll()),
+    item("First height", () => view.height.choose(null)),
   );
-  return { element, folding };
+  const made = menu({
+    text: "View", title: "convention, measure, columns", root,
+    parts: [
+      make("div", { class: "fw-choices" }, convention.element, metric.element, folding.element, methods.element, heights),
+      columns,
+    ],
+    fill: () => fillColumns(view, columns),
+  });
+  return { menu: made, convention, metric, folding: folding.element, methods: methods.element, columns, heights };
+}
+
+/**
+ * @param {View} view
+ * @param {HTMLElement} element
+ */
+function fillColumns(view, element) {
+  const { metrics, columns } = view.run;
+  const offered = columns[view.table];
+  element.replaceChildren(
+    make("legend", { textContent: "Columns" }),
+    ...offered.map((name) => {
+      const { title, explanation } = metrics.inColumn(name);
+      return tick({
+        text: title, title: explanation, checked: view.grid.columns.includes(name),
+        on: (checked) => {
+          const chosen = new Set(view.grid.columns);
+          if (checked) chosen.add(name);
+          else chosen.delete(name);
+          view.chooseColumns(offered.filter((one) => chosen.has(one)));
+        },
+      }).element;
+    }),
+    item("Those that fit", () => {
+      view.chooseColumns(null);
+      fillColumns(view, element);
+    }),
+  );
+}
+
+/**
+ * @param {View} view
+ * @param {boolean} folding
+ */
+function fold(view, folding) {
+  const grid = view.gridOf("modules");
+  const { source } = grid;
+  if (!(source instanceof ModuleTree)) return;
+  source.setFolding(folding);
+  grid.rebuild();
 }
 
 /**
  * Whether the methods of modules are shown beside the counted code.
  *
- * @param {object} given
- * @param {() => Grid} given.lines gives the grid of the lines
- * @param {(text: string, milliseconds?: number) => void} given.say
+ * @param {View} view
+ * @param {boolean} methods
+ * @param {(text: string, milliseconds?: number) => void} say
  */
-export function methodsControl({ lines, say }) {
-  const title = "Show the modules' methods, as forward, with what ran on each of their lines";
-  return toggle("methods", title, "methods", false, () => {
-    const grid = lines();
-    const { source } = grid;
-    if (!(source instanceof LineList)) return false;
-    if (!source.hasMethods) {
-      say("Count with %%flops --by lines to see what ran on the lines of methods.", 15000);
-      return false;
-    }
-    source.showMethods(!source.methods);
-    grid.openLevels(2);
-    grid.rebuild();
-    return source.methods;
-  });
-}
-
-/**
- * Copies the rows of a grid.
- *
- * @param {object} given
- * @param {() => Grid} given.grid
- * @param {HTMLElement} given.root
- * @param {(text: string) => void} given.say
- */
-export function copyControl({ grid, root, say }) {
-  return menu("Copy", "Copy the rows shown", (list, close) => {
-    list.replaceChildren(
-      ...FORMATS.map(([format, title]) =>
-        button(title, `Copy ${title}`, async () => {
-          await copy(tableText(grid(), format), root);
-          close();
-          say(`${grid().rows.length.toLocaleString("en")} rows copied`);
-        }),
-      ),
-    );
-  });
+function showMethods(view, methods, say) {
+  const { grid } = view;
+  const { source } = grid;
+  if (!(source instanceof LineList)) return false;
+  if (!source.hasMethods) {
+    say(METHODS, 15000);
+    return false;
+  }
+  source.showMethods(methods);
+  grid.openLevels(2);
+  grid.rebuild();
+  return source.methods;
 }

@@ -28,7 +28,7 @@ import { OpenRows } from "./open_rows.js";
  */
 
 const ROW_HEIGHT = 24;
-const MAX_ROWS = 22; // in sight at once
+const GUESS = 22; // rows in sight, where that is not known yet
 const MARGIN = 6; // rows kept ready above and below
 
 /**
@@ -40,7 +40,7 @@ const MARGIN = 6; // rows kept ready above and below
  * @returns {[from: number, to: number]}
  */
 export function inSight(top, height, count) {
-  const bottom = top + (height || MAX_ROWS * ROW_HEIGHT);
+  const bottom = top + (height || GUESS * ROW_HEIGHT);
   return [
     Math.max(0, Math.floor(top / ROW_HEIGHT) - MARGIN),
     Math.min(count, Math.ceil(bottom / ROW_HEIGHT) + MARGIN),
@@ -62,6 +62,7 @@ export class Grid extends OpenRows {
     this.columns = [];
     /** @type {Record<string, number>} what the user has made of the widths */
     this.widths = {};
+    this.nameRoom = MIN_NAME_WIDTH; // pixels that names keep
     this.active = 0; // row
     this.cell = -1; // column of the active cell, -1 for the row as a whole
     /** @type {Key | null} */
@@ -87,6 +88,8 @@ export class Grid extends OpenRows {
       this.body,
     );
     this.element.addEventListener("scroll", () => this._draw(), { passive: true });
+    // More rows are in sight where the table has become higher.
+    new ResizeObserver(() => this._draw()).observe(this.element);
     this.element.addEventListener("keydown", (event) => handleKey(this, event));
     this.body.addEventListener("click", (event) => this._clicked(event));
     this.body.addEventListener("dblclick", (event) => {
@@ -116,7 +119,7 @@ export class Grid extends OpenRows {
     this.element.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.element.setAttribute("aria-colcount", String(this.columns.length + 1));
     this.body.style.height = `${Math.max(this.rows.length, 1) * ROW_HEIGHT}px`;
-    this.element.style.height = `${(Math.min(Math.max(this.rows.length, 3), MAX_ROWS) + 1.4) * ROW_HEIGHT + 6}px`;
+    this.element.style.height = `${this.wholeHeight}px`;
     this.header.draw();
     this._shown.forEach((element) => element.remove());
     this._shown.clear();
@@ -124,13 +127,18 @@ export class Grid extends OpenRows {
     this._draw();
   }
 
+  /** The pixels that all rows take, and a bar to scroll sideways. */
+  get wholeHeight() {
+    return (Math.max(this.rows.length, 3) + 1.4) * ROW_HEIGHT + 6;
+  }
+
   _template() {
-    const first = this.widths.name ? `${this.widths.name}px` : `minmax(${MIN_NAME_WIDTH}px, 1fr)`;
+    const first = this.widths.name ? `${this.widths.name}px` : `minmax(${this.nameRoom}px, 1fr)`;
     return [first, ...this.columns.map((name) => `${this.width(name)}px`)].join(" ");
   }
 
   _minimum() {
-    return this.columns.reduce((sum, name) => sum + this.width(name), this.widths.name ?? MIN_NAME_WIDTH);
+    return this.columns.reduce((sum, name) => sum + this.width(name), this.widths.name ?? this.nameRoom);
   }
 
   /**
@@ -235,7 +243,12 @@ export class Grid extends OpenRows {
     const room = this.element.clientHeight - this.header.element.offsetHeight - ROW_HEIGHT;
     if (top < this.element.scrollTop) this.element.scrollTop = top;
     else if (top > this.element.scrollTop + room) this.element.scrollTop = top - room + 2;
-    if (this.cell > 0) this._scrollToCell(this.header.cells[this.cell]);
+    this.showColumn(this.cell);
+  }
+
+  /** @param {number} index of a column that is brought into sight */
+  showColumn(index) {
+    if (index > 0) this._scrollToCell(this.header.cells[index]);
   }
 
   /**

@@ -6,7 +6,7 @@ import { make } from "./dom.js";
 
 const MIN_WIDTH = 44;
 const STEP = 10;
-/** The width of the names where there is no more room. */
+/** The width of the names where there is no more room, and there is no narrow window. */
 export const MIN_NAME_WIDTH = 190;
 
 export class Header {
@@ -17,6 +17,7 @@ export class Header {
     this.cells = [];
     this._drawn = "";
     this.row = make("div", { class: "fw-row fw-head-row", role: "row", "aria-rowindex": 1 });
+    this.row.addEventListener("keydown", (event) => this._key(event));
     this.element = make("div", { class: "fw-head", role: "rowgroup" }, this.row);
   }
 
@@ -41,7 +42,10 @@ export class Header {
     const title = metric?.title ?? this.grid.table.title;
     const button = make(
       "button",
-      { class: "fw-sort", type: "button", title: `${metric?.explanation ?? "Name and type"}. Click to sort.` },
+      {
+        class: "fw-sort", type: "button", tabIndex: -1,
+        title: `${metric?.explanation ?? "Name and type"}. Click to sort; Shift and ← or → resize.`,
+      },
       make("span", { class: "fw-title", textContent: title }),
       make("span", { class: "fw-arrow", "aria-hidden": "true" }),
     );
@@ -49,7 +53,7 @@ export class Header {
     const edge = make("span", {
       class: "fw-edge",
       role: "separator",
-      tabIndex: 0,
+      tabIndex: -1,
       title: "Drag, or press ← and →, to resize",
       "aria-label": `Width of ${title}`,
       "aria-orientation": "vertical",
@@ -66,6 +70,47 @@ export class Header {
       button,
       edge,
     );
+  }
+
+  /**
+   * Put the focus on a title; it is left again by ArrowDown.
+   *
+   * @param {number} index of the column
+   */
+  focus(index) {
+    const title = this.cells[index]?.querySelector("button");
+    title?.focus({ preventScroll: true });
+    this.grid.showColumn(index);
+  }
+
+  /** @param {KeyboardEvent} event */
+  _key(event) {
+    const { key, target, shiftKey } = event;
+    const index = this.cells.findIndex((cell) => cell.firstChild === target);
+    if (index < 0) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (step && shiftKey) {
+      this._resize(["name", ...this.grid.columns][index], this.cells[index].offsetWidth + STEP * step);
+      this.focus(index);
+    } else if (step) {
+      this.focus(Math.max(0, Math.min(index + step, this.cells.length - 1)));
+    } else if (key === "ArrowDown" || key === "Escape") {
+      this.grid.element.focus({ preventScroll: true });
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /**
+   * @param {string} name of the column
+   * @param {number} width
+   */
+  _resize(name, width) {
+    this.grid.widths[name] = Math.max(MIN_WIDTH, Math.min(1000, Math.round(width)));
+    this.grid.refresh();
+    this.grid.on.resize();
   }
 
   /**
@@ -105,11 +150,7 @@ export class Header {
    */
   _makeResizable(edge, name, index) {
     /** @param {number} width */
-    const set = (width) => {
-      this.grid.widths[name] = Math.max(MIN_WIDTH, Math.min(1000, Math.round(width)));
-      this.grid.refresh();
-      this.grid.on.resize();
-    };
+    const set = (width) => this._resize(name, width);
     edge.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       edge.setPointerCapture(event.pointerId);

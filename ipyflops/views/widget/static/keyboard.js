@@ -23,7 +23,10 @@ export function handleKey(grid, event) {
  *  @type {Record<string, (grid: Grid, ctrlKey: boolean) => boolean | void>} */
 const KEYS = {
   ArrowDown: (grid) => grid.activate(grid.active + 1),
-  ArrowUp: (grid) => grid.activate(grid.active - 1),
+  ArrowUp: (grid) => {
+    if (grid.active > 0) grid.activate(grid.active - 1);
+    else grid.header.focus(Math.max(grid.cell, 0));
+  },
   PageDown: (grid) => grid.activate(grid.active + PAGE),
   PageUp: (grid) => grid.activate(grid.active - PAGE),
   Home: (grid, ctrlKey) => {

@@ -13,7 +13,7 @@ const SETTLED = 60; // milliseconds without a change of the width
  * @param {View} view
  */
 export function listen(view) {
-  const ends = [listenToModel(view), listenToRoom(view), watchTheme(() => view.showTheme())];
+  const ends = [listenToModel(view), listenToRoom(view), watchTheme(() => view.readTheme())];
   return () => ends.forEach((end) => end());
 }
 
@@ -27,7 +27,9 @@ function listenToModel(view) {
     "change:selected": () => view.select(model.get("selected")),
     "change:by": () => view.showTab(model.get("by")),
     "change:sort": () => view.sortModules(model.get("sort")),
-    "change:expanded": () => view.expand(model.get("expanded")),
+    "change:height": () => view.fit(),
+    "change:columns": () => view.fit(),
+    "change:expanded": () => view.openPlaces.show(model.get("expanded")),
   };
   for (const [name, action] of Object.entries(actions)) model.on(name, action);
   return () => {

@@ -157,6 +157,10 @@ export interface Traits {
   sort: string;
   expanded: string[] | null;
   by: TabName;
+  /** Pixels of the table; null for what fits on a screen. */
+  height: number | null;
+  /** By the table: columns that somebody has chosen. */
+  columns: Partial<Record<TableName, string[]>>;
   rank: number | null;
 }
 

@@ -1,12 +1,13 @@
 // The parts of the widget, and how they stand.
 
 import { ChartPane } from "./chart.js";
-import { copyControl, levelsControl, methodsControl } from "./controls.js";
+import { makeControls } from "./controls.js";
+import { DetailsPane } from "./details_pane.js";
 import { make, uniqueId } from "./dom.js";
-import { RankList } from "./ranks.js";
 import { MemoryPane } from "./memory.js";
+import { RankList } from "./ranks.js";
 import { RooflinePane } from "./roofline.js";
-import { columnsMenu, conventionChoice, metricChoice, Search, Tabs } from "./toolbar.js";
+import { Tabs } from "./toolbar.js";
 
 /** @import { View } from "./view.js" */
 
@@ -18,7 +19,7 @@ import { columnsMenu, conventionChoice, metricChoice, Search, Tabs } from "./too
  * @param {View} view
  */
 export function makeParts(view) {
-  const { model, root, run } = view;
+  const { model, run } = view;
   const panelId = uniqueId("panel");
   const note = make("span", { class: "fw-note", role: "status" });
   const say = notes(note);
@@ -26,22 +27,12 @@ export function makeParts(view) {
   return {
     headline: make("div", { class: "fw-headline" }),
     tabs: new Tabs(panelId, (name) => view.showTab(name), run.held.size > 0),
-    search: new Search({ search: (text) => view.search(text), next: () => view.nextHit() }),
-    convention: conventionChoice((name) => view.set("convention", name)),
-    metric: metricChoice(run.metrics, (name) => view.set("metric", name)),
-    levels: levelsControl({ open: (change) => view.changeOpen(change), tree: () => view.gridOf("modules") }),
-    methods: methodsControl({ lines: () => view.grid, say }),
-    columns: columnsMenu(
-      run.metrics,
-      () => run.columns[view.table],
-      () => view.grid.columns,
-      (chosen) => view.chooseColumns(chosen),
-    ),
-    copying: copyControl({ grid: () => view.grid, root, say }),
+    controls: makeControls(view, say),
     note,
     panel: make("div", { class: "fw-panel", role: "tabpanel", id: panelId }),
-    details: make("section", { class: "fw-details", "aria-label": "Details of the selected row" }),
+    details: new DetailsPane(run, () => view.fit()),
     chart: new ChartPane(model, "chart"),
+    chartOpener: opener("Chart", () => view.fit()),
     roofline: new RooflinePane(model),
     memory: new MemoryPane(model),
     ranks: ranks ? new RankList(ranks, shown ?? null, run.metrics, (number) => view.set("rank", number)) : null,
@@ -54,27 +45,53 @@ export function makeParts(view) {
  * @param {View} view
  * @param {Parts} parts
  */
-export function arrange({ model, root, empty }, parts) {
-  const tools = make(
-    "div",
-    { class: "fw-toolbar", role: "group", "aria-label": "Table" },
-    parts.tabs.element,
-    parts.search.element,
-    parts.convention.element,
-    parts.metric.element,
-    parts.levels.element,
-    parts.methods,
-    parts.columns,
-    parts.copying,
-    parts.note,
-  );
-  const main = make("div", { class: "fw-main-area" }, parts.panel, parts.chart.element);
+export function arrange({ model, root, empty, height, main }, parts) {
+  const tools = make("div", { class: "fw-toolbar" }, parts.tabs.element, parts.controls.element, parts.note);
   root.replaceChildren(
     hideStandIn(model.get("_key")),
     parts.headline,
     ...(parts.ranks ? [parts.ranks.element] : []),
-    ...(empty ? [] : [tools, main, parts.details]),
+    ...(empty ? [] : [tools, main, height.handle, parts.details.element]),
   );
+}
+
+/**
+ * The table, and the chart beside it; below it where there is little room, and then behind a line.
+ *
+ * @param {Parts} parts
+ */
+export function mainArea({ panel, chartOpener, chart }) {
+  const main = make("div", { class: "fw-main-area" }, panel, chartOpener, chart.element);
+  chartOpener.addEventListener("click", () =>
+    main.classList.toggle("fw-with-chart", chartOpener.getAttribute("aria-expanded") === "true"));
+  return main;
+}
+
+/**
+ * The pixels of a chart that is not beside the table but below it.
+ *
+ * @param {Parts} parts
+ */
+export function chartBelow({ chartOpener, chart }) {
+  return chartOpener.offsetHeight ? chart.element.offsetHeight : 0;
+}
+
+/**
+ * A line that opens what is below it.
+ *
+ * @param {string} text
+ * @param {() => void} on
+ */
+function opener(text, on) {
+  const mark = make("span", { class: "fw-mark", "aria-hidden": "true", textContent: "▸" });
+  const element = make("button", { class: "fw-opener fw-chart-opener", type: "button", "aria-expanded": false }, mark, text);
+  element.addEventListener("click", () => {
+    const open = element.getAttribute("aria-expanded") !== "true";
+    element.setAttribute("aria-expanded", String(open));
+    mark.textContent = open ? "▾" : "▸";
+    requestAnimationFrame(on);
+  });
+  return element;
 }
 
 /**
@@ -82,8 +99,11 @@ export function arrange({ model, root, empty }, parts) {
  *
  * @param {Parts} parts
  */
-export function ofTables(parts) {
-  return [parts.search.element, parts.metric.element, parts.levels.element, parts.methods, parts.columns, parts.copying];
+export function ofTables({ controls, details, chartOpener }) {
+  const { search, expand, copying, metric, folding, methods, columns, heights } = controls;
+  return [
+    search.element, expand, copying, metric.element, folding, methods, columns, heights, details.element, chartOpener,
+  ];
 }
 
 /**

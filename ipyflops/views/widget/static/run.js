@@ -142,7 +142,7 @@ export class Run {
   path(place) {
     const parts = [];
     for (let at = place; at > 0; at = this.parent[at]) parts.push(this.name(at));
-    return parts.reverse().join(".");
+    return parts.reduceRight((above, name) => (above ? `${above}.${name}` : name), "");
   }
 
   /**
@@ -370,6 +370,18 @@ export class Run {
       this._wholes.set(measure, whole);
     }
     return whole;
+  }
+
+  /**
+   * The sum of the whole run in each phase.
+   *
+   * @param {string} measure
+   */
+  byPhase(measure) {
+    const sums = [0, 0, 0, 0];
+    const amounts = this._amounts(measure);
+    for (let row = 0; row < this.rowCount; row++) sums[this.rowPhase[row]] += amounts[row];
+    return sums;
   }
 
   /** @param {number} line */

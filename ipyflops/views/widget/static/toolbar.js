@@ -93,17 +93,6 @@ export function metricChoice(metrics, on) {
   return choice("Bars", metrics.bars.map(({ key, name }) => [key, name]), on);
 }
 
-/**
- * @param {string} text
- * @param {string} title
- * @param {() => void} on
- */
-export function button(text, title, on) {
-  const element = make("button", { class: "fw-button", type: "button", title, "aria-label": title, textContent: text });
-  element.addEventListener("click", on);
-  return element;
-}
-
 /** The search field. */
 export class Search {
   /** @param {{ search: (text: string) => void, next: () => void }} on `next` is for Enter */
@@ -117,7 +106,6 @@ export class Search {
     const search = debounced(120, () => on.search(this.input.value.trim().toLowerCase()));
     this.input.addEventListener("input", search);
     this.input.addEventListener("keydown", (event) => {
-      event.stopPropagation();
       if (event.key === "Enter") on.next();
       if (event.key === "Escape" && this.input.value) {
         this.input.value = "";
@@ -125,67 +113,4 @@ export class Search {
       }
     });
   }
-}
-
-/**
- * A button that opens a list below it.
- *
- * @param {string} text
- * @param {string} title
- * @param {(list: HTMLElement, close: () => void) => void} fill makes what is in the list
- */
-export function menu(text, title, fill) {
-  const list = make("div", { class: "fw-menu", role: "group", "aria-label": title, hidden: true });
-  const opener = make("button", {
-    class: "fw-button", type: "button", textContent: `${text} ▾`, title, "aria-label": title,
-    "aria-expanded": false, "aria-haspopup": "true",
-  });
-  const element = make("span", { class: "fw-menu-holder" }, opener, list);
-  /** @param {boolean} open */
-  const show = (open) => {
-    if (open) fill(list, () => show(false));
-    list.hidden = !open;
-    opener.setAttribute("aria-expanded", String(open));
-  };
-  opener.addEventListener("click", () => show(Boolean(list.hidden)));
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || list.hidden) return;
-    event.stopPropagation();
-    show(false);
-    opener.focus();
-  });
-  element.addEventListener("focusout", (event) => {
-    if (!(event.relatedTarget instanceof Node && element.contains(event.relatedTarget))) show(false);
-  });
-  // A click on what cannot have the focus must not take it away.
-  list.addEventListener("mousedown", (event) => {
-    if (event.target === list) event.preventDefault();
-  });
-  return element;
-}
-
-/**
- * The menu that chooses columns.
- *
- * @param {Metrics} metrics
- * @param {() => string[]} offered
- * @param {() => string[]} shown
- * @param {(columns: string[]) => void} on gets the new ones
- */
-export function columnsMenu(metrics, offered, shown, on) {
-  return menu("Columns", "Choose the columns", (list) => {
-    list.replaceChildren(
-      ...offered().map((name) => {
-        const box = make("input", { type: "checkbox", checked: shown().includes(name) });
-        box.addEventListener("change", () => {
-          const chosen = new Set(shown());
-          if (box.checked) chosen.add(name);
-          else chosen.delete(name);
-          on(offered().filter((one) => chosen.has(one)));
-        });
-        const { title, explanation } = metrics.inColumn(name);
-        return make("label", { title: explanation }, box, ` ${title}`);
-      }),
-    );
-  });
 }

@@ -1,16 +1,16 @@
 // The view of one report: which table is shown, how, and which of its rows is selected.
 
 import { MAX_ALIKE } from "./chart.js";
-import { fitting, TABLES } from "./columns.js";
-import { drawDetails } from "./details.js";
-import { debounced } from "./dom.js";
+import { fitting, nameRoom, TABLES } from "./columns.js";
 import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
+import { Height } from "./height.js";
 import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
 import { measureOf } from "./metrics.js";
+import { OpenPlaces } from "./open_places.js";
 import { ownChart } from "./own_chart.js";
-import { arrange, makeParts, ofTables } from "./parts.js";
+import { arrange, chartBelow, mainArea, makeParts, ofTables } from "./parts.js";
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
 import { LineList } from "./source_lines.js";
@@ -24,8 +24,6 @@ import { ModuleTree } from "./tree.js";
  */
 
 const SOURCES = { modules: ModuleTree, operators: OperatorList, lines: LineList };
-const OPEN_ROWS = 30; // as many levels are open at first as have this many rows
-const SYNC = 200; // milliseconds after which Python hears of a change
 
 export class View {
   /**
@@ -39,8 +37,6 @@ export class View {
     this.empty = this.run.rowScope.length === 0;
     /** @type {Map<TableName, Grid>} */
     this.grids = new Map();
-    /** @type {Map<TabName, string[]>} columns, where the user has chosen some */
-    this.chosen = new Map();
     /** @type {TabName} */
     this.tab = "modules";
     /** @type {TableName} the table of the tab; behind a chart, the one that was open before */
@@ -48,26 +44,29 @@ export class View {
     this.path = ""; // of what is selected, and the places whose sum the chart shows
     /** @type {number[]} */
     this.charted = [0];
-    /** @type {Row | null} the row that the details are of */
-    this._detailed = null;
-    this._drawing = 0; // requests for the next frame
-    this._requested = 0;
-    /** @type {string[] | null} */
-    this._savedPaths = null;
-    this._save = debounced(SYNC, () => this._saveOpen());
+    this._requested = 0; // a request for the next frame
+    this.openPlaces = new OpenPlaces(this);
 
     root.classList.add("ipyflops-widget");
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.readTheme();
     this.parts = makeParts(this);
+    this.main = mainArea(this.parts);
+    this.height = new Height({
+      root, panel: this.parts.panel,
+      rest: () => this.parts.details.body.offsetHeight + chartBelow(this.parts),
+      table: () => this.grid.wholeHeight,
+      get: () => model.get("height"),
+      set: (height) => this.set("height", height),
+    });
     arrange(this, this.parts);
     this.searching = new Searching(
-      (hits) => (this.parts.search.count.textContent = hits),
-      () => this._save(),
+      (hits) => (this.parts.controls.search.count.textContent = hits),
+      () => this.openPlaces.save(),
     );
     this.settings = this._readSettings();
     this._drawSettings();
-    this._openAtFirst();
+    this.openPlaces.openAtFirst();
     this._open(model.get("by"));
     this._show(model.get("selected"));
     this._unlisten = listen(this);
@@ -96,7 +95,7 @@ export class View {
     const source = new SOURCES[name](this.run);
     const grid = new Grid(source, TABLES[name], { ...this.settings, heat: name === "lines" }, {
       select: (row) => this._selected(row),
-      toggle: () => name === "modules" && !this.searching.isOpen && this._save(),
+      toggle: () => name === "modules" && !this.searching.isOpen && this.openPlaces.save(),
       fold: (row) => source.fold(row) && grid.rebuild(),
       sort: (column) => this._sortBy(column),
       resize: () => this._fitColumns(),
@@ -115,6 +114,7 @@ export class View {
    */
   showTab(name) {
     if (name !== this.tab) this._open(name);
+    if (this.model.get("by") !== name) this.set("by", name);
   }
 
   /** @param {TabName} name */
@@ -128,20 +128,22 @@ export class View {
     const { grid } = this;
     parts.panel.setAttribute("aria-labelledby", parts.tabs.mark(name));
     parts.panel.replaceChildren(pane ? pane.element : grid.element);
-    parts.details.hidden = !isTable;
-    // Code needs all the width that there is.
-    parts.chart.element.hidden = !isTable || name === "lines";
+    this.main.classList.toggle("fw-high", !isTable);
     for (const part of ofTables(parts)) part.hidden = !isTable;
-    if (this.model.get("by") !== name) this.set("by", name);
+    // Code needs all the width that there is.
+    parts.chart.element.hidden = parts.chartOpener.hidden = !isTable || name === "lines";
     if (isTable) {
-      parts.levels.element.hidden = name === "lines";
-      parts.levels.folding.hidden = name !== "modules";
-      parts.methods.hidden = name !== "lines";
+      const { controls } = parts;
+      controls.expand.hidden = name === "lines";
+      controls.folding.hidden = name !== "modules";
+      controls.methods.hidden = name !== "lines";
       if (grid.source.query !== this.searching.query) this.searching.apply(grid);
       this._fitColumns();
       grid.rebuild();
-      if (!this._detailSelected()) parts.details.replaceChildren();
+      if (!this._detailSelected()) parts.details.show(null, this.settings.convention);
     }
+    parts.controls.refresh();
+    this.height.apply();
     this._wantChart();
   }
 
@@ -155,9 +157,10 @@ export class View {
 
   _drawSettings() {
     const { convention, bar } = this.settings;
-    this.parts.convention.select.value = convention;
-    this.parts.metric.select.value = bar.key;
-    drawHeadline(this.parts.headline, this.run.headlines[convention]);
+    this.parts.controls.convention.select.value = convention;
+    this.parts.controls.metric.select.value = bar.key;
+    const phases = this.empty ? [] : this.run.byPhase(this.settings.measure);
+    drawHeadline(this.parts.headline, this.run.headlines[convention], phases);
     this.parts.ranks?.draw(convention);
   }
 
@@ -168,12 +171,8 @@ export class View {
     this._drawSettings();
     this.grid.rebuild();
     this._detailSelected();
+    this.height.apply();
     this._wantChart();
-  }
-
-  /** The theme of the page may have changed. */
-  showTheme() {
-    this.readTheme();
   }
 
   readTheme() {
@@ -189,6 +188,8 @@ export class View {
 
   /** There is more room, or less. */
   fit() {
+    if (this.empty) return;
+    this.height.apply();
     this._fitColumns();
     this._wantChart();
   }
@@ -198,13 +199,18 @@ export class View {
     if (!grid.element.isConnected) return;
     const columns = this.run.columns[this.table];
     const room = this.parts.panel.clientWidth - 16;
-    grid.columns = this.chosen.get(this.tab) ?? fitting(grid.table, columns, (name) => grid.width(name), room);
+    grid.nameRoom = nameRoom(grid.table, room);
+    const chosen = this.model.get("columns")[this.table]?.filter((name) => columns.includes(name));
+    grid.columns = chosen ?? fitting(grid.table, columns, (name) => grid.width(name), room);
     grid.refresh();
   }
 
-  /** @param {string[]} columns */
+  /** @param {string[] | null} columns null for those that fit */
   chooseColumns(columns) {
-    this.chosen.set(this.tab, columns);
+    const chosen = { ...this.model.get("columns") };
+    if (columns) chosen[this.table] = columns;
+    else delete chosen[this.table];
+    this.set("columns", chosen);
     this._fitColumns();
   }
 
@@ -235,26 +241,6 @@ export class View {
     this.grid.on.toggle();
   }
 
-  _openAtFirst() {
-    const grid = this.gridOf("modules");
-    const paths = this.model.get("expanded");
-    const depth = this.model.get("_depth");
-    if (paths) grid.open = new Set(paths.map((path) => this.run.placeAt(path)).filter((place) => place >= 0));
-    else if (depth === null || depth === undefined) grid.openFitting(OPEN_ROWS);
-    else grid.openLevels(depth);
-  }
-
-  /**
-   * Open the places at these paths.
-   *
-   * @param {string[] | null} paths
-   */
-  expand(paths) {
-    if (paths === this._savedPaths) return;
-    this._openAtFirst();
-    this.gridOf("modules").rebuild();
-  }
-
   // --- search ---------------------------------------------------------------------------------
 
   /** @param {string} query in lower case */
@@ -278,6 +264,7 @@ export class View {
    */
   _selected(row) {
     this._detail(row);
+    this.parts.details.follow();
     if (this.tab !== "modules") return;
     this.path = this.run.path(row.nodes[0]);
     this.charted = row.nodes;
@@ -294,7 +281,9 @@ export class View {
    * @param {string} path
    */
   select(path) {
-    if (path !== this.path) this._show(path);
+    if (path === this.path) return;
+    this._show(path);
+    this.parts.details.follow();
   }
 
   /** @param {string} path */
@@ -328,17 +317,9 @@ export class View {
     return Boolean(row);
   }
 
-  /**
-   * Show the details after the next frame: those of the whole run look at every row of the report.
-   *
-   * @param {Row} row
-   */
+  /** @param {Row} row */
   _detail(row) {
-    this._detailed = row;
-    this._drawing ||= requestAnimationFrame(() => setTimeout(() => {
-      this._drawing = 0;
-      if (this._detailed) drawDetails(this.parts.details, this.run, this._detailed, this.settings.convention);
-    }));
+    this.parts.details.show(row, this.settings.convention);
   }
 
   _wantChart() {
@@ -355,12 +336,13 @@ export class View {
     }
     const { chart } = this.parts;
     const width = Math.round(chart.element.clientWidth / 20) * 20;
+    const height = Math.round(chart.element.clientHeight / 20) * 20;
     if (!width) return;
     const alike = this.charted.length;
     const nodes = alike > MAX_ALIKE ? this.charted.slice(0, 1) : this.charted;
     const where = alike > 1 ? `${this.path} and ${alike - 1} alike` : this.path || "the whole run";
     chart.want({
-      request: { nodes, metric: bar.key, convention, width },
+      request: { nodes, metric: bar.key, convention, width, height },
       description: `Bar chart: ${bar.name} inside ${where}`,
       draw: () => ownChart(this.run, nodes, this.settings),
     });
@@ -380,18 +362,10 @@ export class View {
     this.model.save_changes();
   }
 
-  /** Tell Python which places are open. */
-  _saveOpen() {
-    const paths = [];
-    for (const place of this.gridOf("modules").open) paths.push(this.run.path(Number(place)));
-    this._savedPaths = paths;
-    this.set("expanded", paths);
-  }
-
   /** End everything that would go on without the element. */
   remove() {
     this._unlisten();
-    this._save.cancel();
+    this.openPlaces.remove();
     this.parts.chart.remove();
     this.parts.roofline.remove();
     this.parts.memory.remove();
