@@ -128,6 +128,10 @@ $(VENV)-hosts/.ready: $(READY) $(HOSTS)/requirements.txt
 	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 	    > $$($(VENV)-hosts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
 	$(VENV)-hosts/bin/python -m pip install --quiet --requirement $(HOSTS)/requirements.txt
+	$(VENV)-hosts/bin/python -m pip install --quiet --no-deps --upgrade --target $(VENV)-hosts/ipywidgets7 \
+	    ipywidgets==7.7.1 ipython_genutils==0.2.0
+	touch $@
+
 # Downloads 600 MB, once. What runs on two GPUs is skipped on one, and the other way round.
 CUDA_TESTS := tests/accelerators tests/counting/test_clock.py tests/counting/test_cuda_clock.py tests/test_torch_private.py \
     tests/safety/test_engine_threads.py

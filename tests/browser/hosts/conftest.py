@@ -39,10 +39,10 @@ def vscode_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     return target.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=vscode.BUNDLES, ids="ipywidgets {}".format)
 def notebook(
-    server: jupyter.Server, browser: Browser, vscode_program: str
+    request: pytest.FixtureRequest, server: jupyter.Server, browser: Browser, vscode_program: str
 ) -> Iterator[vscode.Notebook]:
-    """A notebook's outputs in VS Code, with a kernel of their own."""
-    with vscode.notebook(server, browser, MODULES, vscode_program) as one:
+    """A notebook's outputs in VS Code, with a kernel of their own that has the bundle's release."""
+    with vscode.notebook(server, browser, MODULES, vscode_program, version=request.param) as one:
         yield one

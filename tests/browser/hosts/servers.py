@@ -15,7 +15,9 @@ from pathlib import Path
 
 from tests.browser import jupyter
 
-PYTHON = Path(os.environ.get("IPYFLOPS_HOSTS", "")) / "bin" / "python"
+#: The environment; it holds an old ipywidgets, too, in a folder of its own.
+FOLDER = Path(os.environ.get("IPYFLOPS_HOSTS", ""))
+PYTHON = FOLDER / "bin" / "python"
 
 
 def environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The widget in VS Code's own bundle for widgets, with a live kernel, in its themes."""
+"""The widget in VS Code's own bundles for widgets, with a live kernel, in its themes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def counted(notebook: vscode.Notebook) -> vscode.Notebook:
 def ink(widget: Locator) -> str:
     color: str = widget.evaluate("element => getComputedStyle(element).color")
     return color
+
+
+def test_the_kernel_has_the_bundles_release(counted: vscode.Notebook) -> None:
+    wanted = {7: "7.7.1", 8: "8."}[counted.version]
+    counted.run(f"import ipywidgets; assert ipywidgets.__version__.startswith({wanted!r})")
 
 
 def test_it_lives_there(counted: vscode.Notebook) -> None:

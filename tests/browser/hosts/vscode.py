@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser import jupyter
+from tests.browser.hosts import servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -44,6 +45,11 @@ BRIDGE = """
   --jp-layout-color0: var(--vscode-input-background);
   --jp-layout-color1: var(--vscode-input-background);
   --jp-layout-color2: var(--vscode-input-background); }"""
+
+#: Of ipywidgets, to the folder that a kernel takes the package from; None where .venv has it.
+BUNDLES = {8: None, 7: servers.FOLDER / "ipywidgets7"}
+#: Runs in the kernel before anything else, so that nobody has imported the other release.
+TAKE = "import sys\nassert 'ipywidgets' not in sys.modules\nsys.path.insert(0, {folder!r})"
 
 #: VS Code's own: Light Modern, Dark Modern, Dark and Light High Contrast, and one of the many that
 #: are neither black nor white (Solarized Dark).
@@ -119,10 +125,11 @@ THEMES = {
 
 @dataclass
 class Notebook:
-    """A notebook's outputs."""
+    """A notebook's outputs; `version` is that of ipywidgets."""
 
     page: Page
     errors: list[str]
+    version: int
 
     def run(self, code: str) -> None:
         """Run a cell; its outputs come below those of the cells before it."""
@@ -159,7 +166,7 @@ def notebook(
     program : str
         `vscode.js`, bundled.
     version : {7, 8}
-        Of ipywidgets, that the bundle is for.
+        Of ipywidgets, that the bundle is for and the kernel has.
     styles : str
         Of the extension's renderer.
     system : {"light", "dark"}
@@ -203,8 +210,11 @@ def notebook(
         }""",
         version,
     )
+    opened = Notebook(page, errors, version)
+    if folder := BUNDLES[version]:
+        opened.run(TAKE.format(folder=str(folder)))
     try:
-        yield Notebook(page, errors)
+        yield opened
     finally:
         page.evaluate("window.notebook.shutdown()")
         context.close()
