@@ -226,7 +226,9 @@ class Kernel:
 
 @contextlib.contextmanager
 def kernel(
-    python: str = sys.executable, variables: Mapping[str, str] | None = None
+    python: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
+    folder: str | None = None,
 ) -> Iterator[Kernel]:
     """Start a kernel, and end it afterwards.
 
@@ -236,6 +238,8 @@ def kernel(
         The interpreter that has the kernel.
     variables : mapping of str to str, optional
         The environment of its process; that of this one where it is left out.
+    folder : str, optional
+        Where it starts; here where it is left out.
     """
     manager = KernelManager()
     manager._kernel_spec = KernelSpec(
@@ -243,7 +247,7 @@ def kernel(
         display_name="tests", language="python",
     )  # fmt: skip
     environment = {**(os.environ if variables is None else variables), "OMP_NUM_THREADS": "1"}
-    manager.start_kernel(env=environment)
+    manager.start_kernel(env=environment, cwd=folder)
     client = manager.client()
     client.start_channels()
     front_end = None
