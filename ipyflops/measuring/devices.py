@@ -101,6 +101,26 @@ def cache_bytes(device: torch.device) -> int:
     return max(int(size) for size in sizes)
 
 
+def cpu_cache_bytes() -> int:
+    """What all caches of the processors hold together; 0 where the system does not say.
+
+    On AMD's processors what is in one level of caches is not in the next, so all levels count.
+    """
+    sizes: dict[tuple[str, str], int] = {}
+    for cache in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache/index[0-9]*"):
+        if _file_text(str(cache / "type")).strip() == "Instruction":
+            continue
+        shared = _file_text(str(cache / "shared_cpu_list")).strip()
+        size = _file_text(str(cache / "size")).strip().removesuffix("K")
+        if size.isdecimal():
+            sizes[cache.name, shared] = int(size) * 1024
+    if not sizes and sys.platform == "darwin":
+        names = ("hw.perflevel0.l2cachesize", "hw.l2cachesize", "hw.l3cachesize")
+        found = [_command_output("sysctl", "-n", name).strip() for name in names]
+        return sum(int(size) for size in found if size.isdecimal())
+    return sum(sizes.values())
+
+
 def data_sheet(device: torch.device) -> DataSheet | None:
     """What the maker says of a device; None where that is not known."""
     return data_sheet_of(torch.cuda.get_device_name(device)) if device.type == "cuda" else None

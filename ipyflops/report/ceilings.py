@@ -61,6 +61,8 @@ class Peak:
         Memory bandwidth, measured; 0 where it was not.
     data_sheet_bytes_per_second : float or None
         What the maker says, where that is known.
+    cache_bytes : int
+        What its caches hold; 0 where that is not known.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class Peak:
     rates: tuple[Rate, ...]
     bytes_per_second: float = 0.0
     data_sheet_bytes_per_second: float | None = None
+    cache_bytes: int = 0
 
     @property
     def flops_per_second(self) -> float:

@@ -47,6 +47,8 @@ class Device:
         Bytes; left out, nothing is said of whether a run fits.
     source : str
         Where the numbers are from.
+    cache : float
+        Bytes that may stay on the device from one operator to the next; by default none.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Device:
     bandwidth: float
     memory: float | None = None
     source: str = field(default="", compare=False)
+    cache: float = 0.0
 
     def __post_init__(self) -> None:
         numbers: dict[str, Any] = {
@@ -72,6 +75,8 @@ class Device:
         numbers["the bandwidth"] = self.bandwidth
         if self.memory is not None:
             numbers["the memory"] = self.memory
+        if self.cache:
+            numbers["the cache"] = self.cache
         for what, number in numbers.items():
             positive = isinstance(number, int | float) and 0 < number < math.inf
             if not positive:
@@ -106,7 +111,8 @@ class Device:
             If its bandwidth was not measured.
         """
         rates = {rate.dtype: rate.flops_per_second for rate in peak.rates}
-        return cls(peak.name, rates, peak.bytes_per_second, memory, "measured")
+        cache = float(peak.cache_bytes)
+        return cls(peak.name, rates, peak.bytes_per_second, memory, "measured", cache)
 
     def rate(self, dtype: str) -> float | None:
         """FLOPS of a dtype, a complex one by its parts; None where none is known."""

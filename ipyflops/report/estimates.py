@@ -2,7 +2,7 @@
 
 Each operator takes at least as long as its FLOPs take at the peak of their dtype, and as its bytes
 take to get from and to the memory. Operators are taken as they are, one after the other: nothing is
-fused, and nothing stays in a cache.
+fused, and nothing stays in a cache, unless the device says how much its cache holds.
 """
 
 from __future__ import annotations
@@ -231,7 +231,9 @@ class Estimate(ShownAsTable):
         for signature in self.report.signatures:
             flops = _flops(signature, self.report)
             rate = self.device.rate(signature.dtype) if flops else None
-            times.append((flops / rate if rate else 0.0, _moved(signature) / self.device.bandwidth))
+            # So much may be in the cache already, and as much of the result may stay there.
+            moved = max(0.0, _moved(signature) - 2 * self.device.cache)
+            times.append((flops / rate if rate else 0.0, moved / self.device.bandwidth))
         return times
 
     def _add_row(self, total: _Sum, row: Row) -> None:

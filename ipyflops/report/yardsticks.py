@@ -44,7 +44,8 @@ class Yardsticks:
 
         Each operator takes at least as long as its FLOPs take at the peak of their dtype, and as
         its bytes take to get through the memory's bandwidth. Operators are taken as they are, one
-        after the other: nothing is fused, nothing stays in a cache, and launching takes no time.
+        after the other: nothing is fused, nothing stays in a cache (unless ``Device.cache`` says
+        how much may), and launching takes no time.
         A merged report of several ranks is taken as the work of one device.
 
         Parameters

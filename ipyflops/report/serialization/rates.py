@@ -63,7 +63,7 @@ def _wrong(value: object, kind: type) -> str:
         list: "it lacks a list in its timing or peak",
         str: "it lacks a text in its timing or peak",
         bool: "it lacks a switch in its timing",
-        int: "it has a number out of its range in its timing",
+        int: "it has a number out of its range in its timing or peak",
         float: "it has a number out of its range in its timing or peak",
     }[kind]
 
@@ -116,4 +116,5 @@ _PEAK: _Fields = {
     "rates": _rates,
     "bytes_per_second": _READER.number,
     "data_sheet_bytes_per_second": _rate_or_none,
+    "cache_bytes": _READER.natural,
 }

@@ -16,7 +16,7 @@ from ipyflops.views.side_by_side.titled import TitledTable, plain_table
 MAX_PLACES, MAX_OPERATORS = 30, 8
 _BOUND = (
     "a bound by the data sheet: operators as they are, one after the other, each at the peak of "
-    "its dtype or of the memory; nothing is fused, nothing stays in a cache, launches are free"
+    "its dtype or of the memory; nothing is fused, {cache}, launches are free"
 )
 
 
@@ -42,7 +42,10 @@ def estimate_table(estimate: Estimate) -> TitledTable:
 
 def _place(row: TreeRow, estimate: Estimate, whole: float) -> PlainRow:
     totals = row.totals
-    bytes_alone = totals.bytes / estimate.device.bandwidth
+    if estimate.device.cache:  # not all bytes are moved: what takes half of the least time
+        bytes_alone = totals.seconds * estimate.efficiency / 2
+    else:
+        bytes_alone = totals.bytes / estimate.device.bandwidth
     bound = "compute" if totals.peak_seconds and totals.peak_seconds >= bytes_alone else "memory"
     name = f"{row.full_name} {row.type}".rstrip() if row.kind != "own" else row.full_name
     return PlainRow(
@@ -102,7 +105,12 @@ def _rates(device: Device, dtypes: Sequence[str]) -> str:
 
 
 def _notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
-    notes = [_BOUND]
+    cached = [
+        f"on {one.device.name} up to {scaled(one.device.cache, 'B')} stay in the cache"
+        for one in estimates
+        if one.device.cache
+    ]
+    notes = [_BOUND.format(cache=", ".join(cached) or "nothing stays in a cache")]
     for estimate in estimates:
         if estimate.unknown_dtypes:
             listed = ", ".join(estimate.unknown_dtypes)
