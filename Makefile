@@ -19,6 +19,8 @@
 #   make docs    the reference and the table of operators, which are made of the code
 #   make dist    the wheel and the source distribution, checked
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
+#   make probes  what each of the other tools finds in two runs that a hand can check
+#   make pages   the tutorials with their outputs, as HTML in build/pages
 #   make lab     JupyterLab on the tutorials  (ARGS="--no-browser" goes to JupyterLab)
 #   make clean   remove what the tools left, but keep .venv (distclean removes that too)
 
@@ -55,7 +57,7 @@ CUDA_TORCH ?= 2.13.0
 CUDA_HEADERS := nvidia-cuda-runtime==13.0.96
 CUDA_VENV := $(VENV)-cuda-$(CUDA_TORCH)
 
-.PHONY: demo test test-device test-js test-libraries test-cuda test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench lab clean distclean
+.PHONY: demo test test-device test-js test-libraries test-cuda test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench probes pages lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -221,6 +223,24 @@ $(VENV)/.bench: $(READY) tests/benchmarks/requirements.txt
 	done
 	touch $@
 
+# These tools are asked once in a while, and bring a lot with them: an environment of their own.
+probes: $(VENV)-probes/.ready
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(VENV)-probes/bin/python -m tests.benchmarks.probes $(ARGS)
+
+$(VENV)-probes/.ready: pyproject.toml tests/benchmarks/probes.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet torch==$(TORCH) --editable .
+	sed 's/#.*//' tests/benchmarks/probes.txt | while read -r packages; do \
+	    test -z "$$packages" || $(@D)/bin/python -m pip install --quiet $$packages torch==$(TORCH) \
+	        || echo "make probes: $$packages cannot be installed, so it is left out"; \
+	done
+	$(@D)/bin/python -m pip install --quiet --no-deps --target $(@D)/ultralytics ultralytics-thop
+	touch $@
+
+# Runs every tutorial, so it takes some minutes.
+pages: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.notebooks.pages build/pages $(ARGS)
+
 lab: $(READY)
 	$(BIN)/jupyter lab --allow-root $(ARGS) notebooks
 
@@ -229,7 +249,7 @@ clean:
 	find ipyflops tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-torch-* $(VENV)-cuda-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-nightly $(VENV)-colab $(VENV)-probes $(VENV)-torch-* $(VENV)-cuda-* $(VENV)-hosts $(NODE_MODULES) $(HOSTS)/node_modules
 
 $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV): pip downloads PyTorch, JupyterLab, Node.js and the tools of the tests. This takes some minutes, once."

@@ -23,7 +23,9 @@ import torch.nn.functional as F
 from models import TransformerLM, resnet50""",
     """\
 resnet = resnet50().eval()
-image = torch.randn(1, 3, 224, 224)""",
+image = torch.randn(1, 3, 224, 224)
+with torch.no_grad():
+    scores = resnet(image)  # the first run also pays for set-up""",
     """\
 %%flops
 with torch.no_grad():
@@ -31,7 +33,10 @@ with torch.no_grad():
     """\
 model = TransformerLM()
 optimizer = torch.optim.AdamW(model.parameters())
-tokens = torch.randint(4096, (8, 129))""",
+tokens = torch.randint(4096, (8, 129))
+F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()).backward()
+optimizer.step()
+optimizer.zero_grad()""",
     """\
 %%flops
 scores = model(tokens[:, :-1])

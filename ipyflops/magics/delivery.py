@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -78,11 +78,18 @@ def deliver(
                 "ipyflops.last().save(path) writes it elsewhere"
             )
     if not options.quiet:
-        _show(shell, report, view_options, line)
+        estimates = _estimates(report, request, view_options)
+        shown = report
+        if estimates and view_options.view != "text":
+            # The widget has no place of its own for them; in text they stand right below.
+            said = map(views.one_line, estimates)
+            shown = replace(report, notes=(*report.notes, *said))
+        _show(shell, shown, view_options, line)
         if request.baseline is not None:
             _publish_table(shell, report - request.baseline, view_options)
-        if request.devices:
-            _publish_table(shell, _estimate(report, request, view_options), view_options)
+        if estimates:
+            table = estimates[0] if len(estimates) == 1 else Estimates(estimates)
+            _publish_table(shell, table, view_options)
     if problem is not None:
         raise problem
 
@@ -122,13 +129,12 @@ def _show(
             line.empty(places)
 
 
-def _estimate(report: Report, request: Request, view_options: ViewOptions) -> ShownAsTable:
-    """What the run would take on the devices of --on."""
-    found = tuple(
+def _estimates(report: Report, request: Request, view_options: ViewOptions) -> tuple[Estimate, ...]:
+    """What the run would take on each of the devices of --on."""
+    return tuple(
         Estimate(report, device, efficiency, view_options.per)
         for device, efficiency in request.devices
     )
-    return found[0] if len(found) == 1 else Estimates(found)
 
 
 def _publish_table(

@@ -13,7 +13,8 @@ from ipyflops.report.comparison import MEASURES, Comparison, compare
 from ipyflops.report.data_sheets import DATA_SHEETS, DataSheet, data_sheet_of
 from ipyflops.report.devices import Device, read_device
 from ipyflops.report.difference import Change, Status
-from ipyflops.report.estimates import Estimate, Estimates, Part, SweepEstimate, on
+from ipyflops.report.estimate_parts import Part
+from ipyflops.report.estimates import Estimate, Estimates, SweepEstimate, on
 from ipyflops.report.excerpts import Excerpt, LineCount, Source
 from ipyflops.report.explanation import Explanation
 from ipyflops.report.files import read_bounded, written_whole

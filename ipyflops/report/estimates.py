@@ -7,78 +7,24 @@ fused, and nothing stays in a cache, unless the device says how much its cache h
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ipyflops.costs import conventions, with_printable_repr
 from ipyflops.report.devices import Device, check_efficiency, read_device
+from ipyflops.report.estimate_parts import Bound, Part, TimeSum, bytes_moved, flops_of
 from ipyflops.report.run import Run
 from ipyflops.report.shown_tables import ShownAsTable
-from ipyflops.report.tables import NANOSECONDS, Row, Signature
+from ipyflops.report.tables import NANOSECONDS, Row
 from ipyflops.report.tree import Node
 
 if TYPE_CHECKING:
     import matplotlib.axes
 
-Bound: TypeAlias = Literal["compute", "memory"]
 #: A device by its name, with or without an efficiency, or described.
 AnyDevice: TypeAlias = str | Device
 _HOUR = 3600.0
-
-
-@with_printable_repr
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The time of a part of the work: a module, or an operator.
-
-    Attributes
-    ----------
-    name : str
-        The path of the module or the name of the operator.
-    seconds : float
-        At the stated efficiency; the least time where that is 1.
-    compute_seconds, memory_seconds : float
-        The least time of its FLOPs alone, and of its bytes alone.
-    share : float
-        Of the time of the whole.
-    fits : bool or None
-        Whether the memory that it takes at its peak is there; None where that is not known.
-    """
-
-    name: str
-    seconds: float
-    compute_seconds: float
-    memory_seconds: float
-    share: float
-    fits: bool | None = None
-
-    @property
-    def bound(self) -> Bound:
-        """What takes longer: the FLOPs (``compute``) or the bytes (``memory``)."""
-        compute = self.compute_seconds
-        return "compute" if compute and compute >= self.memory_seconds else "memory"
-
-
-class _Sum:
-    """Least time, time of the FLOPs, time of the bytes."""
-
-    __slots__ = ("compute", "least", "memory")
-
-    def __init__(self) -> None:
-        self.least = self.compute = self.memory = 0.0
-
-    def add(self, compute: float, memory: float, times: int) -> None:
-        self.compute += compute * times
-        self.memory += memory * times
-        self.least += max(compute, memory) * times
-
-    def add_sum(self, other: _Sum) -> None:
-        self.compute += other.compute
-        self.memory += other.memory
-        self.least += other.least
 
 
 @dataclass(frozen=True)
@@ -169,10 +115,10 @@ class Estimate(ShownAsTable):
     @cached_property
     def by_operator(self) -> dict[str, Part]:
         """The part of each operator, the longest first."""
-        sums: dict[str, _Sum] = {}
+        sums: dict[str, TimeSum] = {}
         for row in self.report.rows:
             operator = self.report.signatures[row.signature].operator
-            self._add_row(sums.setdefault(operator, _Sum()), row)
+            self._add_row(sums.setdefault(operator, TimeSum()), row)
         ordered = sorted(sums.items(), key=lambda item: -item[1].least)
         return {name: self._part(name, one, None) for name, one in ordered}
 
@@ -182,7 +128,7 @@ class Estimate(ShownAsTable):
         missing: dict[str, None] = {}
         for row in self.report.rows:
             signature = self.report.signatures[row.signature]
-            if _flops(signature, self.report) and self.device.rate(signature.dtype) is None:
+            if flops_of(signature, self.report) and self.device.rate(signature.dtype) is None:
                 missing[signature.dtype] = None
         return tuple(missing)
 
@@ -191,8 +137,9 @@ class Estimate(ShownAsTable):
     def as_report(self) -> Any:
         """Give the report with these times as if they had been taken, and the device's peaks.
 
-        So a roofline can be drawn of a dry run, and any table with times be made. Times are whole
-        nanoseconds; what one row loses by rounding the next one gets, so that they add up.
+        So a roofline can be drawn of a dry run, and any table with times be made; a note says what
+        the times are. They are whole nanoseconds; what one row loses by rounding the next one gets,
+        so that they add up.
         """
         rows = []
         lost = 0.0
@@ -208,7 +155,25 @@ class Estimate(ShownAsTable):
             timing=None,
             device=self.device.name,
             busy_share=None,
+            notes=(*self.report.notes, self._what_times_are()),
         )
+
+    def _what_times_are(self) -> str:
+        at = "" if self.efficiency == 1 else f" at {self.efficiency:.3g} of its peaks"
+        return (
+            f"times are the least ones on {self.device.name}{at}, by its data sheet: none was "
+            "measured"
+        )
+
+    def widget(self, **options: Any) -> Any:
+        """Give the estimate as a widget: the tree with least times, and the device's roofline.
+
+        Parameters
+        ----------
+        **options
+            As for `Report.widget`.
+        """
+        return self.as_report().widget(**options)
 
     def plot(
         self, kind: Literal["bar", "roofline"] = "roofline", ax: Any = None, **options: Any
@@ -229,14 +194,14 @@ class Estimate(ShownAsTable):
         """The time of the FLOPs and of the bytes of one call, by signature."""
         times = []
         for signature in self.report.signatures:
-            flops = _flops(signature, self.report)
+            flops = flops_of(signature, self.report)
             rate = self.device.rate(signature.dtype) if flops else None
             # So much may be in the cache already, and as much of the result may stay there.
-            moved = max(0.0, _moved(signature) - 2 * self.device.cache)
+            moved = max(0.0, bytes_moved(signature) - 2 * self.device.cache)
             times.append((flops / rate if rate else 0.0, moved / self.device.bandwidth))
         return times
 
-    def _add_row(self, total: _Sum, row: Row) -> None:
+    def _add_row(self, total: TimeSum, row: Row) -> None:
         total.add(*self._times[row.signature], self._calls(row))
 
     def _calls(self, row: Row) -> int:
@@ -246,10 +211,10 @@ class Estimate(ShownAsTable):
         return max(self._times[row.signature]) * self._calls(row)
 
     @cached_property
-    def _sums(self) -> list[_Sum]:
+    def _sums(self) -> list[TimeSum]:
         """By scope, what is inside included."""
         scopes = self.report.scopes
-        sums = [_Sum() for _ in scopes]
+        sums = [TimeSum() for _ in scopes]
         for row in self.report.rows:
             self._add_row(sums[row.scope], row)
         # A parent's index is smaller than its children's.
@@ -257,7 +222,7 @@ class Estimate(ShownAsTable):
             sums[scopes[index].parent].add_sum(sums[index])
         return sums
 
-    def _part(self, name: str, one: _Sum, fits: bool | None) -> Part:
+    def _part(self, name: str, one: TimeSum, fits: bool | None) -> Part:
         whole = self._sums[0].least
         return Part(
             name,
@@ -365,27 +330,3 @@ def _read(device: AnyDevice) -> list[tuple[Device, float]]:
     if isinstance(device, Device):
         return [(device, 1.0)]
     return [read_device(name) for name in device.split(",")]
-
-
-def _moved(signature: Signature) -> float:
-    """Bytes that one call has to move: of a table that is looked up, the rows that are read.
-
-    The report counts each tensor whole. So of a table of R rows of W, and n numbers of 8 bytes, it
-    has ``s·W·(R + n) + 8·n`` with s bytes for an element.
-    """
-    if signature.operator != "aten::embedding" or signature.summed:
-        return signature.bytes
-    shapes = signature.shapes.split(",")
-    sizes = [[int(n) for n in one.strip().split("×") if n.isdecimal()] for one in shapes]
-    if len(sizes) != 2 or len(sizes[0]) != 2:
-        return signature.bytes
-    rows, numbers = sizes[0][0], math.prod(sizes[1])
-    table = (signature.bytes - 8 * numbers) * rows / (rows + numbers)
-    return min(signature.bytes, signature.bytes - table + table * numbers / rows)
-
-
-def _flops(signature: Signature, report: Run) -> int:
-    """FLOPs of one call; of products in ``int8``, their integer operations."""
-    if signature.dtype == "int8":
-        return 2 * signature.cost.integer_macs
-    return conventions.flops(signature.cost, report.convention)

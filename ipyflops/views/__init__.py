@@ -91,12 +91,16 @@ def to_text(shown: Shown, **options: Any) -> str:
     return printable(text)
 
 
-def one_line(shown: Report | Difference) -> str:
+def one_line(shown: Report | Difference | ShownAsTable) -> str:
     """Give the headline of a result in one line, in characters as those of `to_text`."""
     if isinstance(shown, Report):
         from ipyflops.views.rows.headline import headline
 
         return printable(headline(shown).text)
+    if isinstance(shown, ShownAsTable):
+        from ipyflops.views.side_by_side.choosing import titled_table
+
+        return printable(titled_table(shown).headline)
     from ipyflops.views.changes.rows import difference_headline
 
     return printable(difference_headline(shown).text)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 #: Four products of 64 × 64 weights, scores and values of attention, two products of the MLP.
 ENCODER_MACS = 4 * 16 * 64**2 + 2 * 16**2 * 64 + 2 * 16 * 64 * 128
-#: Each of 8 · 8 · 8 outputs is a sum of 9 products; so is each gradient: of the input, of the weight.
+#: Each of 8 · 8 · 8 outputs is a sum of 9 products; so is each of two gradients.
 CONVOLUTION_FORWARD = 2 * 8 * 8 * 8 * 9
 CONVOLUTION_BACKWARD = 2 * CONVOLUTION_FORWARD
 #: Seconds that a tool may take, its imports included.
@@ -48,10 +49,10 @@ def ipyflops() -> Found:
     from ipyflops import FlopCounter
 
     layer, x = encoder()
-    with torch.no_grad(), FlopCounter() as forward:
+    with FlopCounter() as forward:
         layer(x)
     layer, x = convolution()
-    with FlopCounter() as both:
+    with torch.enable_grad(), FlopCounter() as both:
         layer(x).sum().backward()
     phases = both.report.under("contractions").by_phase
     return _found(f"{forward.report.macs:,} MACs", f"{phases['backward'].flops:,} FLOPs")
@@ -61,10 +62,11 @@ def flop_counter() -> Found:
     from torch.utils.flop_counter import FlopCounterMode
 
     layer, x = encoder()
-    with torch.no_grad(), FlopCounterMode(display=False) as forward:
+    with FlopCounterMode(display=False) as forward:
         layer(x)
     layer, x = convolution()
-    out = layer(x).sum()
+    with torch.enable_grad():
+        out = layer(x).sum()
     with FlopCounterMode(display=False) as backward:
         out.backward()
     return _found(
@@ -97,6 +99,12 @@ def thop() -> Found:
 
     layer, x = encoder()
     return _found(f"{int(profile(layer, (x,), verbose=False)[0]):,} MACs")
+
+
+def ultralytics_thop() -> Found:
+    # It brings a module of the same name, so it is installed in a folder of its own.
+    sys.path.insert(0, str(Path(sys.prefix) / "ultralytics"))
+    return thop()
 
 
 def torchinfo() -> Found:
@@ -135,9 +143,6 @@ def torchprofile() -> Found:
 
 
 def flopth() -> Found:
-    # It imports torchvision, whose wheel for CUDA lacks its operators on a CPU build of PyTorch.
-    with suppress(RuntimeError):
-        torch.library.define("torchvision::nms", "(Tensor a, Tensor b, float c) -> Tensor")
     from flopth import flopth as count
 
     layer, _ = encoder()
@@ -158,7 +163,8 @@ TOOLS: dict[Callable[[], Found], tuple[str, ...]] = {
     flop_counter: ("torch",),
     fvcore: ("fvcore",),
     ptflops: ("ptflops",),
-    thop: ("ultralytics-thop", "thop"),  # both bring the module `thop`
+    thop: ("thop",),
+    ultralytics_thop: ("ultralytics-thop",),
     torchinfo: ("torchinfo",),
     calflops: ("calflops",),
     deepspeed: ("deepspeed",),
@@ -179,6 +185,17 @@ def _release(names: tuple[str, ...]) -> str:
     return names[-1]
 
 
+def _let_torchvision_load() -> None:
+    """Its wheel for CUDA lacks its operators on a CPU build; ptflops and flopth import it."""
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        pass
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float c) -> Tensor")
+
+
 # --- asking them ---------------------------------------------------------------------------------
 
 
@@ -187,8 +204,9 @@ def ask(name: str) -> Found:
     tool = next(one for one in TOOLS if one.__name__ == name)
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
+    _let_torchvision_load()
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), torch.enable_grad():
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), torch.no_grad():
             found = tool()
     except Exception as error:  # tools fail in ways of their own
         first = str(error).partition("\n")[0][:80]

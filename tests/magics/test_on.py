@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from ipyflops import views
 from tests.shells import fresh_shell, run
 
 #: 2·8·8·8 FLOPs in a product; a product of 8×8 moves 768 bytes.
@@ -44,6 +46,27 @@ def test_the_last_report_can_be_asked_again(shell: InteractiveShell) -> None:
     run(shell, "%flops -q x @ x")
     out = run(shell, "%flops --view text --on mine").out
     assert "at least 1.00 ms on mine" in out
+
+
+def test_the_widget_says_it_in_its_notes(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    whole = views.displays
+    monkeypatch.setattr(
+        views,
+        "displays",
+        lambda report, **options: shown.append(report) or whole(report, **options),
+    )
+    done = run(shell, "%flops --view widget --on mine@0.5,T4 -v counted x @ x")
+    assert done.error is None
+    view = views.to_widget(shown[0])
+    said = view._data["headlines"]["standard"]["notes"]
+    view.close()
+    assert "2.00 ms on mine at 50.0 % of its peak · compute-bound" in said
+    assert any(note.startswith("at least") and "on T4" in note for note in said)
+    # The report that the user has is what was counted.
+    assert "on T4" not in str(shell.user_ns["counted"].notes)
 
 
 @pytest.mark.parametrize(

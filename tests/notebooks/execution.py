@@ -14,6 +14,8 @@ from typing import Any
 import nbformat
 import psutil
 
+from tests.notebooks.tutorials import FIGURES
+
 RUNNER = Path(__file__).with_name("runner.py")
 #: Seconds between two looks at the memory.
 INTERVAL = 0.25
@@ -32,14 +34,23 @@ class Execution:
     peak_bytes : int
         The most memory that the kernel and its children held: at once, as far as it was looked at,
         and at any time for the largest of them.
+    name : str
     """
 
     notebook: Any
     error: str
     peak_bytes: int
+    name: str = ""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures a reader sees beside those in reports."""
+        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        outputs = [output for cell in cells for output in cell.outputs]
+        return sum("image/png" in one.get("data", {}) for one in outputs)
 
     def is_as_a_reader_wants_it(self) -> None:
-        """Assert that no cell failed or warned, and that reports are shown."""
+        """Assert that no cell failed or warned, and that reports and pictures are shown."""
         assert self.error == ""
         cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         outputs = [output for cell in cells for output in cell.outputs]
@@ -47,6 +58,7 @@ class Execution:
         warnings = [one.text for one in outputs if one.get("name") == "stderr"]
         # This one is about a machine that has CUDA's tools, and no GPU.
         assert [text for text in warnings if "No CUDA runtime is found" not in text] == []
+        assert self.pictures >= FIGURES.get(self.name, 0)
         shown = [one.data["text/html"] for one in outputs if "text/html" in one.get("data", {})]
         assert any("ipyflops" in html for html in shown)
 
@@ -72,7 +84,8 @@ def execute(
         raise RuntimeError(f"{source.name} was not executed:\n{printed}")
     notebook = nbformat.read(target, as_version=4)
     largest = notebook.metadata.pop("peak_kilobytes") * (1024 if sys.platform == "linux" else 1)
-    return Execution(notebook, printed if process.returncode else "", max(largest, most()))
+    error = printed if process.returncode else ""
+    return Execution(notebook, error, max(largest, most()), source.stem)
 
 
 @contextmanager

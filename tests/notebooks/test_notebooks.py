@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.notebooks.execution import execute
-from tests.notebooks.tutorials import FOLDER, MEMORY, NAMES, badges, path_of, setup
+from tests.notebooks.tutorials import FIGURES, FOLDER, MEMORY, NAMES, badges, path_of, setup
 
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -80,3 +80,90 @@ def test_its_links_lead_somewhere(name: str) -> None:
     text = re.sub(r"`[^`]*`", "", text)
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (FOLDER / target).exists(), target
+
+
+# --- what a reader finds in each -----------------------------------------------------------------
+
+
+def text_of(name: str) -> str:
+    return "\n".join(cell.source for cell in read(name).cells if cell.cell_type == "markdown")
+
+
+def read_before(name: str) -> list[str]:
+    """The tutorials that one names as to be read before it."""
+    (line,) = re.findall(r"\*\*Read before\*\*: (.+)\.$", text_of(name), re.M)
+    return re.findall(r"\]\((\w+)\.ipynb\)", line)
+
+
+@each
+def test_it_names_its_time_and_what_to_have_read(name: str) -> None:
+    first = read(name).cells[0].source
+    assert re.search(r"^\*\*Time\*\*: \d+ minutes\. \*\*Read before\*\*: ", first, re.M)
+    # What comes later is not needed, and the first tutorial needs nothing.
+    assert all(other < name for other in read_before(name))
+    assert bool(read_before(name)) == (name != NAMES[0])
+
+
+#: Words of the field, as they are explained (in bold) and as they are used.
+TERMS = {
+    "kernel": r"\bkernels?\b",
+    "contraction": r"\bcontractions?\b",
+    "meta device": r"\bmeta device\b",
+    "causal": r"\bcausal\b",
+    "GQA": r"\bGQA\b",
+    "MFU": r"\bMFU\b",
+}
+
+
+def explained(name: str) -> set[str]:
+    """The terms that a tutorial explains, or one that was read before it."""
+    own = {term for term in TERMS if f"**{term}**" in text_of(name)}
+    return own.union(*map(explained, read_before(name)))
+
+
+@pytest.mark.parametrize("term", TERMS)
+@each
+def test_terms_are_explained_before_they_are_used(name: str, term: str) -> None:
+    text = re.sub(r"`[^`]*`|```.*?```", "", text_of(name), flags=re.S)
+    used = re.search(TERMS[term], text)
+    if used is None or any(term in explained(other) for other in read_before(name)):
+        return
+    bold = text.find(f"**{term}**")
+    assert 0 <= bold <= used.start(), text[max(0, used.start() - 80) : used.end() + 80]
+
+
+def exercises(name: str) -> tuple[list[str], list[str]]:
+    """Numbers of exercises, and of answers."""
+    before, _, after = text_of(name).partition("<details><summary>Answers</summary>")
+    asked = before.rpartition("## Exercises")[2]
+    numbers = re.compile(r"^(\d+)\. ", re.M)
+    return numbers.findall(asked), numbers.findall(after.partition("</details>")[0])
+
+
+@each
+def test_every_exercise_has_its_answer(name: str) -> None:
+    asked, answered = exercises(name)
+    assert asked == answered == [str(number + 1) for number in range(len(asked))]
+    assert len(asked) >= 3
+    assert "**Find the error.**" in text_of(name)
+
+
+@each
+def test_what_the_text_asks_to_imagine_is_drawn(name: str) -> None:
+    sources = "\n".join(cell.source for cell in code(read(name)))
+    drawn = re.findall(r"^draw_\w+\(.*\);$", sources, re.M)
+    charts = re.findall(r"(?:\bplot\(|plt\.subplots\()", sources)
+    assert len(drawn) + len(charts) >= FIGURES.get(name, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "drawings"),
+    [
+        ("02_flops_by_layer", ["draw_convolutions", "draw_convolutions"]),
+        ("03_convolutions", ["draw_convolutions", "draw_roofline"]),
+        ("04_transformers", ["draw_attention"]),
+    ],
+)
+def test_these_have_drawings(name: str, drawings: list[str]) -> None:
+    sources = "\n".join(cell.source for cell in code(read(name)))
+    assert re.findall(r"^(draw_\w+)\(", sources, re.M) == drawings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
-#: Memory of a Binder session, less what its JupyterLab server holds.
-MEMORY = 2 * 1024**3 - 200 * 1024**2
+#: What a Binder session is sure to have.
+MEMORY = 1024**3
 
 NAMES = (
     "01_quickstart",
@@ -21,7 +21,18 @@ NAMES = (
     "08_many_processes",
     "09_memory",
     "10_before_you_rent",
+    "11_from_model_to_paper",
 )
+
+#: How many pictures a reader sees at least beside those in reports: drawings, charts.
+FIGURES = {
+    "02_flops_by_layer": 2,
+    "03_convolutions": 3,
+    "04_transformers": 2,
+    "06_flops_per_second": 1,
+    "09_memory": 2,
+    "11_from_model_to_paper": 1,
+}
 
 
 def path_of(name: str) -> Path:

@@ -150,6 +150,20 @@ def test_as_a_report_the_times_and_the_peaks_are_the_devices() -> None:
     assert timed.peak.bytes_per_second == 1e12
 
 
+def test_as_a_widget_the_times_are_labelled_as_a_bound() -> None:
+    view = report().on(MINE).widget()
+    try:
+        note = "times are the least ones on mine, by its data sheet: none was measured"
+        assert note in view._data["headlines"]["standard"]["notes"]
+        # The first layer's time, of the estimate: 2·2·4096³ FLOPs at 10¹⁴ a second.
+        assert view.report.find("first").seconds == pytest.approx(PRODUCTS, rel=1e-6)
+        assert view.report.peak.bytes_per_second == 1e12
+    finally:
+        view.close()
+    half = report().on(MINE, efficiency=0.5).as_report()
+    assert "on mine at 0.5 of its peaks" in half.notes[-1]
+
+
 def test_times_of_less_than_a_nanosecond_add_up() -> None:
     """Of 40 operators that take 4·n bytes in and out at 3e10 bytes a second: 0.27 ns and more."""
     with ipyflops.FlopCounter() as counter:
