@@ -43,8 +43,10 @@ def look_up(func: Any, tracker: MemoryTracker | None) -> KnownOperator:
     verdict = lookup(func)
     run = runner(func)
     does_nothing = type(verdict) is FreeOperator and not verdict.moves_data
-    if does_nothing and tracker is not None:
+    if tracker is not None and does_nothing:
         run = tracker.runner(func, run)
+    elif tracker is not None:
+        run = tracker.watcher(func, run)
     return KnownOperator(
         verdict, run, does_nothing, key_function(func, verdict), func, bias_part(func)
     )

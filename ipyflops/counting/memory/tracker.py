@@ -15,28 +15,27 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ipyflops.attribution import Location, Locator, Place, parameter_bytes
+from ipyflops.attribution import Location, Locator
+from ipyflops.counting.memory.accumulation import Held, may_add_in_place
 from ipyflops.counting.memory.allocators import Allocators
 from ipyflops.counting.memory.kinds import (
     ExistingStorages,
     copies_inputs,
-    kind_at_end,
     later_kind,
     left_for_backward,
 )
+from ipyflops.counting.memory.live_bytes import LiveBytes
 from ipyflops.counting.memory.parts import parts_of, tensors_in
 from ipyflops.counting.memory.storages import (
     BACKWARD,
     EXISTED,
     FORWARD,
-    OPTIMIZER,
     RANKS,
-    Device,
     Spot,
     StorageRecord,
 )
 from ipyflops.formulas import operator_name
-from ipyflops.torch_private import current_backward_pass, is_view
+from ipyflops.torch_private import is_view
 
 _storage_of = Tensor.untyped_storage
 _is_grad_enabled = torch.is_grad_enabled
@@ -45,51 +44,33 @@ _getframe = sys._getframe
 _NUMBERS = frozenset({int, float, bool, complex, type(None), str, torch.dtype, torch.device})
 #: What ``torch.tensor`` ends with: its argument is new, although no operator has made it.
 _LIFT = {"aten::lift_fresh", "aten::lift"}
+#: What FSDP fills the storages of whole parameters with.
+_FILLS = "fsdp::split_with_sizes_copy"
 
 
-class MemoryTracker:
+class MemoryTracker(LiveBytes):
     """What holds the memory of the tensors of a count.
 
     Attributes
     ----------
     locator : Locator
         That of the count; set where the block begins.
-    devices : dict
-        By PyTorch's device.
-    records : dict of int to StorageRecord
-        The storages that are alive.
-    number : int
-        How many operators there were.
-    phase : int
-        That of the last operator.
-    has_backward : bool
-        Whether anything has run in a backward pass.
     """
 
     locator: Locator
 
     def __init__(self) -> None:
+        super().__init__()
         self.allocators = Allocators()
-        #: Bytes of the parameters of modules, and of those that are trained.
-        self.parameters: dict[Place, tuple[int, int]] = {}
         #: Bytes that are left for a backward pass that has not come when the block ends.
         self._left: dict[Spot, int] = {}
-        self.devices: dict[torch.device, Device] = {}
-        self.records: dict[int, StorageRecord] = {}
-        self.number = 0
-        self.phase = FORWARD
-        self.has_backward = False
         self._existing = ExistingStorages()
         #: Whether a block has ended: nobody knows what was live between that and the next one.
         self._was_ended = False
-        #: Backward passes after a forward are of one epoch; when the last of what they need was
-        #: read, and when the one before began.
-        self._epoch = 0
-        self._last_read = self._epoch_start = -1
 
     # --- for every operator --------------------------------------------------------------------
 
-    def note(  # noqa: C901 - calls of further methods would take half of its time
+    def note(  # noqa: C901, PLR0912 - calls of further methods would take half of its time
         self,
         func: Any,
         args: Sequence[Any],
@@ -98,8 +79,12 @@ class MemoryTracker:
         location: Location,
     ) -> None:
         """Note what an operator has read, and what it gave."""
+        if self._held is not None:
+            self._settle()
         self.number = number = self.number + 1
         self.phase = phase = RANKS[location.phase]
+        if self._resizable:
+            self._look_at_resized(func, location)
         records = self.records
         record: StorageRecord | None = None
         grad = False
@@ -129,12 +114,12 @@ class MemoryTracker:
                 storage = _storage_of(tensor)
                 record = records.get(id(storage))
                 if record is None:
-                    record = self._made(storage, tensor, func, location, source, grad)
+                    record = self._made(storage, tensor, func, location, source, grad, args)
                 elif record.bytes != storage.nbytes():
                     self._resized(record, storage, func, location)
         except (NotImplementedError, RuntimeError):
             record = self._note_parts(func, args, out, location)
-        if record is not None:
+        if record is not None and self._held is None:
             spot = record.spot
             device = spot.device
             if spot.location is not location:
@@ -177,6 +162,39 @@ class MemoryTracker:
         self.note(func, () if is_new else args, kwargs, out, location)
         return out
 
+    def watcher(self, func: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+        """Give what runs an operator of FSDP, which resizes the storages of whole parameters.
+
+        It does so by hand: before they are filled, and when they are not needed any more.
+        """
+        name = operator_name(func)
+        if name == "fsdp::all_gather_copy_in":
+            return partial(self._run_gathering, run)
+        return partial(self._run_filling, func, run) if name == _FILLS else run
+
+    def _run_gathering(self, run: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        location = self.locator.locate(_getframe(1).f_back)
+        for shard in tensors_in(args[0] if args else None):
+            record = self._read(shard, location)
+            if record.made == EXISTED:
+                record.kind = "parameters"
+        return run(*args, **kwargs)
+
+    def _run_filling(self, func: Any, run: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        location = self.locator.locate(_getframe(1).f_back)
+        for tensor in tensors_in(kwargs.get("out")):
+            storage = _storage_of(tensor)
+            record = self.records.get(id(storage))
+            if record is None or record.made == EXISTED:  # it had no bytes until now
+                device = self.devices.get(tensor.device) or self._device(tensor.device)
+                if record is not None:
+                    device.existed -= record.bytes
+                spot = self._spot(device, location)
+                record = self._record(storage, spot)
+                self._grown(device, record.bytes, func, spot)
+            self._resizable[record.key] = record
+        return run(*args, **kwargs)
+
     def unwrapped(self, values: Sequence[Any]) -> None:
         """Note which of the tensors that others wrap are parameters."""
         for value in tensors_in(values):
@@ -210,29 +228,6 @@ class MemoryTracker:
             if kind == "activations" and record.made == FORWARD:
                 self._was_saved(record)
 
-    def _was_saved(self, record: StorageRecord) -> None:
-        """Note that a backward pass needs what the forward has made."""
-        self.has_backward = True
-        if record.birth > self._last_read:
-            self._epoch += 1
-            self._epoch_start = self._last_read
-        is_older = record.birth <= self._epoch_start
-        self._last_read = self.number
-        record.spot.add_saved(record.bytes, self._epoch - is_older)
-
-    def _record(self, storage: Any, spot: Spot) -> StorageRecord:
-        record = StorageRecord(storage, self._freed)
-        record.key = id(storage)
-        record.bytes = storage.nbytes()
-        record.spot = spot
-        record.made = record.read = spot.rank
-        record.birth = record.last = self.number
-        record.died = -1
-        record.grad = False
-        record.kind = None
-        self.records[record.key] = record
-        return record
-
     def _made(
         self,
         storage: Any,
@@ -241,6 +236,7 @@ class MemoryTracker:
         location: Location,
         source: StorageRecord | None,
         grad: bool,
+        args: Sequence[Any] = (),
     ) -> StorageRecord:
         """Note a storage that an operator has made; `source` is one that it has read."""
         where = tensor.device
@@ -252,29 +248,15 @@ class MemoryTracker:
         if spot.outside and (source is None or (source.kind == "inputs" and copies_inputs(func))):
             record.kind = "inputs"
         device.live = live = device.live + record.bytes
+        if spot.rank == BACKWARD and may_add_in_place(func):
+            first = self.records.get(id(_storage_of(args[0]))) if args else None
+            if first is not None and first is not source:
+                self._held = Held(func, spot, first)
+                return record
         curve = device.curve
         if live > device.peak or live > curve.top or self.number >= curve.end:
             self._raised(device, live, func, spot)
         return record
-
-    def _grown(self, device: Device, more: int, func: Any, spot: Spot) -> None:
-        """Note that there are more live bytes than before."""
-        device.live = live = device.live + more
-        self._raised(device, live, func, spot)
-
-    def _raised(self, device: Device, live: int, func: Any, spot: Spot) -> None:
-        """Note a number of live bytes, which may be the largest so far."""
-        number = self.number
-        if live > device.peak:
-            device.peak = live
-            device.at = number
-            device.spot = spot
-            device.operator = func
-            if device.freed:
-                device.freed.clear()
-        curve = device.curve
-        if number >= curve.end or live > curve.top:
-            curve.add(number, live, spot.rank)
 
     def _found(
         self, tensor: Tensor, location: Location, whole: Tensor | None = None
@@ -298,49 +280,6 @@ class MemoryTracker:
             record.birth = -1
             device.existed += record.bytes
         return record
-
-    def _resized(self, record: StorageRecord, storage: Any, func: Any, location: Location) -> None:
-        """Note that a storage has another size now: the old one is freed, and a new one made."""
-        before = record.kind, record.made, record.read, record.grad
-        device, key = record.spot.device, record.key
-        self._freed(record)
-        spot = device.spots.get(location) or self._spot(device, location)
-        record = self._record(storage, spot)
-        assert record.key == key
-        record.kind, record.made, record.read, record.grad = before
-        self._grown(device, record.bytes, func, spot)
-
-    def _freed(self, record: StorageRecord) -> None:
-        """Note that a storage is freed; PyTorch calls this in that moment."""
-        if self.records.get(record.key) is not record:
-            return  # the block has ended
-        del self.records[record.key]
-        if record.kind is None:
-            made = record.made
-            in_engine = current_backward_pass() >= 0
-            # Most are made and freed in the engine, or neither: that tells nothing.
-            if in_engine is not (made == BACKWARD) or made == OPTIMIZER:
-                record.kind = kind_at_end(record, self.phase, in_engine=in_engine)
-                if record.kind == "activations":
-                    self._was_saved(record)
-        device = record.spot.device
-        device.live -= record.bytes
-        if record.made == EXISTED and record.kind == "inputs":
-            device.inputs_freed = True
-        if record.birth <= device.at:
-            record.died = self.number
-            device.freed[id(record)] = record
-
-    def _device(self, where: torch.device) -> Device:
-        return self.devices.setdefault(where, Device(str(where)))
-
-    def _spot(self, device: Device, location: Location) -> Spot:
-        for place in location.place.enclosing():
-            if place in self.parameters:
-                break
-            if place.kind == "module" and place.holder is not None:
-                self.parameters[place] = parameter_bytes(place.holder)
-        return device.spots.setdefault(location, Spot(device, location))
 
     def _note_parts(
         self,
@@ -370,6 +309,7 @@ class MemoryTracker:
 
     def end_block(self) -> None:
         """Forget all storages but those that were live at the peak; may be called twice."""
+        self._settle()
         self.allocators.end()
         self._left = self.left() or self._left
         for record in list(self.records.values()):
@@ -377,6 +317,7 @@ class MemoryTracker:
             if record.birth <= device.at:
                 device.freed[id(record)] = record
         records, self.records = self.records, {}
+        self._resizable = {}
         for device in self.devices.values() if records else ():
             # What is left is found again when another block touches it.
             device.at_end, device.live = device.live, -device.existed
@@ -384,6 +325,7 @@ class MemoryTracker:
 
     def left(self) -> dict[Spot, int]:
         """Give the bytes that each spot has left for a backward pass that has not come yet."""
+        self._settle()
         left = dict(self._left)
         for record in left_for_backward(list(self.records.values()), self.has_backward):
             left[record.spot] = left.get(record.spot, 0) + record.bytes

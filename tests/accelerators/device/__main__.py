@@ -17,7 +17,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 from tests.accelerators.device import checks
 
-for _part in ("counts", "times", "peaks", "safety", "operators"):
+for _part in ("counts", "times", "peaks", "memory", "safety", "operators"):
     importlib.import_module(f"tests.accelerators.device.{_part}")
 
 

@@ -33,6 +33,7 @@ class BruteForce(TorchDispatchMode):
         super().__init__()
         self.met: dict[int, tuple[StorageWeakRef, str]] = {}
         self.peaks: dict[str, int] = {}
+        self._added: tuple[int, str, StorageWeakRef, int] | None = None
         for tensor in existing:
             self.meet(tensor)
         self.look()
@@ -41,7 +42,8 @@ class BruteForce(TorchDispatchMode):
         reference = StorageWeakRef(tensor.untyped_storage())
         self.met.setdefault(reference.cdata, (reference, str(tensor.device)))
 
-    def look(self) -> None:
+    def sums(self) -> dict[str, int]:
+        """The bytes that live on each device."""
         sums: dict[str, int] = {}
         for key, (reference, device) in list(self.met.items()):
             storage = torch.UntypedStorage._new_with_weak_ptr(reference.cdata)
@@ -49,15 +51,42 @@ class BruteForce(TorchDispatchMode):
                 del self.met[key]
                 continue
             sums[device] = sums.get(device, 0) + storage.nbytes()
-        for device, live in sums.items():
+        return sums
+
+    def look(self) -> None:
+        for device, live in self.sums().items():
             self.peaks[device] = max(live, self.peaks.get(device, 0))
 
+    def settle(self) -> None:
+        """Count a sum of gradients, now that it is known whether its first one lives on.
+
+        If not, autograd would have added in place without a mode.
+        """
+        if self._added is not None:
+            live, device, first, size = self._added
+            self._added = None
+            live -= size if first.expired() else 0
+            self.peaks[device] = max(live, self.peaks.get(device, 0))
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.settle()
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.settle()
+        if any(hasattr(kind, "__tensor_flatten__") for kind in types):
+            return NotImplemented  # then what it wraps comes here
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves((args, kwargs, out)):
             if isinstance(tensor, Tensor):
                 self.meet(tensor)
-        self.look()
+        # No program here has a backward of its own, so that all such sums are the engine's.
+        if func is torch.ops.aten.add.Tensor and torch._C._current_graph_task_id() >= 0:
+            first, device = args[0].untyped_storage(), str(args[0].device)
+            size = first.nbytes()
+            self._added = (self.sums()[device], device, StorageWeakRef(first), size)
+        else:
+            self.look()
         return out
 
 

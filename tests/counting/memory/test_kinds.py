@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ipyflops import FlopCounter, Report, dry_run
 from ipyflops.report import Memory
-from tests.counting.memory.brute_force import Saved
+from tests.counting.memory.brute_force import BruteForce, Saved
 
 #: Sizes of a chain of layers: s rows, width h, in float32.
 S, H, LAYERS = 64, 32, 6
@@ -211,6 +211,27 @@ def test_a_cache_of_keys_grows_by_one_token_at_a_time() -> None:
     steps = [point.bytes for point in memory.curve[:-1]]
     # Two operators for each token, of which one result is kept.
     assert {late - early for early, late in zip(steps[2:], steps[4:], strict=False)} == {4 * 16}
+
+
+def test_gradients_that_meet_are_added_in_place_as_without_a_counter() -> None:
+    """PyTorch adds them beside the first under any mode, and in place without one."""
+    x, one, other = (torch.ones(S, H) for _ in range(3))
+    x.requires_grad_()
+
+    def run() -> None:
+        ((x * one).sum() + (x * other).sum()).backward()
+
+    with torch.autograd.profiler.profile() as profile:
+        run()
+    assert [event.name for event in profile.function_events].count("aten::add_") == 1
+    x.grad = None
+    memory = memory_of(counted(run))
+    # x, both factors and both gradients, and the numbers that are added and begin the backward.
+    assert memory.peak - 5 * ACTIVATION in range(4, 64)
+    x.grad = None
+    with BruteForce([x, one, other]) as oracle:
+        run()
+    assert memory.peak == oracle.peaks["cpu"]
 
 
 def test_what_autograd_saves_is_what_is_said() -> None:
