@@ -259,6 +259,14 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
     ValueError
         If there is no such kind of chart, or an option has a value that it cannot have.
     """
+    from ipyflops.views.charts.axes import write_in_any_script
+
+    axes = _axes(shown, *arguments, **options)
+    write_in_any_script(axes)
+    return axes
+
+
+def _axes(shown: Shown, *arguments: Any, **options: Any) -> Any:
     if isinstance(shown, Report):
         from ipyflops.views.charts.bars import bar
         from ipyflops.views.charts.memory import memory

@@ -9,7 +9,28 @@ from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import font_scalings
+from matplotlib.font_manager import font_scalings, fontManager
+from matplotlib.text import Text
+
+#: Fonts of the usual systems, for what the font of the settings has no glyphs for.
+OTHER_FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+    "Segoe UI Emoji",
+    "Segoe UI Symbol",
+    "Arial Unicode MS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +158,17 @@ def label_bars(
 def title(ax: Axes, text: str, look: Look = AS_SET) -> None:
     """Write a title, in which nothing is mathematics."""
     ax.set_title(text, loc="left", parse_math=False, **look.text("medium"))
+
+
+def write_in_any_script(ax: Axes) -> None:
+    """Let texts that the font of the settings may lack be written in others that are installed.
+
+    Names of modules and lines of source are in any script. Only these texts change, and no setting.
+    """
+    installed = {font.name for font in fontManager.ttflist}
+    others = [name for name in OTHER_FONTS if name in installed]
+    texts: Any = ax.findobj(Text)
+    for text in texts:
+        if not text.get_text().isascii():
+            families = text.get_fontfamily()
+            text.set_fontfamily([*families, *(one for one in others if one not in families)])

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
-from ipyflops.report import PHASES, Node, Report
+from ipyflops.report import PHASES, Phase, Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.charts.axes import AS_SET, Look, label_bars, new_axes, say, title
 from ipyflops.views.rows.bars import (
     COLORS,
     LABEL_LENGTH,
     Bar,
-    inside,
+    bars_of,
     largest,
-    outermost,
     shown_parts,
 )
 from ipyflops.views.rows.visible import shortened, visible
@@ -57,24 +56,8 @@ def bar(
     """
     if most < 2:
         raise ValueError(f"at least 2 bars are needed, not {most}")
-    bars = inside([report.find(node)]) if node else outermost(report.tree)
+    bars = bars_of(report, [report.find(node) if node else report.tree])
     return draw(ax, bars, report.convention, name=visible(node), metric=metric, most=most)
-
-
-def bar_of_alike(
-    report: Report, ax: Axes, nodes: Sequence[Node], *, metric: str, look: Look = AS_SET
-) -> Axes:
-    """Draw the sum of what is inside nodes that are alike, as siblings are that are folded.
-
-    Raises
-    ------
-    ValueError
-        If there is no such metric, or the nodes have not the same children.
-    """
-    path = nodes[0].path
-    bars = inside(nodes) if path else outermost(report.tree)
-    name = f"{visible(path)} ×{len(nodes):,}" if len(nodes) > 1 else visible(path)
-    return draw(ax, bars, report.convention, name=name, metric=metric, look=look)
 
 
 def draw(
@@ -89,12 +72,15 @@ def draw(
 ) -> Axes:
     """Draw bars with what they come to as a title; see `bar`."""
     drawn = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
+    ran = bool(bars)
     bars = largest(bars, metric, most)
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.28 * len(bars))
     whole = sum(one.length(metric) for one in bars)
     look.dress(ax)
     _draw(ax, bars, drawn, whole, look)
+    if not bars:
+        say(ax, f"no {drawn.name}" if ran else "no operator ran", look)
     text = drawn.long(whole)
     if name:
         text = f"{shortened(name, LABEL_LENGTH)} · {text}"
@@ -105,13 +91,56 @@ def draw(
 
 
 def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float, look: Look) -> None:
-    lengths = [one.length(metric.key) for one in bars]
     shown = shown_parts(bars, metric.key)
+    lengths = [one.length(metric.key) for one in bars]
     longest = max((length * part for length, part in zip(lengths, shown, strict=True)), default=0)
     divisor, unit = metric.axis(longest)
+    ends = stack(ax, bars, shown, metric, divisor)
+    labels = [
+        one.full_label if part == 1 else f"{one.label} (bar cut)"
+        for one, part in zip(bars, shown, strict=True)
+    ]
+    # Room on the right for the numbers at the ends of the bars.
+    ax.set_xlim(0, 1.3 * max(ends, default=0) or 1)
+    notes = [note(metric, length, whole) for length in lengths]
+    label_bars(ax, labels, list(zip(ends, notes, strict=True)), look)
+    ax.set_xlabel(unit)
+    ax.spines[["top", "right"]].set_visible(False)
+    if len(phases_of(bars, metric)) > 1:
+        ax.legend(loc="lower right", **look.legend())
+
+
+def phases_of(bars: Sequence[Bar], metric: Metric) -> list[Phase]:
+    """The phases that have a part of any bar."""
+    return [
+        phase
+        for phase in PHASES
+        if any(phase in one.phases and metric.value(one.phases[phase]) for one in bars)
+    ]
+
+
+def stack(
+    ax: Axes, bars: Sequence[Bar], shown: Sequence[float], metric: Metric, divisor: float = 1
+) -> list[float]:
+    """Draw horizontal bars from top to bottom, each stacked by phase.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    bars : sequence of Bar
+    shown : sequence of float
+        How much of each is drawn, as `shown_parts` gives it.
+    metric : Metric
+    divisor : float
+        Of what is measured, a unit of the axis.
+
+    Returns
+    -------
+    list of float
+        Where each ends.
+    """
     starts = [0.0] * len(bars)
-    phases = [phase for phase in PHASES if any(phase in one.phases for one in bars)]
-    for phase in phases:
+    for phase in phases_of(bars, metric):
         widths = [
             part * metric.value(one.phases[phase]) / divisor if phase in one.phases else 0.0
             for one, part in zip(bars, shown, strict=True)
@@ -123,22 +152,10 @@ def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float, look: Loo
             if part < 1:
                 patch.set(hatch="////", alpha=0.6, edgecolor="white", linewidth=0)
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
-    labels = [
-        one.label if part == 1 else f"{one.label} (bar cut)"
-        for one, part in zip(bars, shown, strict=True)
-    ]
-    # Room on the right for the numbers at the ends of the bars.
-    ax.set_xlim(0, 1.3 * max(starts, default=0) or 1)
-    notes = [_note(metric, length, whole) for length in lengths]
-    label_bars(ax, labels, list(zip(starts, notes, strict=True)), look)
-    ax.set_xlabel(unit)
-    ax.spines[["top", "right"]].set_visible(False)
-    if len(phases) > 1:
-        ax.legend(loc="lower right", **look.legend())
-    if not bars:
-        say(ax, "no operator ran", look)
+    return starts
 
 
-def _note(metric: Metric, length: float, whole: float) -> str:
+def note(metric: Metric, length: float, whole: float) -> str:
+    """What stands at the end of a bar: how much it is, and its share."""
     amount = duration(length) if metric.format == "time" else scaled(length)
     return f"{amount}  {percent(length / whole)}" if whole else amount

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipyflops.report import Report
 from ipyflops.units import percent, scaled
 from ipyflops.views.html.parts import NOTHING, Html, bars_svg, chart_row, tag
-from ipyflops.views.rows.bars import COLORS, Bar, largest, outermost, shown_parts
+from ipyflops.views.rows.bars import COLORS, Bar, bars_of, largest, shown_parts
 
 MAX_BARS = 20
 #: The length of the longest bar, in the units of its SVG.
@@ -18,7 +18,7 @@ LENGTH = 1000
 
 def chart(report: Report, most: int) -> Html:
     """The chart of a report's FLOPs in so many bars; empty where there are fewer than two."""
-    bars = largest(outermost(report.tree), "flops", most)
+    bars = largest(bars_of(report, [report.tree]), "flops", most)
     if len(bars) < 2 or not report.flops:
         return NOTHING
     parts = shown_parts(bars, "flops")
@@ -29,9 +29,9 @@ def chart(report: Report, most: int) -> Html:
 
 def _row(one: Bar, part: float, longest: float, whole: int) -> Html:
     flops = int(one.length("flops"))
-    cut = " (bar cut)" if part < 1 else ""
+    label = f"{one.label} (bar cut)" if part < 1 else one.full_label
     amount = f"{scaled(flops, 'FLOPs')} · {percent(flops / whole)}"
-    return chart_row(one.label + cut, bars_svg(LENGTH, 10, _pieces(one, part, longest)), amount)
+    return chart_row(label, bars_svg(LENGTH, 10, _pieces(one, part, longest)), amount)
 
 
 def _pieces(one: Bar, part: float, longest: float) -> list[Html]:

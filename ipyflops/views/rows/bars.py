@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ipyflops.costs import Totals
-from ipyflops.report import Node, Phase
+from ipyflops.report import PHASES, Node, Phase, Report, Row
 from ipyflops.views.rows.folding import add_phases, own_phases
 from ipyflops.views.rows.outline import more_name, own_name
 from ipyflops.views.rows.visible import shortened, visible
@@ -30,6 +31,14 @@ class Bar:
     label: str
     phases: Mapping[Phase, Totals]
     bundle: bool = False
+    type: str = ""
+
+    @property
+    def full_label(self) -> str:
+        """The label with the type, which is left out where there is little room."""
+        label = f"{self.label} {self.type}" if self.type else self.label
+        most = room_of(label)
+        return label if len(label) <= most else shortened(self.label, most)
 
     def length(self, metric: str) -> float:
         """Its length in the metric's unit."""
@@ -37,41 +46,120 @@ class Bar:
         return sum(lengths)
 
 
-def outermost(root: Node) -> list[Bar]:
-    """The whole run: an only outermost module is replaced by what is inside it."""
-    bars = inside([root]) if root.children else []
-    modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
-    if len(modules) == 1:
-        bars[modules[0] : modules[0] + 1] = inside([root.children[modules[0]]])
-    return bars
+def bars_of(report: Report, nodes: Sequence[Node]) -> list[Bar]:
+    """What is inside nodes that are alike, added up; of those with nothing inside, the operators.
 
-
-def inside(nodes: Sequence[Node]) -> list[Bar]:
-    """What is inside nodes that are alike, added up.
+    Of the whole run it is what is outermost: an only outermost module is replaced by what is inside
+    it.
 
     Raises
     ------
     ValueError
         If the nodes have not the same children.
     """
+    root = nodes[0]
+    if root.kind != "root":
+        return _inside(report, nodes)
+    if not root.children:
+        return operator_bars(report)
+    bars = _inside(report, [root])
+    modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
+    if len(modules) == 1:
+        bars[modules[0] : modules[0] + 1] = _inside(report, [root.children[modules[0]]])
+    return bars
+
+
+def _inside(report: Report, nodes: Sequence[Node]) -> list[Bar]:
     node = nodes[0]
-    phases = add_phases(one.phases for one in nodes)
     bars = [
-        Bar(_label(children[0]), add_phases(child.phases for child in children))
+        _bar(children[0], add_phases(child.phases for child in children))
         for children in zip(*(one.children for one in nodes), strict=True)
     ]
     if not bars:
-        return [Bar(_label(node), phases)] if node.totals.calls else []
+        return operator_bars(report, {one.scope for one in nodes})
     if node.own.calls:
+        phases = add_phases(one.phases for one in nodes)
         bars.append(Bar(own_name(node.kind), own_phases(phases, [one.phases for one in bars])))
     return bars
 
 
-def _label(node: Node) -> str:
+def _bar(node: Node, phases: Mapping[Phase, Totals]) -> Bar:
     name = visible(node.name) or ("(all)" if node.kind == "root" else "(no name)")
-    typed = f"{name} {visible(node.type)}" if node.type else name
-    most = room_of(typed)
-    return typed if len(typed) <= most else shortened(name, most)
+    return Bar(name, phases, type=visible(node.type))
+
+
+def operator_bars(report: Report, scopes: Iterable[int] | None = None) -> list[Bar]:
+    """The operators that ran in places themselves, or in the whole run; the most FLOPs first."""
+    among = None if scopes is None else frozenset(scopes)
+    rows = [row for row in report.rows if among is None or row.scope in among]
+    named = _by(report, rows, lambda row: report.signatures[row.signature].operator)
+    bars = [Bar(visible(name), phases) for name, phases in named.items()]
+    return sorted(bars, key=lambda one: (-one.length("flops"), -one.length("seconds")))
+
+
+def caller_bars(report: Report, operator: str, signature: int | None = None) -> list[Bar]:
+    """Who calls an operator: the places in which it ran, the most FLOPs first.
+
+    Places whose paths differ in numbers alone, as the layers of a model, are one bar.
+
+    Parameters
+    ----------
+    report : Report
+    operator : str
+    signature : int, optional
+        The index of one of its signatures, where others are left out.
+    """
+    wanted = {
+        index
+        for index, one in enumerate(report.signatures)
+        if one.operator == operator and signature in (None, index)
+    }
+    rows = [row for row in report.rows if row.signature in wanted]
+    paths = {node.scope: node.path for node in report.walk()}
+    families = _Families(paths[row.scope] for row in rows)
+    named = _by(report, rows, lambda row: families.label_of(paths[row.scope]))
+    bars = [Bar(name, phases) for name, phases in named.items()]
+    return sorted(bars, key=lambda one: (-one.length("flops"), -one.length("seconds")))
+
+
+class _Families:
+    """Paths that differ in numbers alone: ``layers.*.norm ×12``."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._members: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        known = set(paths)
+        for path in known:
+            self._members[self._key(path)].add(path)
+        outermost = {path.split(".", 1)[0] for path in known}
+        #: What all of them are in says nothing new.
+        self._outer = f"{outermost.pop()}." if len(outermost) == 1 else ""
+
+    @staticmethod
+    def _key(path: str) -> tuple[str, ...]:
+        return tuple("*" if part.isdecimal() else part for part in path.split("."))
+
+    def label_of(self, path: str) -> str:
+        """Name the family of a path; safe to show."""
+        if not path:
+            return own_name("root")
+        members = self._members[self._key(path)]
+        columns = zip(*(member.split(".") for member in members), strict=True)
+        parts = (column[0] if len({*column}) == 1 else "*" for column in columns)
+        name = visible(".".join(parts).removeprefix(self._outer))
+        return f"{name} ×{len(members):,}" if len(members) > 1 else name
+
+
+def _by(
+    report: Report, rows: Iterable[Row], key: Callable[[Row], str]
+) -> dict[str, dict[Phase, Totals]]:
+    """The sums of rows by a name and by phase, in the order of the phases."""
+    groups: dict[str, dict[Phase, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        groups[key(row)][row.phase].append(row)
+    return {
+        name: {phase: report.sum_rows(by_phase[phase]) for phase in PHASES if phase in by_phase}
+        for name, by_phase in groups.items()
+    }
 
 
 def room_of(label: str, room: int = LABEL_LENGTH) -> int:
@@ -80,9 +168,13 @@ def room_of(label: str, room: int = LABEL_LENGTH) -> int:
 
 
 def largest(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
-    """At most so many bars, in their order; the smallest are one at the end."""
+    """At most so many bars, in their order; the smallest are one at the end.
+
+    Bars of nothing are left out: they say nothing.
+    """
+    bars = [one for one in bars if one.length(metric)]
     if len(bars) <= most:
-        return list(bars)
+        return bars
     longest = sorted(bars, key=lambda one: -one.length(metric))[: most - 1]
     chosen = {id(one) for one in longest}
     rest = [one for one in bars if id(one) not in chosen]

@@ -2,103 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import StringIO
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ipyflops.report import Node, Report
-from ipyflops.views.charts.axes import Look
-from ipyflops.views.charts.bars import bar_of_alike
+from ipyflops.costs import MEASURED, METRICS, check_choice
+from ipyflops.report import Node, Report, walk
+from ipyflops.units import percent, scaled
 from ipyflops.views.charts.memory import memory
-from ipyflops.views.charts.roofline import roofline
+from ipyflops.views.charts.page_bars import LOOK, Picture, page_bars
+from ipyflops.views.charts.page_canvas import page_figure, page_svg
+from ipyflops.views.charts.roofline import MAX_LABELS, roofline
+from ipyflops.views.rows.bars import Bar, bars_of, caller_bars, operator_bars
+from ipyflops.views.rows.memory import kind_rows
+from ipyflops.views.rows.roofline import points_of
+from ipyflops.views.rows.visible import visible
 
-#: Pixels of a page to an inch of a figure.
-DPI = 96
-MIN_WIDTH, MAX_WIDTH = 280, 1200
-#: What is written becomes `currentColor`, which the page gives a value (`static/chart.js`).
-#: matplotlib has no such colour: this one, that nothing else in a chart has, stands for it.
-LOOK = Look("#0b1f3d")
+MIN_WIDTH, MAX_WIDTH = 240, 1200
 
 
-def chart_svg(report: Report, nodes: Sequence[Node], metric: str, *, width: int) -> str:
-    """Draw what is inside nodes that are alike, as wide as asked for, on a transparent ground.
+def chart_picture(report: Report, request: Mapping[str, Any]) -> Picture:
+    """Draw the bars that a pane asks for.
 
     Parameters
     ----------
     report : Report
-    nodes, metric
-        As for `ipyflops.views.charts.bars.bar_of_alike`.
-    width : int
-        In pixels; kept within limits.
-
-    Returns
-    -------
-    str
-        The SVG.
+        Under the convention that is asked for.
+    request : mapping
+        As `static/message.d.ts` has it: which bars, their metric, and the width in pixels.
 
     Raises
     ------
     ValueError
-        As `ipyflops.views.charts.bars.bar_of_alike`.
+        If there is no such metric, or the places have not the same children.
+    KeyError
+        If something is not there.
     """
-    figure = _figure(width)
-    axes = bar_of_alike(report, figure.add_subplot(), nodes, metric=metric, look=LOOK)
-    bars = len(axes.get_yticks())
-    figure.set_size_inches(figure.get_figwidth(), 1.0 + 0.24 * max(bars, 2))
-    _move_legend(figure, axes)
-    _make_room(figure, axes)
-    return _svg(figure)
+    metric = METRICS[check_choice(str(request["metric"]), MEASURED, "there is no such metric")]
+    bars, title = _asked(report, request)
+    tail = f"[{report.convention}]" if metric.key == "flops" else ""
+    return page_bars(bars, title, tail, metric=metric, width=_width(request))
 
 
-def roofline_svg(report: Report, by: Literal["modules", "operators"], *, width: int) -> str:
-    """Draw the roofline chart likewise; a point is a module or an operator."""
-    figure = _figure(width)
+def _asked(report: Report, request: Mapping[str, Any]) -> tuple[list[Bar], str]:
+    """The bars, and what they are of."""
+    of = request["of"]
+    if of == "operators":
+        return operator_bars(report), "operators"
+    if of == "callers":
+        index = request["signature"]
+        operator = report.signatures[int(index)].operator
+        signature = int(index) if request["alone"] else None
+        return caller_bars(report, operator, signature), f"{visible(operator)} called by"
+    nodes = _nodes(report, request["nodes"])
+    path = visible(nodes[0].path)
+    return bars_of(report, nodes), f"{path} ×{len(nodes):,}" if len(nodes) > 1 else path
+
+
+def _nodes(report: Report, scopes: list[Any]) -> list[Node]:
+    """The nodes of scopes: the browser knows places by their number."""
+    wanted = {int(scope) for scope in scopes}
+    found = {node.scope: node for node in walk(report.tree) if node.scope in wanted}
+    return [found[int(scope)] for scope in scopes]
+
+
+def roofline_picture(report: Report, by: Literal["modules", "operators"], width: int) -> Picture:
+    """Draw the roofline chart; a point is a module or an operator."""
+    width = _kept(width)
+    figure = page_figure(width, 0.3 * width + 190)
+    figure.set_layout_engine("constrained")
     # Where labels fit is worked out for the size that the figure has.
     roofline(report, figure.add_subplot(), by=by, look=LOOK)
-    return _svg(figure)
-
-
-def memory_svg(report: Report, *, width: int) -> str:
-    """Draw the chart of memory likewise."""
-    figure = _figure(width)
-    memory(report, figure.add_subplot(), look=LOOK)
-    return _svg(figure)
-
-
-def _figure(width: int) -> Figure:
-    """A figure of a page's width, which pyplot does not know."""
-    inches = min(max(width, MIN_WIDTH), MAX_WIDTH) / DPI
-    return Figure(
-        figsize=(inches, 0.3 * inches + 2), dpi=DPI, layout="constrained", facecolor="none"
+    points = [one for one in points_of(report, by) if one.totals.intensity]
+    points.sort(key=lambda one: -one.totals.seconds)
+    rows = (
+        (
+            one.label,
+            scaled(one.totals.flops_per_second, "FLOPS"),
+            METRICS["intensity"].short(one.totals.intensity),
+        )
+        for one in points[:MAX_LABELS]
     )
+    return Picture(page_svg(figure), ("name", "FLOPS", "FLOPs per byte"), tuple(rows))
 
 
-def _svg(figure: Figure) -> str:
-    text = StringIO()
-    figure.savefig(text, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
-    return text.getvalue().replace(LOOK.ink, "currentColor")
+def memory_picture(report: Report, width: int) -> Picture:
+    """Draw the chart of memory."""
+    width = _kept(width)
+    figure = page_figure(width, 0.3 * width + 190)
+    figure.set_layout_engine("constrained")
+    memory(report, figure.add_subplot(), look=LOOK)
+    kinds = kind_rows(report.memory.device) if report.memory is not None else []
+    rows = tuple((row.kind, scaled(row.bytes, "B"), percent(row.share)) for row in kinds)
+    return Picture(page_svg(figure), ("kind", "bytes at the peak", "share"), rows)
 
 
-def _move_legend(figure: Figure, axes: Axes) -> None:
-    """Put the legend below, where it hides nothing however narrow the pane is."""
-    legend = axes.get_legend()
-    if legend is not None:
-        legend.remove()
-        figure.legend(loc="outside lower center", ncols=4, **LOOK.legend())
+def _width(request: Mapping[str, Any]) -> int:
+    return _kept(int(request["width"]))
 
 
-def _make_room(figure: Figure, axes: Axes) -> None:
-    """Let the bars end where the numbers behind them still fit."""
-    figure.draw_without_rendering()
-    room = axes.get_window_extent().width
-    limit = axes.get_xlim()[1]
-    for note in axes.texts:
-        if not hasattr(note, "xy"):
-            continue
-        taken = note.get_window_extent().width + 8
-        if 0 < taken < 0.8 * room:
-            limit = max(limit, note.xy[0] * room / (room - taken))
-    axes.set_xlim(0, limit)
+def _kept(width: int) -> int:
+    """A width within limits, in pixels."""
+    return min(max(width, MIN_WIDTH), MAX_WIDTH)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import sys
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 from ipywidgets import widget_serialization
 
 from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
-from ipyflops.report import Node, Report, walk
+from ipyflops.report import Report, walk
 from ipyflops.views.requests import BY
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL
 from ipyflops.views.rows.memory import memory_words
@@ -20,6 +22,11 @@ from ipyflops.views.widget.choices import CHOICES
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
 from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 
+if TYPE_CHECKING:
+    from ipyflops.views.charts.page_bars import Picture
+
+#: The width of the first chart, in pixels: the page asks for its own.
+FIRST_WIDTH = 440
 #: What the table of modules can be sorted by.
 COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)))
 
@@ -107,7 +114,6 @@ class FlopsView(anywidget.AnyWidget):
         self.report = report
         self._under: dict[str, Report] = {report.convention: report}
         self._paths: dict[str, str] | None = None
-        self._nodes: dict[str, dict[int, Node]] = {}
         traits.setdefault("convention", report.convention)
         self._whole, self._per = report, per
         self._has_own_layout = "layout" not in traits
@@ -117,6 +123,7 @@ class FlopsView(anywidget.AnyWidget):
             **CHOICES.added_to(traits),
         )
         self._key = self.model_id or ""
+        self._chart = self._first_chart()
         self.on_msg(self._received)
 
     @traitlets.default("_program")
@@ -196,7 +203,7 @@ class FlopsView(anywidget.AnyWidget):
         """Show another rank's report, or that of all of them."""
         reports = {rank.number: rank.report for rank in self._whole.ranks}
         self.report = reports.get(change["new"]) or self._whole
-        self._under, self._nodes, self._paths = {self.report.convention: self.report}, {}, None
+        self._under, self._paths = {self.report.convention: self.report}, None
         self._data = {
             **pack(self.report, per=self._per),
             "ranks": pack_ranks(self._whole, self.rank),
@@ -226,34 +233,51 @@ class FlopsView(anywidget.AnyWidget):
 
     def _draw_bars(self, request: dict[str, Any]) -> dict[str, Any]:
         # matplotlib is imported when something is drawn.
-        from ipyflops.views.widget.chart_image import chart_svg
+        from ipyflops.views.widget.chart_image import chart_picture
 
-        report = self._report_under(request["convention"])
-        nodes = [self._node(report, int(scope)) for scope in request["nodes"]]
-        metric, width = str(request["metric"]), int(request["width"])
-        return {"svg": chart_svg(report, nodes, metric, width=width)}
+        return answer_of(chart_picture(self._report_under(request["convention"]), request))
 
     def _draw_roofline(self, request: dict[str, Any]) -> dict[str, Any]:
-        from ipyflops.views.widget.chart_image import roofline_svg
+        from ipyflops.views.widget.chart_image import roofline_picture
 
         report = self._report_under(request["convention"])
         by, width = request["points"], int(request["width"])
         words = [visible(text) for text in roofline_words(report, by)]
-        return {"svg": roofline_svg(report, by, width=width), "words": words}
+        return {**answer_of(roofline_picture(report, by, width)), "words": words}
 
     def _draw_memory(self, request: dict[str, Any]) -> dict[str, Any]:
-        from ipyflops.views.widget.chart_image import memory_svg
+        from ipyflops.views.widget.chart_image import memory_picture
 
-        svg = memory_svg(self.report, width=int(request["width"]))
-        return {"svg": svg, "words": memory_words(self.report)}
+        picture = memory_picture(self.report, int(request["width"]))
+        return {**answer_of(picture), "words": memory_words(self.report)}
+
+    def _first_chart(self) -> dict[str, Any]:
+        """The chart that a page shows at first, and for good where no kernel runs.
+
+        It is not drawn where matplotlib would have to be imported for it: the page asks for it.
+        """
+        if "matplotlib.figure" not in sys.modules or not self.report.rows:
+            return {}
+        scope = self.report.find(self.selected).scope if self.selected else 0
+        request = {
+            "of": "inside",
+            "nodes": [scope],
+            "metric": self.metric,
+            "convention": self.convention,
+            "width": FIRST_WIDTH,
+        }
+        try:
+            answer = self._draw_bars(request)
+        except Exception:  # the page asks for it, and is told the reason
+            return {}
+        return {"key": json.dumps(request, separators=(",", ":")), **answer}
 
     def _report_under(self, convention: str) -> Report:
         if convention not in self._under:
             self._under[convention] = self.report.under(convention)
         return self._under[convention]
 
-    def _node(self, report: Report, scope: int) -> Node:
-        """The node of a scope: the browser knows places by their number."""
-        if report.convention not in self._nodes:
-            self._nodes[report.convention] = {node.scope: node for node in walk(report.tree)}
-        return self._nodes[report.convention][scope]
+
+def answer_of(picture: Picture) -> dict[str, Any]:
+    """What the browser gets of a chart: the picture, and the table behind it."""
+    return {"svg": picture.svg, "head": picture.head, "rows": picture.rows}

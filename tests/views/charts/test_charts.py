@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import matplotlib.axes
 import pytest
@@ -11,7 +12,6 @@ from matplotlib.patches import Rectangle
 
 from ipyflops.costs import MEASURED, METRICS
 from ipyflops.views.charts.axes import root_figure
-from ipyflops.views.charts.bars import bar_of_alike
 from tests.views import reports
 
 # What DejaVu Sans cannot draw is the reader's choice of font, not a mistake.
@@ -84,8 +84,23 @@ def test_the_only_outermost_module_is_opened_at_first() -> None:
     ]  # fmt: skip
 
 
-def test_a_leaf_is_one_bar() -> None:
-    assert labels(reports.resnet().plot(node="conv1")) == ["conv1 Conv2d"]
+def test_a_leaf_shows_its_operators() -> None:
+    ax = reports.resnet(training=True).plot(node="conv1")
+    assert labels(ax) == ["aten::convolution_backward", "aten::convolution"]
+    # The first layer's backward has no gradient of its input to compute: twice the forward's work.
+    forward = reports.resnet().find("conv1").flops
+    assert lengths(ax) == pytest.approx([2 * forward / 1e6, forward / 1e6])
+
+
+def test_rows_of_nothing_are_left_out() -> None:
+    builder = reports.Builder()
+    for name, flops in (("some", 5), ("none", 0), ("more", 7)):
+        scope = builder.scope(0, name, "Layer")
+        builder.run(scope, "aten::add", reports.Cost.of(other=str(flops)), moved=8)
+    report = builder.report()
+    assert labels(report.plot()) == ["some Layer", "more Layer"]
+    assert labels(report.plot(metric="bytes")) == ["some Layer", "none Layer", "more Layer"]
+    assert [text.get_text() for text in report.plot(metric="macs").texts] == ["no MACs"]
 
 
 @pytest.mark.parametrize(("children", "bars"), [(1, 1), (10, 10), (20, 20), (21, 20), (200, 20)])
@@ -253,14 +268,18 @@ assert result.result is True
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_bars_of_alike_nodes_are_their_sum() -> None:
-    report = reports.transformer()
-    layers = report.find("encoder.layers").children
-    ax = bar_of_alike(report, Figure().add_subplot(), layers, metric="flops")
-    assert ax.get_title(loc="left").startswith("encoder.layers.0 ×12 · ")
-    assert labels(ax) == ["attn MultiheadAttention", "mlp Sequential", "(own work)"]
-    widths = [10**9 * length for length in lengths(ax)]
-    assert widths[0] == pytest.approx(sum(one.children[0].flops for one in layers))
-    assert sum(widths) == pytest.approx(sum(one.flops for one in layers))
-    with pytest.raises(ValueError, match="no metric"):
-        bar_of_alike(report, ax, layers, metric="beauty")
+def test_texts_in_other_scripts_have_other_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Computer Modern, which matplotlib brings, has no Greek letters; DejaVu Sans has.
+    settings = {"font.family": ["cmr10"]}
+    builder = reports.Builder()
+    for name in ("alpha", "αβγ"):
+        builder.run(builder.scope(0, name), "aten::add", reports.Cost.of(other="1"))
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = builder.report().plot()
+        draw(ax)
+    families = {one.get_text(): one.get_fontfamily() for one in ax.get_yticklabels()}
+    assert families["alpha"] == ["cmr10"]
+    assert families["αβγ"][:2] == ["cmr10", "DejaVu Sans"]
+    assert dict(matplotlib.rcParams) == before

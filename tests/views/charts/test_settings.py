@@ -6,7 +6,6 @@ the whole process.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from matplotlib.axes import Axes
 
 from ipyflops.report import Peak, Point, Rate, Sweep, Variable
 from ipyflops.views.charts.axes import root_figure
-from ipyflops.views.widget.chart_image import LOOK
+from ipyflops.views.charts.page_canvas import INK
 from ipyflops.views.widget.view import FlopsView
 from tests.views import reports
 
@@ -32,8 +31,20 @@ PEAK = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
 CLICKS: list[dict[str, Any]] = [
     {**wish, "key": "k", "width": 600}
     for wish in (
-        {"kind": "chart", "nodes": [0], "convention": "standard", "metric": "flops"},
-        {"kind": "chart", "nodes": [1], "convention": "article", "metric": "seconds"},
+        {
+            "kind": "chart",
+            "of": "inside",
+            "nodes": [0],
+            "convention": "standard",
+            "metric": "flops",
+        },
+        {
+            "kind": "chart",
+            "of": "inside",
+            "nodes": [1],
+            "convention": "article",
+            "metric": "seconds",
+        },
         {"kind": "roofline", "points": "modules", "convention": "standard"},
         {"kind": "roofline", "points": "operators", "convention": "standard"},
     )
@@ -137,9 +148,8 @@ def test_what_a_click_draws_has_the_size_of_the_page_whatever_is_set() -> None:
             svg = click(view_of_all(), wish)
         # The page gives this colour its value, so that no theme makes a text invisible.
         assert "currentColor" in svg
-        assert LOOK.ink not in svg
-        # Names within the picture are made anew each time.
-        return re.sub(r'(id|clip-path|xlink:href)="[^"]*"', "", svg).splitlines()
+        assert INK not in svg
+        return svg.split("<")
 
     settings = {
         "font.size": 30, "text.color": "red", "axes.labelcolor": "red", "axes.edgecolor": "red",

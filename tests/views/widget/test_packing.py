@@ -61,16 +61,6 @@ def test_paths_of_every_form_become_the_whole_path() -> None:
     assert view.expanded == ["model.layer2"]
 
 
-def test_a_chart_that_cannot_be_drawn_is_an_answer_too() -> None:
-    view = FlopsView(reports.resnet())
-    wish = {"kind": "chart", "key": "k", "nodes": [0], "convention": "article", "metric": "flops"}
-    view._received(None, {**wish, "width": 400}, [])
-    assert view._chart["svg"].startswith("<?xml")
-    view._received(None, {**wish, "nodes": [10**6], "width": 400}, [])
-    assert "could not be drawn" in view._chart["error"]
-    view._received(None, "anything", [])
-
-
 @pytest.mark.parametrize("program", [static_files.program(), static_files.loader()])
 def test_a_program_is_one_module_without_imports(program: str) -> None:
     assert "\nimport " not in program

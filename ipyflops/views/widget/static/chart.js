@@ -7,6 +7,8 @@ import { debounced, make } from "./dom.js";
 const PATIENCE = 150; // milliseconds without a change before a chart is asked for
 const BUSY = 1000; // milliseconds without an answer before something else is shown
 const SILENCE = 20000; // milliseconds without an answer before that is said
+/** The elements that pictures are made of. */
+const DRAWN = new Set(["svg", "path", "rect", "text"]);
 /** Alike modules whose sum the chart shows; of more it shows the first. */
 export const MAX_ALIKE = 2000;
 
@@ -14,7 +16,7 @@ export const MAX_ALIKE = 2000;
  * What is asked for, and what may be shown for it.
  *
  * @typedef {object} Wanted
- * @property {object} request as Python takes it
+ * @property {{ width: number, [name: string]: unknown }} request as Python takes it
  * @property {string} description for those who do not see it
  * @property {() => HTMLElement} [draw] draws it here, for as long as Python does not answer
  */
@@ -35,39 +37,33 @@ export class ChartPane {
     this.description = "";
     /** @type {(() => HTMLElement) | undefined} */
     this.draw = undefined;
-    /** What is written, in the colour of the page's own texts. */
-    this.ink = "";
-    this._svg = "";
     /** @type {ReturnType<typeof setTimeout>[]} */
     this._timers = [];
-    this.image = make("img", { class: "fw-image", alt: "", hidden: true });
+    this.image = make("div", { class: "fw-image", role: "img", hidden: true });
+    this.table = make("div", { class: "fw-sr" });
     this.own = make("div", { hidden: true });
+    this.placeholder = make("div", { class: "fw-placeholder", "aria-hidden": "true", textContent: "drawing …" });
     this.remark = make("figcaption", { class: "fw-note", role: "status" });
-    this.element = make("figure", { class: "fw-chart" }, this.image, this.own, this.remark);
+    this.element = make("figure", { class: "fw-chart" },
+      this.image, this.table, this.own, this.placeholder, this.remark);
     this._ask = debounced(PATIENCE, () => this._send());
     this._onChange = () => void this._show();
     model.on(`change:${this.trait}`, this._onChange);
   }
 
   /**
-   * Show the chart in another colour: Python is not asked again.
+   * The chart that is shown as a file of its own; empty where Python has drawn none.
    *
-   * @param {string} ink
+   * @returns {string}
    */
-  setInk(ink) {
-    if (!ink || ink === this.ink) return;
-    this.ink = ink;
-    if (this._svg) this._paint();
-  }
-
-  _paint() {
-    // A picture in an <img> does not inherit what `currentColor` in it stands for.
-    this.image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(this.svg())}`;
-  }
-
-  /** The chart that is shown as a file of its own; empty where Python has drawn none. */
   svg() {
-    return this._svg && this._svg.replace("<svg ", `<svg color="${this.ink}" `);
+    const svg = this.image.firstElementChild?.cloneNode(true);
+    if (!(svg instanceof SVGElement)) return "";
+    // What a page gives it, a file has not.
+    svg.setAttribute("color", getComputedStyle(this.image).color);
+    svg.setAttribute("font-family", "sans-serif");
+    svg.removeAttribute("aria-hidden");
+    return new XMLSerializer().serializeToString(svg);
   }
 
   /**
@@ -102,10 +98,11 @@ export class ChartPane {
 
   /** Show something else in the place of the chart that does not come. */
   _busy() {
+    // The same chart in another size is better than one of the browser's.
+    if (!this.image.hidden && withoutSize(this.model.get(this.trait)?.key) === withoutSize(this.wanted)) return;
     if (this.draw) {
       this.own.replaceChildren(this.draw());
-      this.own.hidden = false;
-      this.image.hidden = true;
+      this._put(this.own);
     } else if (this.image.hidden) {
       this.remark.textContent = "Waiting for the kernel, which draws this chart.";
     }
@@ -113,7 +110,7 @@ export class ChartPane {
 
   _silent() {
     this.element.classList.remove("fw-waiting");
-    if (this.image.hidden && !this.draw) this.remark.textContent = "The chart needs a running kernel.";
+    if (!this.placeholder.hidden && !this.draw) this.remark.textContent = "The chart needs a running kernel.";
   }
 
   _stopWaiting() {
@@ -121,18 +118,29 @@ export class ChartPane {
     this._timers = [];
   }
 
+  /**
+   * Show one of what may stand in the place of the chart.
+   *
+   * @param {HTMLElement} shown
+   */
+  _put(shown) {
+    for (const one of [this.image, this.own, this.placeholder]) one.hidden = one !== shown;
+    this.table.hidden = this.image.hidden;
+  }
+
   /** Show the chart that has come; gives whether it is the one that is wanted. */
   _show() {
     const chart = this.model.get(this.trait) ?? {};
     const current = chart.key === this.wanted;
     // Another view of the same widget may have asked for another chart; it is better than none.
-    if (!chart.key || !(current || (this.image.hidden && this.own.hidden))) return false;
-    if (chart.svg) {
-      this._svg = chart.svg;
-      this._paint();
-      this.image.alt = this.description;
-      this.image.hidden = false;
-      this.own.hidden = true;
+    if (!chart.key || !(current || !this.placeholder.hidden)) return false;
+    const svg = chart.svg && read(chart.svg);
+    if (svg) {
+      svg.setAttribute("aria-hidden", "true");
+      this.image.replaceChildren(svg);
+      this.image.setAttribute("aria-label", this.description);
+      this.table.replaceChildren(tableOf(this.description, chart));
+      this._put(this.image);
     }
     this.remark.textContent = chart.error ?? "";
     this.on(chart);
@@ -148,4 +156,45 @@ export class ChartPane {
     this._stopWaiting();
     this.model.off(`change:${this.trait}`, this._onChange);
   }
+}
+
+/**
+ * What a chart shows, whatever room there is.
+ *
+ * @param {string | null | undefined} key
+ */
+function withoutSize(key) {
+  const request = JSON.parse(key || "{}");
+  delete request.width;
+  delete request.height;
+  return JSON.stringify(request);
+}
+
+/**
+ * The element of a picture, whose texts are in the fonts and colours of the page. Of what else a
+ * file may have put there nothing is taken.
+ *
+ * @param {string} text
+ */
+function read(text) {
+  const { documentElement } = new DOMParser().parseFromString(text, "image/svg+xml");
+  const every = [documentElement, ...documentElement.querySelectorAll("*")];
+  const plain = every.every((one) => DRAWN.has(one.localName) &&
+    one.getAttributeNames().every((name) => !name.startsWith("on")));
+  return plain ? document.importNode(documentElement, true) : null;
+}
+
+/**
+ * What the picture says, for those who do not see it.
+ *
+ * @param {string} caption
+ * @param {ChartAnswer} chart
+ */
+function tableOf(caption, { head = [], rows = [] }) {
+  return make("table", {},
+    make("caption", { textContent: caption }),
+    make("thead", {}, make("tr", {}, ...head.map((textContent) => make("th", { scope: "col", textContent })))),
+    make("tbody", {}, ...rows.map(([first, ...others]) => make("tr", {},
+      make("th", { scope: "row", textContent: first }),
+      ...others.map((textContent) => make("td", { textContent }))))));
 }

@@ -161,6 +161,15 @@ export class OperatorList extends Groups {
   }
 
   /**
+   * The signatures that a row stands for.
+   *
+   * @param {Row} row
+   */
+  signatures(row) {
+    return row.depth === "inner" ? [row.group] : indicesOf(this._operatorOf, row.group);
+  }
+
+  /**
    * @override
    * @param {Row} row
    */

@@ -126,10 +126,21 @@ export interface Message {
   ranks?: Ranks;
 }
 
+/** Of what bars are; a request says as well how they are measured, and how wide the pane is. */
+export type BarsOf =
+  | { of: "inside"; nodes: number[] }
+  | { of: "operators" }
+  /** Of an operator that has this signature; of that signature alone, or of all. */
+  | { of: "callers"; signature: number; alone: boolean };
+
 /** A chart as Python has drawn it, for the request with this key. */
 export interface ChartAnswer {
   key?: string;
+  /** An element that takes its colour and its fonts from the page. */
   svg?: string;
+  /** The table of what it shows. */
+  head?: string[];
+  rows?: string[][];
   error?: string;
   words?: string[];
 }

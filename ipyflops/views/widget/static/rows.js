@@ -22,6 +22,7 @@
  * @property {(place: number) => Key[]} reveal the keys that have to be open for a place to be seen
  * @property {(row: Row) => boolean} fold fold or unfold; gives whether anything changes
  * @property {((row: Row) => string)=} path
+ * @property {((row: Row) => number[])=} signatures of an operator
  */
 
 /** @typedef {number | string} Key equal for what is the same row later on */

@@ -1,6 +1,6 @@
 // The view of one report: which table is shown, how, and which of its rows is selected.
 
-import { MAX_ALIKE } from "./chart.js";
+import { barsWanted } from "./bars_wanted.js";
 import { fitting, nameRoom, TABLES } from "./columns.js";
 import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
@@ -9,7 +9,6 @@ import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
 import { measureOf } from "./metrics.js";
 import { OpenPlaces } from "./open_places.js";
-import { ownChart } from "./own_chart.js";
 import { arrange, chartBelow, mainArea, makeParts, ofTables } from "./parts.js";
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
@@ -177,13 +176,6 @@ export class View {
 
   readTheme() {
     this.root.dataset.theme = isDark(this.root) ? "dark" : "light";
-    this.readInk();
-  }
-
-  /** The charts are written in the colour of the widget's own texts, whatever the theme is. */
-  readInk() {
-    const ink = getComputedStyle(this.root).color;
-    for (const chart of [this.parts?.chart, this.parts?.roofline.chart, this.parts?.memory.chart]) chart?.setInk(ink);
   }
 
   /** There is more room, or less. */
@@ -265,6 +257,7 @@ export class View {
   _selected(row) {
     this._detail(row);
     this.parts.details.follow();
+    if (this.tab === "operators") this._wantChart();
     if (this.tab !== "modules") return;
     this.path = this.run.path(row.nodes[0]);
     this.charted = row.nodes;
@@ -325,7 +318,6 @@ export class View {
   _wantChart() {
     if (this.empty) return;
     const { convention, bar } = this.settings;
-    this.readInk();
     if (this.tab === "roofline") {
       this.parts.roofline.update({ convention });
       return;
@@ -336,16 +328,9 @@ export class View {
     }
     const { chart } = this.parts;
     const width = Math.round(chart.element.clientWidth / 20) * 20;
-    const height = Math.round(chart.element.clientHeight / 20) * 20;
+    const height = Math.floor(chart.element.clientHeight / 20) * 20;
     if (!width) return;
-    const alike = this.charted.length;
-    const nodes = alike > MAX_ALIKE ? this.charted.slice(0, 1) : this.charted;
-    const where = alike > 1 ? `${this.path} and ${alike - 1} alike` : this.path || "the whole run";
-    chart.want({
-      request: { nodes, metric: bar.key, convention, width, height },
-      description: `Bar chart: ${bar.name} inside ${where}`,
-      draw: () => ownChart(this.run, nodes, this.settings),
-    });
+    chart.want(barsWanted(this, { metric: bar.key, convention, width, height }));
   }
 
   // --- Python ---------------------------------------------------------------------------------

@@ -1,0 +1,167 @@
+"""The bar chart as a pane of a page has room for it: names, bars and numbers side by side.
+
+What a page's font takes is not known here, so the room for texts is worked out by `text_width`, and
+bars have what is left: always at least `LEAST` of the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ipyflops.costs import Metric
+from ipyflops.report import Phase
+from ipyflops.units import percent
+from ipyflops.views.charts.axes import Look, say
+from ipyflops.views.charts.bars import note, phases_of, stack
+from ipyflops.views.charts.page_canvas import DPI, INK, page_figure, page_svg
+from ipyflops.views.rows.bars import COLORS, Bar, largest, shown_parts
+from ipyflops.views.rows.text_width import fitted, width_of
+
+#: The longest bar's part of the width.
+LEAST = 0.42
+MOST_BARS = 14
+#: In pixels: sizes of texts, the height of a row, and the room between texts and bars.
+SIZE, NOTE_SIZE, ROW, GAP = 12.0, 11.0, 20, 6
+LOOK = Look(INK, SIZE * 72 / DPI)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart and what it says, for those who do not see it.
+
+    Attributes
+    ----------
+    svg : str
+    head : tuple of str
+        The titles of the columns of `rows`.
+    rows : tuple of tuple of str
+    """
+
+    svg: str
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def page_bars(bars: Sequence[Bar], title: str, tail: str, *, metric: Metric, width: int) -> Picture:
+    """Draw bars for a pane of a page.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        The smallest of more than `MOST_BARS` are one.
+    title, tail : str
+        What it is of, which is cut in the middle where it is too long, and what is said after it.
+    metric : Metric
+    width : int
+        Of the pane, in pixels.
+    """
+    ran = bool(bars)
+    bars = largest(bars, metric.key, MOST_BARS)
+    whole = sum(one.length(metric.key) for one in bars)
+    notes = [note(metric, one.length(metric.key), whole) for one in bars]
+    legend = _legend(bars, metric, width)
+    top = ROW + 4
+    height = top + ROW * max(len(bars), 2) + ROW * len(legend)
+    figure = page_figure(width, height)
+    tail = " · ".join(filter(None, (metric.long(whole), tail)))
+    _write_title(figure, title, tail, width)
+    axes = figure.add_subplot()
+    LOOK.dress(axes)
+    axes.xaxis.set_visible(False)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    bottom = ROW * len(legend)
+    if bars:
+        names = _draw(axes, bars, notes, metric, width)
+    else:
+        axes.set_axis_off()
+        say(axes, f"no {metric.name}" if ran else "no operator ran", LOOK)
+        names = 0.0
+    axes.set_position(
+        (names / width, bottom / height, 1 - names / width, (height - top - bottom) / height)
+    )
+    _write_legend(figure, legend)
+    rows = tuple(
+        (one.full_label, metric.long(one.length(metric.key)), _share(one, metric, whole))
+        for one in bars
+    )
+    return Picture(page_svg(figure), ("name", metric.name, "share"), rows)
+
+
+def _share(one: Bar, metric: Metric, whole: float) -> str:
+    return percent(one.length(metric.key) / whole) if whole else ""
+
+
+def _draw(
+    axes: Axes, bars: Sequence[Bar], notes: Sequence[str], metric: Metric, width: int
+) -> float:
+    """Draw the bars with their names and numbers; gives the room that the names take."""
+    taken = [NOTE_SIZE * width_of(text) + 2 * GAP for text in notes]
+    # The longest bar has its part before the names have theirs.
+    room = width - LEAST * width - max(taken) - GAP - 2
+    labels = [_label(one, room / SIZE) for one in bars]
+    names = min(max(SIZE * width_of(label) for label in labels), room) + GAP + 2
+    shown = shown_parts(bars, metric.key)
+    ends = stack(axes, bars, shown, metric)
+    axes.set_yticks(range(len(bars)), labels=labels, parse_math=False, **LOOK.text("medium"))
+    axes.tick_params(axis="y", length=0, pad=GAP * 72 / DPI)
+    axes.set_ylim(len(bars) - 0.5, -0.5)
+    # So wide that no number leaves the pane.
+    pixel = max(end / (width - names - one) for end, one in zip(ends, taken, strict=True))
+    axes.set_xlim(0, pixel * (width - names) or 1)
+    for row, (end, text) in enumerate(zip(ends, notes, strict=True)):
+        axes.text(
+            end + GAP * pixel, row, text, va="center", color=INK, fontsize=NOTE_SIZE * 72 / DPI
+        )
+    return names
+
+
+def _label(one: Bar, room: float) -> str:
+    """The name with its type, without it, or cut in the middle: whatever there is room for."""
+    typed = f"{one.label} {one.type}" if one.type else one.label
+    return typed if width_of(typed) <= room else fitted(one.label, room)
+
+
+def _write_title(figure: Figure, title: str, tail: str, width: int) -> None:
+    room = (width - GAP) / SIZE
+    if not title:
+        text = fitted(tail, room)
+    else:
+        left = room - width_of(f" · {tail}")
+        # Where there is no room for both, the number is what one came for.
+        text = f"{fitted(title, left)} · {tail}" if left > 4 else fitted(tail, room)
+    y = 1 - 0.5 * ROW / (DPI * figure.get_figheight())
+    figure.text(0, y, text, va="center", parse_math=False, **LOOK.text("medium"))
+
+
+def _legend(bars: Sequence[Bar], metric: Metric, width: int) -> list[list[tuple[float, Phase]]]:
+    """Where each phase is named, in as many lines as it takes; none where there is one phase."""
+    phases = phases_of(bars, metric)
+    lines: list[list[tuple[float, Phase]]] = []
+    x = float(width)
+    for phase in phases if len(phases) > 1 else ():
+        taken = 2 * SIZE + NOTE_SIZE * width_of(phase) + 2 * GAP
+        if x + taken > width:
+            lines.append([])
+            x = 0.0
+        lines[-1].append((x, phase))
+        x += taken
+    return lines
+
+
+def _write_legend(figure: Figure, lines: list[list[tuple[float, Phase]]]) -> None:
+    width, height = (DPI * inches for inches in figure.get_size_inches())
+    for number, line in enumerate(lines):
+        y = ROW * (len(lines) - number - 0.5)
+        for x, phase in line:
+            place = (x / width, (y - SIZE / 2) / height)
+            key = Rectangle(place, SIZE / width, SIZE / height, color=COLORS[phase], lw=0)
+            key.set_transform(figure.transFigure)
+            figure.add_artist(key)
+            named = (x + SIZE + GAP) / width
+            size = NOTE_SIZE * 72 / DPI
+            figure.text(named, y / height, phase, va="center", color=INK, fontsize=size)

@@ -1,0 +1,70 @@
+// Which bars stand beside the table: what is inside the selected places, the operators, or who
+// calls the selected one.
+
+import { MAX_ALIKE } from "./chart.js";
+import { barsInside, callerBars, itemsOf, operatorBars, ownChart } from "./own_chart.js";
+
+/**
+ * @import { Bar } from "./own_chart.js"
+ * @import { BarsOf, Convention } from "./message"
+ * @import { Wanted } from "./chart.js"
+ * @import { View } from "./view.js"
+ */
+
+/**
+ * @typedef {object} Bars
+ * @property {BarsOf} of as Python is asked
+ * @property {string} description
+ * @property {() => Bar[]} bars the same, by the browser
+ */
+
+/**
+ * What the chart is to show beside the table that is open.
+ *
+ * @param {View} view
+ * @param {{ metric: string, convention: Convention, width: number, height: number }} how
+ * @returns {Wanted}
+ */
+export function barsWanted(view, how) {
+  const { of, description, bars } = view.tab === "operators" ? ofOperators(view) : ofPlaces(view);
+  return {
+    request: { ...of, ...how },
+    description: `Bar chart: ${view.settings.bar.name} ${description}`,
+    draw: () => ownChart(bars(), view.settings),
+  };
+}
+
+/**
+ * @param {View} view
+ * @returns {Bars}
+ */
+function ofPlaces({ run, charted, path, settings }) {
+  const alike = charted.length;
+  const nodes = alike > MAX_ALIKE ? charted.slice(0, 1) : charted;
+  return {
+    of: { of: "inside", nodes },
+    description: `inside ${alike > 1 ? `${path} and ${alike - 1} alike` : path || "the whole run"}`,
+    bars: () => barsInside(run, nodes, settings.measure),
+  };
+}
+
+/**
+ * @param {View} view
+ * @returns {Bars}
+ */
+function ofOperators({ grid, run, settings }) {
+  const row = grid.rows[grid.indexOfKey(grid.selected)];
+  const signatures = row?.source.signatures?.(row) ?? [];
+  if (!row || !signatures.length) {
+    return {
+      of: { of: "operators" },
+      description: "of the operators",
+      bars: () => operatorBars(run, itemsOf(run), settings.measure),
+    };
+  }
+  return {
+    of: { of: "callers", signature: signatures[0], alone: row.depth === "inner" },
+    description: `of ${run.expressions[signatures[0]][0]} by who calls it`,
+    bars: () => callerBars(run, new Set(signatures), settings.measure),
+  };
+}
