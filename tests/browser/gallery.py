@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser import jupyter
-from tests.browser.looking import expand, menu
+from tests.browser.looking import CHART, expand, menu
 from tests.browser.networks import BY_HAND, MANY
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Gallery:
                 then(widget)
             if widget.locator(".fw-chart:visible").count():
                 session.page.wait_for_timeout(500)
-                widget.locator(".fw-chart:not(.fw-waiting):visible img[src]").wait_for()
+                widget.locator(CHART).wait_for()
             session.page.mouse.move(0, 0)
             self.save(name, widget.screenshot())
             if dark:

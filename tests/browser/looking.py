@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from tests.browser.jupyter import Session
 
 
+#: A chart that is the one that was asked for.
+CHART = ".fw-chart:not(.fw-waiting):visible .fw-image > svg"
+
+
 def rows(widget: Locator) -> list[str]:
     """The names of the rows, in their order on the screen."""
     script = """grid => [...grid.querySelectorAll('.fw-body > .fw-row')]
@@ -42,8 +46,9 @@ def active(widget: Locator) -> str:
 
 def chart(widget: Locator) -> str:
     """The chart, once it is the one that was asked for."""
-    widget.locator(".fw-chart:not(.fw-waiting):visible img[src]").wait_for()
-    return widget.locator(".fw-chart:visible img").get_attribute("src") or ""
+    widget.locator(CHART).wait_for()
+    picture: str = widget.locator(CHART).evaluate("svg => svg.outerHTML")
+    return picture
 
 
 def menu(widget: Locator, name: str) -> Locator:

@@ -14,7 +14,7 @@ from ipyflops.views.changes.html import to_html as changes_to_html
 from ipyflops.views.html.report import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
-from tests.browser.looking import choose, rows
+from tests.browser.looking import CHART, choose, rows
 from tests.browser.networks import REAL
 from tests.views import reports
 
@@ -222,7 +222,7 @@ def test_nothing_serious_for_axe(session: Session, axe: str) -> None:
         for tab in ("Roofline", "Lines", "Operators", "Modules"):
             widget.get_by_role("tab", name=tab).click()
             if tab != "Lines":
-                widget.locator(".fw-chart:not(.fw-waiting):visible img[src]").wait_for()
+                widget.locator(CHART).wait_for()
             if tab != "Roofline":
                 widget.locator(".fw-body > .fw-row").nth(1).click()
                 widget.locator(".fw-heading").wait_for()

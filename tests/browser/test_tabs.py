@@ -101,6 +101,6 @@ def test_the_chart_of_what_is_folded_is_the_sum(workbench: Session) -> None:
     fold = row(widget, "0 … 11")
     fold.click()
     chart(widget)
-    alt = widget.locator(".fw-chart:visible img").get_attribute("alt")
-    assert alt == "Bar chart: FLOPs inside encoder.layers.0 and 11 alike"
+    name = widget.locator(".fw-chart:visible [role=img]").get_attribute("aria-label")
+    assert name == "Bar chart: FLOPs inside encoder.layers.0 and 11 alike"
     widget.locator(".fw-heading").get_by_text("the sum of 12 alike").wait_for()

@@ -8,7 +8,7 @@ sheet and names that would reach into the page. This one has neither, and is a t
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 from xml.sax.saxutils import escape
 
 from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
@@ -231,8 +231,9 @@ def _shape(path: Path, transform: Transform, *, filled: bool) -> str:
 
 
 def _is_rectangle(path: Path, transform: Transform) -> bool:
-    corners: Any = transform.transform(path.vertices)
-    if len(corners) != 5 or not (path.codes is None or path.codes[-1] == Path.CLOSEPOLY):
+    # matplotlib's types say that both may be any array.
+    corners, codes = cast("Any", transform.transform(path.vertices)), cast("Any", path.codes)
+    if len(corners) != 5 or not (codes is None or codes[-1] == Path.CLOSEPOLY):
         return False
     corners = corners[:4]
     sides = zip(corners, [*corners[1:], corners[0]], strict=True)

@@ -34,6 +34,8 @@ PAGE = """\
 @pytest.mark.parametrize("ground", ["#ffffff", "#222222"])
 @pytest.mark.parametrize("drop_defaults", [False, True])
 def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaults: bool) -> None:
+    import matplotlib.figure  # noqa: F401  as it is once a chart has been drawn
+
     report = reports.resnet(True)
     view = report.widget()
     data = embed_data([view], drop_defaults=drop_defaults)
@@ -58,7 +60,13 @@ def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaul
     widget = page.locator(jupyter.WIDGET)
     widget.wait_for()
     assert rows(widget)[:2] == ["(all)", "model"]
-    # What matplotlib cannot draw the browser does, from the numbers that it has.
+    # The chart of the first sight is in the state; those of a click the browser draws itself.
+    first = widget.locator(".fw-image > svg")
+    first.wait_for()
+    assert "layer3 Sequential" in first.inner_text()
+    page.wait_for_timeout(1500)  # so long the kernel is waited for
+    assert first.is_visible()
+    widget.locator(".fw-body > .fw-row", has_text="model").first.click()
     bars = widget.locator(".fw-own-row")
     bars.first.wait_for()
     model = report.tree.children[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ipyflops.units import scaled
 from ipyflops.views.widget.chart_image import chart_picture
 from ipyflops.views.widget.view import FlopsView
 from tests.views import reports
@@ -46,7 +47,7 @@ def test_alike_places_are_their_sum() -> None:
     ]  # fmt: skip
     assert picture.svg.count("encoder.layers.0 ×12 · ") == 1
     parts = [sum(layer.children[at].flops for layer in layers) for at in (0, 1)]
-    assert [row[1] for row in picture.rows[:2]] == [f"{part / 1e9:.3g} GFLOPs" for part in parts]
+    assert [row[1] for row in picture.rows[:2]] == [scaled(part, "FLOPs") for part in parts]
 
 
 def test_a_leaf_shows_operators_and_an_operator_who_calls_it() -> None:

@@ -54,7 +54,7 @@ def test_a_view_that_is_embedded_in_a_page_brings_the_program() -> None:
 def test_a_closed_view_leaves_nothing_behind() -> None:
     def shown(report: Report) -> FlopsView:
         view = FlopsView(report)
-        wish = {"nodes": [0], "convention": "article", "metric": "flops"}
+        wish = {"of": "inside", "nodes": [0], "convention": "article", "metric": "flops"}
         view._received(None, {"kind": "chart", "key": "k", "width": 400, **wish}, [])
         assert "svg" in view._chart
         return view
