@@ -115,7 +115,12 @@ def _draw(
     axes.set_xlim(0, pixel * (width - names) or 1)
     for row, (end, text) in enumerate(zip(ends, notes, strict=True)):
         axes.text(
-            end + GAP * pixel, row, text, va="center", color=INK, fontsize=NOTE_SIZE * 72 / DPI
+            end + GAP * pixel,
+            row,
+            text,
+            va="center_baseline",
+            color=INK,
+            fontsize=NOTE_SIZE * 72 / DPI,
         )
     return names
 
@@ -135,7 +140,7 @@ def _write_title(figure: Figure, title: str, tail: str, width: int) -> None:
         # Where there is no room for both, the number is what one came for.
         text = f"{fitted(title, left)} · {tail}" if left > 4 else fitted(tail, room)
     y = 1 - 0.5 * ROW / (DPI * figure.get_figheight())
-    figure.text(0, y, text, va="center", parse_math=False, **LOOK.text("medium"))
+    figure.text(0, y, text, va="center_baseline", parse_math=False, **LOOK.text("medium"))
 
 
 def _legend(bars: Sequence[Bar], metric: Metric, width: int) -> list[list[tuple[float, Phase]]]:
@@ -164,4 +169,4 @@ def _write_legend(figure: Figure, lines: list[list[tuple[float, Phase]]]) -> Non
             figure.add_artist(key)
             named = (x + SIZE + GAP) / width
             size = NOTE_SIZE * 72 / DPI
-            figure.text(named, y / height, phase, va="center", color=INK, fontsize=size)
+            figure.text(named, y / height, phase, va="center_baseline", color=INK, fontsize=size)

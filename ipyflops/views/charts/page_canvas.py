@@ -80,7 +80,7 @@ class PageRenderer(RendererBase):
         width, height = _number(self.width), _number(self.height)
         start = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" fill="currentColor" xml:space="preserve">'
+            f'viewBox="0 0 {width} {height}" fill="currentColor">'
         )
         return "".join([start, *self._elements, "</svg>"])
 
