@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def test_in_a_narrow_window_the_chart_is_behind_a_line(resnet: Locator) -> None:
     resnet.evaluate("one => { one.style.width = '390px'; }")
     assert not resnet.locator(".fw-chart").is_visible()
     resnet.get_by_role("button", name="Chart").click()
-    assert "image/svg" in chart(resnet)
+    assert "<svg" in chart(resnet)
     box = resnet.locator(".fw-chart").bounding_box()
     panel = resnet.locator(".fw-panel").bounding_box()
     assert box is not None
@@ -207,7 +208,7 @@ def test_the_browser_makes_files_while_the_kernel_is_busy(
     assert table["rows"][2]["path"] == "model.conv1"
     assert saved(resnet, "Save as LaTeX", tmp_path).startswith(r"\begin{tabular}{llr")
     svg = saved(resnet, "Save the chart as SVG", tmp_path)
-    assert "<svg color=" in svg
+    assert re.search(r'<svg [^>]*color="rgb', svg)
     assert "GFLOPs" in svg
     profile = json.loads(saved(resnet, "Save for speedscope", tmp_path))
     assert profile["profiles"][0]["endValue"] == 23208882136

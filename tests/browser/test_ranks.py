@@ -50,7 +50,7 @@ def test_a_rank_is_chosen_with_mouse_and_keyboard(ranks: Locator) -> None:
     ranks.locator('.fw-rank[aria-checked="true"]', has_text="rank 1").wait_for()
     assert rows(ranks) == ["model", "stage1"]
     assert "4.00 kFLOPs" in ranks.locator(".fw-figures").inner_text()
-    assert "image/svg" in chart(ranks)
+    assert "<svg" in chart(ranks)
 
     # The arrows go round, past the rank that is lost; the focus stays in the list.
     page = ranks.page

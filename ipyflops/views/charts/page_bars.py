@@ -24,9 +24,10 @@ from ipyflops.views.rows.text_width import fitted, width_of
 
 #: The longest bar's part of the width.
 LEAST = 0.42
-MOST_BARS = 14
+#: So many bars where the height is not known, and at most where it is.
+USUAL_BARS, MOST_BARS = 14, 40
 #: In pixels: sizes of texts, the height of a row, and the room between texts and bars.
-SIZE, NOTE_SIZE, ROW, GAP = 12.0, 11.0, 20, 6
+SIZE, NOTE_SIZE, ROW, LEAST_ROW, GAP = 12.0, 11.0, 20, 16, 6
 LOOK = Look(INK, SIZE * 72 / DPI)
 
 
@@ -47,34 +48,38 @@ class Picture:
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def page_bars(bars: Sequence[Bar], title: str, tail: str, *, metric: Metric, width: int) -> Picture:
+def page_bars(
+    bars: Sequence[Bar], title: str, tail: str, *, metric: Metric, width: int, height: int = 0
+) -> Picture:
     """Draw bars for a pane of a page.
 
     Parameters
     ----------
     bars : sequence of Bar
-        The smallest of more than `MOST_BARS` are one.
+        Those that there is no room for, the smallest, are one.
     title, tail : str
         What it is of, which is cut in the middle where it is too long, and what is said after it.
     metric : Metric
-    width : int
-        Of the pane, in pixels.
+    width, height : int
+        Of the pane, in pixels; it may be as high as it takes where `height` is 0.
     """
     ran = bool(bars)
-    bars = largest(bars, metric.key, MOST_BARS)
+    legend = _legend(bars, metric, width)
+    bottom = ROW * len(legend)
+    room = height - ROW - bottom if height else ROW * USUAL_BARS
+    most = max(room // LEAST_ROW, 4) if height else USUAL_BARS
+    bars = largest(bars, metric.key, min(most, MOST_BARS))
     whole = sum(one.length(metric.key) for one in bars)
     notes = [note(metric, one.length(metric.key), whole) for one in bars]
-    legend = _legend(bars, metric, width)
-    top = ROW + 4
-    height = top + ROW * max(len(bars), 2) + ROW * len(legend)
-    figure = page_figure(width, height)
+    row = min(max(room // max(len(bars), 1), LEAST_ROW), ROW)
+    tall = ROW + row * max(len(bars), 2) + bottom
+    figure = page_figure(width, tall)
     tail = " · ".join(filter(None, (metric.long(whole), tail)))
     _write_title(figure, title, tail, width)
     axes = figure.add_subplot()
     LOOK.dress(axes)
     axes.xaxis.set_visible(False)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    bottom = ROW * len(legend)
     if bars:
         names = _draw(axes, bars, notes, metric, width)
     else:
@@ -82,7 +87,7 @@ def page_bars(bars: Sequence[Bar], title: str, tail: str, *, metric: Metric, wid
         say(axes, f"no {metric.name}" if ran else "no operator ran", LOOK)
         names = 0.0
     axes.set_position(
-        (names / width, bottom / height, 1 - names / width, (height - top - bottom) / height)
+        (names / width, bottom / tall, 1 - names / width, (tall - ROW - bottom) / tall)
     )
     _write_legend(figure, legend)
     rows = tuple(

@@ -40,7 +40,8 @@ def chart_picture(report: Report, request: Mapping[str, Any]) -> Picture:
     metric = METRICS[check_choice(str(request["metric"]), MEASURED, "there is no such metric")]
     bars, title = _asked(report, request)
     tail = f"[{report.convention}]" if metric.key == "flops" else ""
-    return page_bars(bars, title, tail, metric=metric, width=_width(request))
+    width, height = _kept(int(request["width"])), max(int(request.get("height", 0)), 0)
+    return page_bars(bars, title, tail, metric=metric, width=width, height=height)
 
 
 def _asked(report: Report, request: Mapping[str, Any]) -> tuple[list[Bar], str]:
@@ -94,10 +95,6 @@ def memory_picture(report: Report, width: int) -> Picture:
     kinds = kind_rows(report.memory.device) if report.memory is not None else []
     rows = tuple((row.kind, scaled(row.bytes, "B"), percent(row.share)) for row in kinds)
     return Picture(page_svg(figure), ("kind", "bytes at the peak", "share"), rows)
-
-
-def _width(request: Mapping[str, Any]) -> int:
-    return _kept(int(request["width"]))
 
 
 def _kept(width: int) -> int:

@@ -25,8 +25,8 @@ from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 if TYPE_CHECKING:
     from ipyflops.views.charts.page_bars import Picture
 
-#: The width of the first chart, in pixels: the page asks for its own.
-FIRST_WIDTH = 440
+#: The size of the first chart, in pixels: the page asks for its own.
+FIRST_WIDTH, FIRST_HEIGHT = 440, 256
 #: What the table of modules can be sorted by.
 COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)))
 
@@ -265,6 +265,7 @@ class FlopsView(anywidget.AnyWidget):
             "metric": self.metric,
             "convention": self.convention,
             "width": FIRST_WIDTH,
+            "height": FIRST_HEIGHT,
         }
         try:
             answer = self._draw_bars(request)

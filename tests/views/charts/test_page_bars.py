@@ -10,7 +10,7 @@ import pytest
 from matplotlib.transforms import Bbox
 
 from ipyflops.costs import METRICS
-from ipyflops.views.charts.page_bars import MOST_BARS, Picture, page_bars
+from ipyflops.views.charts.page_bars import USUAL_BARS, Picture, page_bars
 from ipyflops.views.charts.page_canvas import page_figure, page_svg
 from ipyflops.views.rows.bars import COLORS, Bar, bars_of, operator_bars
 from ipyflops.views.rows.text_width import width_of
@@ -91,13 +91,25 @@ def test_texts_have_the_colour_of_the_page() -> None:
 def test_many_are_bundled_and_the_table_says_what_is_drawn() -> None:
     report = reports.wide(300)
     drawn = picture(report, 400)
-    assert len(drawn.rows) == MOST_BARS
-    assert drawn.rows[-1][0] == f"{300 - MOST_BARS + 1} more"
+    assert len(drawn.rows) == USUAL_BARS
+    assert drawn.rows[-1][0] == f"{300 - USUAL_BARS + 1} more"
     assert drawn.head == ("name", "FLOPs", "share")
     named = [row[0].split()[0] for row in drawn.rows[:-1]]
     assert [text for _, _, text in texts(ET.fromstring(drawn.svg)) if text.split()[0] in named]
     assert page_bars([], "x", "", metric=METRICS["flops"], width=400).rows == ()
     assert "no operator ran" in page_bars([], "x", "", metric=METRICS["flops"], width=400).svg
+
+
+@pytest.mark.parametrize("height", [100, 160, 240, 256, 400, 1000])
+@pytest.mark.parametrize("name", ["resnet", "training", "wide"])
+def test_it_is_no_higher_than_the_pane(name: str, height: int) -> None:
+    all_bars = bars_of(reports.ALL[name](), [reports.ALL[name]().tree])
+    drawn = page_bars(all_bars, "x", "", metric=METRICS["flops"], width=400, height=height)
+    tall = float(ET.fromstring(drawn.svg).get("height", 0))
+    assert tall <= max(height, 120)
+    # Whatever is left out would have had no room.
+    if len(drawn.rows) < len(all_bars):
+        assert len(drawn.rows) == 40 or tall > height - 40
 
 
 def test_a_narrow_pane_keeps_the_number_of_the_title() -> None:

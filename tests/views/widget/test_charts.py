@@ -76,7 +76,7 @@ def test_the_first_chart_is_in_the_state_and_small() -> None:
         view = FlopsView(report)
         state = view.get_state()["_chart"]
         # As `static/bars_wanted.js` asks for it.
-        assert json.loads(state["key"]) == {**WISH, "width": 440}
+        assert json.loads(state["key"]) == {**WISH, "width": 440, "height": 256}
         assert state["svg"].startswith("<svg ")
         assert len(json.dumps(state)) < 8_000
     assert FlopsView(reports.resnet(), selected="layer1")._chart["rows"][0][0] == "0 Bottleneck"
