@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,6 +47,11 @@ class Picture:
     svg: str
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the browser gets of it."""
+        return {"svg": self.svg, "head": self.head, "rows": self.rows}
 
 
 def page_bars(

@@ -112,13 +112,13 @@ class PageRenderer(RendererBase):
         rgbFace: Any = None,  # noqa: N803  matplotlib's name
     ) -> None:
         """Draw lines, or fill what they enclose."""
-        paint = self._paint(gc, rgbFace)
+        paint = self._style_of(gc, rgbFace)
         if not paint:
             return
         flipped = transform + Affine2D().scale(1, -1).translate(0, self.height)
         shape = _shape(path, flipped, filled=rgbFace is not None)
         if shape:
-            self._add(gc, path.get_extents(flipped), f"<{shape} {paint}/>")
+            self._take(gc, path.get_extents(flipped), f"<{shape} {paint}/>")
 
     def draw_text(
         self,
@@ -142,7 +142,7 @@ class PageRenderer(RendererBase):
             written.append(f'text-anchor="{anchor}"')
         if angle:
             written.append(f'transform="rotate({_number(-angle)} {_number(x)} {_number(y)})"')
-        color, opacity = self._color(gc, gc.get_rgb())
+        color, opacity = self._color_of(gc, gc.get_rgb())
         if color != "currentColor":
             written.append(f'fill="{color}"')
         if opacity < 1:
@@ -152,7 +152,7 @@ class PageRenderer(RendererBase):
 
     # --- how it is written -----------------------------------------------------------------------
 
-    def _add(self, gc: GraphicsContextBase, extents: Bbox, element: str) -> None:
+    def _take(self, gc: GraphicsContextBase, extents: Bbox, element: str) -> None:
         """Add an element, cut off where it leaves what it is clipped to."""
         clip = gc.get_clip_rectangle()
         if clip is not None:
@@ -171,20 +171,20 @@ class PageRenderer(RendererBase):
                 element = f'<svg {written} viewBox="{box}" overflow="hidden">{element}</svg>'
         self._elements.append(element)
 
-    def _paint(self, gc: GraphicsContextBase, face: Any) -> str:
+    def _style_of(self, gc: GraphicsContextBase, face: Any) -> str:
         """How a shape is filled and drawn; empty where nothing of it is seen."""
         written = []
         if face is None:
             written.append('fill="none"')
         else:
-            color, opacity = self._color(gc, face)
+            color, opacity = self._color_of(gc, face)
             if gc.get_hatch():
                 opacity *= 0.6
             written.append(f'fill="{color}"')
             if opacity < 1:
                 written.append(f'fill-opacity="{_number(opacity)}"')
         width = self.points_to_pixels(gc.get_linewidth())
-        color, opacity = self._color(gc, gc.get_rgb())
+        color, opacity = self._color_of(gc, gc.get_rgb())
         if width and opacity:
             written.append(f'stroke="{color}" stroke-width="{_number(width)}"')
             if opacity < 1:
@@ -197,7 +197,7 @@ class PageRenderer(RendererBase):
             return ""
         return " ".join(written)
 
-    def _color(self, gc: GraphicsContextBase, color: Any) -> tuple[str, float]:
+    def _color_of(self, gc: GraphicsContextBase, color: Any) -> tuple[str, float]:
         name = to_hex(color[:3])
         alpha = gc.get_alpha() if gc.get_forced_alpha() or len(color) < 4 else color[3]
         return "currentColor" if name == INK else name, 1.0 if alpha is None else float(alpha)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
@@ -21,9 +21,6 @@ from ipyflops.views.widget import static_files
 from ipyflops.views.widget.choices import CHOICES
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
 from ipyflops.views.widget.program import SHARED_PROGRAM, Program
-
-if TYPE_CHECKING:
-    from ipyflops.views.charts.page_bars import Picture
 
 #: The size of the first chart, in pixels: the page asks for its own.
 FIRST_WIDTH, FIRST_HEIGHT = 440, 256
@@ -235,7 +232,7 @@ class FlopsView(anywidget.AnyWidget):
         # matplotlib is imported when something is drawn.
         from ipyflops.views.widget.chart_image import chart_picture
 
-        return answer_of(chart_picture(self._report_under(request["convention"]), request))
+        return chart_picture(self._report_under(request["convention"]), request).answer
 
     def _draw_roofline(self, request: dict[str, Any]) -> dict[str, Any]:
         from ipyflops.views.widget.chart_image import roofline_picture
@@ -243,13 +240,13 @@ class FlopsView(anywidget.AnyWidget):
         report = self._report_under(request["convention"])
         by, width = request["points"], int(request["width"])
         words = [visible(text) for text in roofline_words(report, by)]
-        return {**answer_of(roofline_picture(report, by, width)), "words": words}
+        return {**roofline_picture(report, by, width).answer, "words": words}
 
     def _draw_memory(self, request: dict[str, Any]) -> dict[str, Any]:
         from ipyflops.views.widget.chart_image import memory_picture
 
         picture = memory_picture(self.report, int(request["width"]))
-        return {**answer_of(picture), "words": memory_words(self.report)}
+        return {**picture.answer, "words": memory_words(self.report)}
 
     def _first_chart(self) -> dict[str, Any]:
         """The chart that a page shows at first, and for good where no kernel runs.
@@ -277,8 +274,3 @@ class FlopsView(anywidget.AnyWidget):
         if convention not in self._under:
             self._under[convention] = self.report.under(convention)
         return self._under[convention]
-
-
-def answer_of(picture: Picture) -> dict[str, Any]:
-    """What the browser gets of a chart: the picture, and the table behind it."""
-    return {"svg": picture.svg, "head": picture.head, "rows": picture.rows}
