@@ -114,9 +114,12 @@ def _draw(
     taken = [NOTE_SIZE * width_of(text) + 2 * GAP for text in notes]
     # The longest bar has its part before the names have theirs.
     room = width - LEAST * width - max(taken) - GAP - 2
-    labels = [_label(one, room / SIZE) for one in bars]
-    names = min(max(SIZE * width_of(label) for label in labels), room) + GAP + 2
     shown = shown_parts(bars, metric.key)
+    labels = [
+        _label(one, room / SIZE) if part == 1 else f"{one.label} (cut)"
+        for one, part in zip(bars, shown, strict=True)
+    ]
+    names = min(max(SIZE * width_of(label) for label in labels), room) + GAP + 2
     ends = stack(axes, bars, shown, metric)
     axes.set_yticks(range(len(bars)), labels=labels, parse_math=False, **LOOK.text("medium"))
     axes.tick_params(axis="y", length=0, pad=GAP * 72 / DPI)
