@@ -124,7 +124,9 @@ def _diff(options: Namespace, target: Target) -> int:
 def _load(path: str) -> Report:
     try:
         return Report.load(path)
-    except (ReportFormatError, OSError) as error:
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ReportFormatError as error:
         raise CommandError(str(error)) from None
 
 
@@ -141,7 +143,7 @@ def _deliver(report: Report, options: Namespace, title: str) -> None:
         try:
             report.save(options.save)
         except OSError as error:
-            raise CommandError(f"--save: {error}") from None
+            raise CommandError(_not_written("--save", options.save, error)) from None
     if options.html is not None:
         parts = [views.to_html(report, room=None, **shown)]
         parts += [] if estimate is None else [views.to_html(estimate)]
@@ -162,7 +164,11 @@ def _write_page(path: str, title: str, parts: Sequence[str]) -> None:
         with written_whole(path) as file:
             file.write(page)
     except OSError as error:
-        raise CommandError(f"--html: {error}") from None
+        raise CommandError(_not_written("--html", path, error)) from None
+
+
+def _not_written(flag: str, path: str, error: OSError) -> str:
+    return f"{flag}: {path} cannot be written: {error.strerror or error}"
 
 
 def _check_writable(options: Namespace) -> None:

@@ -10,6 +10,7 @@ import torch
 from models import gpt2_small, mobilenet_v2, resnet50
 
 import ipyflops
+from tests.benchmarks import probes
 from tests.notebooks.tutorials import ROOT
 
 PAGE = (ROOT / "ipyflops" / "NUMBERS.md").read_text(encoding="utf-8")
@@ -105,3 +106,36 @@ def test_other_tools_numbers_are_those_of_the_comparison() -> None:
         assert f"| {tool} | {known[name]:,} MACs |" in COMPARISON
     for name in ("no attention", "GPT-2", "training", "standard", "contractions"):
         assert f"{known[name]:,} FLOPs" in COMPARISON
+
+
+def probe_rows() -> dict[str, list[str]]:
+    """The table of probes on the page of comparison, by the name of the tool."""
+    table = COMPARISON.partition("| tool | encoder layer")[2].partition("\n\n")[0]
+    rows = [[one.strip(" *`") for one in line.split("|")[1:-1]] for line in table.split("\n")]
+    return {row[0].replace("`", "").split()[0].lower(): row[1:] for row in rows[2:]}
+
+
+def test_the_probes_are_those_of_hand_calculations() -> None:
+    # Weights of queries, keys, values and out; scores and values of 16² pairs; up and down.
+    assert probes.ENCODER_MACS == 16 * (4 * 64 * 64 + 2 * 64 * 128) + 2 * 16 * 16 * 64 == 557_056
+    # Gradients of the input and of the weight: 8 channels of 8 × 8 results, 9 products each.
+    assert probes.CONVOLUTION_BACKWARD == 2 * (2 * 8 * 64 * 9) == 18_432
+    for name in ("557,056 MACs", "18,432 FLOPs"):
+        assert name in COMPARISON
+
+
+def test_every_tool_that_is_asked_is_on_the_page() -> None:
+    names = {one[0] for one in probes.TOOLS.values()} - {"torch"} | {"torch.utils.flop_counter"}
+    assert set(probe_rows()) == names
+
+
+def test_the_answers_on_the_page_are_those_of_today() -> None:
+    """Of the two that are installed here; `make probes` asks the others."""
+    rows = probe_rows()
+    with torch.no_grad():
+        ours, theirs = probes.ipyflops(), probes.flop_counter()
+    assert (
+        rows["ipyflops"] == [ours["encoder"], ours["backward"]] == ["557,056 MACs", "18,432 FLOPs"]
+    )
+    if torch.__version__.startswith("2.13."):
+        assert rows["torch.utils.flop_counter"] == [theirs["encoder"], theirs["backward"]]

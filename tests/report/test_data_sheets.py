@@ -223,10 +223,44 @@ def test_bandwidth_is_what_the_memorys_width_and_pace_give(
     assert named(name).bandwidth == pytest.approx(bits / 8 * pace * 1e9, rel=0.03)
 
 
+def test_gaudis_rate_is_what_its_units_and_clock_give() -> None:
+    """Eight engines of 256 × 256 multiply-accumulates at 1.75 GHz, dense, for both formats."""
+    rate = 8 * 2 * 256 * 256 * 1.75e9
+    assert named("Gaudi 3").rate("bfloat16") == pytest.approx(rate, rel=0.001)
+    assert named("Gaudi 3").rate("float8_e4m3fn") == pytest.approx(rate, rel=0.001)
+
+
+#: What makers print "with sparsity" in bfloat16, in TFLOPS: twice what a dense product reaches.
+WITH_SPARSITY = {
+    "H100 SXM": 1979,
+    "H100 PCIe": 1513,
+    "H100 NVL": 1671,
+    "H200 SXM": 1979,
+    "H200 NVL": 1671,
+    "L4": 242,
+    "L40": 362,
+    "L40S": 733,
+    "A100 80GB SXM": 624,
+    "A10": 250,
+    "A30": 330,
+    "A40": 299.4,
+    "B200": 4500,
+    "RTX 4090": 330.4,
+    "RTX 5090": 419,
+    "MI300X": 2614.9,
+}
+
+
+@pytest.mark.parametrize(("name", "sparse"), WITH_SPARSITY.items())
+def test_no_rate_is_one_with_sparsity(name: str, sparse: float) -> None:
+    rate = named(name).rate("bfloat16")
+    assert rate == pytest.approx(sparse * 1e12 / 2, rel=0.02)
+
+
 def test_every_row_is_checked() -> None:
     every = {sheet.name for sheet in DATA_SHEETS}
     assert set(MEMORIES) == every
-    # The maker of Gaudi says nothing of its units, and Apple nothing of 16 bits.
+    # Gaudi has bfloat16 alone (see above), and Apple says nothing of 16 bits.
     assert every - set(CHIPS) == {"Gaudi 3", "M1", "M1 Pro", "M1 Max", "M2"}
     assert every - set(FLOAT32) == {"Gaudi 3"}
 

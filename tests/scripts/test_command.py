@@ -185,7 +185,9 @@ def test_a_dry_run_with_memory(folder: Path, capsys: pytest.CaptureFixture[str])
         (["-m", "gone_module.part"], "ipyflops: there is no module gone_module.part"),
         (["-m"], "-m needs the name of a module"),
         (["show"], "show takes one file"),
-        (["show", "gone.json"], "gone.json"),
+        (["show", "gone.json"], "ipyflops: gone.json cannot be read: No such file or directory"),
+        (["show", "."], "ipyflops: . cannot be read: Is a directory"),
+        (["diff", "gone.json", "gone.json"], "ipyflops: gone.json cannot be read: No such file"),
         (["show", "train.py"], "ipyflops: "),
         (["diff", "a.json"], "diff takes two files"),
         (["--on", "H10", "train.py"], "there is no data sheet of 'H10'; did you mean H100"),
@@ -208,6 +210,7 @@ def test_what_is_wrong_is_said_in_one_sentence_with_exit_code_2(
     said = capsys.readouterr()
     assert message in said.err
     assert "Traceback" not in said.err
+    assert "[Errno" not in said.err
     assert "arguments" not in said.out
 
 
