@@ -167,3 +167,20 @@ def test_what_the_text_asks_to_imagine_is_drawn(name: str) -> None:
 def test_these_have_drawings(name: str, drawings: list[str]) -> None:
     sources = "\n".join(cell.source for cell in code(read(name)))
     assert re.findall(r"^(draw_\w+)\(", sources, re.M) == drawings
+
+
+#: The article whose formulas the convention `article` has.
+ARTICLE = "https://princep.github.io/pytorch/flops/odml/2022/09/12/FLOPs-Model.html"
+
+
+@pytest.mark.parametrize("name", ["01_quickstart", "02_flops_by_layer"])
+def test_the_article_is_linked_and_credited_where_it_is_taught(name: str) -> None:
+    text = text_of(name)
+    assert f"*[Flops Model: Benchmarking Neural Networks]({ARTICLE})*" in text
+    assert "Prince" in text
+
+
+def test_the_page_on_conventions_links_the_article() -> None:
+    text = (FOLDER.parent / "ipyflops" / "CONVENTIONS.md").read_text(encoding="utf-8")
+    assert f"]({ARTICLE})" in text
+    assert "Prince" in text
