@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
-import threading
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -75,6 +73,7 @@ class DryRun:
     def __init__(self, *variables: MutableMapping[str, Any], device: str | None = None) -> None:
         self._device = AbsentDevice(device)
         self._mode: DryRunMode | None = self._device.mode()
+        self._interrupts = self._mode.interrupts
         self._substitution: Substitution | None = Substitution(self._mode, variables)
         self._assigned: list[str] = []
         self._uncopied: list[str] = []
@@ -92,7 +91,8 @@ class DryRun:
             If something has no fake.
         """
         assert self._substitution is not None
-        self._substitution.add_code(parts, variables)
+        with self._interrupts.held():
+            self._substitution.add_code(parts, variables)
 
     def copy_locals(
         self, parts: Iterable[types.CodeType], variables: Mapping[str, Any]
@@ -118,7 +118,8 @@ class DryRun:
             If something has no fake.
         """
         assert self._substitution is not None
-        return self._substitution.copy(value)
+        with self._interrupts.held():
+            return self._substitution.copy(value)
 
     @contextmanager
     def block(self, counter: FlopCounter, labels: FileLabels) -> Iterator[None]:
@@ -126,24 +127,28 @@ class DryRun:
         substitution, mode = self._substitution, self._mode
         assert substitution is not None
         assert mode is not None
-        settings = _process_settings()
-        try:
-            substitution.substitute()
-            with (
-                _silenced(),
-                _taken_together(),
-                CONVERSION_OF_MODULES.active(),
-                DEEP_COPIES.active(),
-                SAVING.active(),
-                self._device.active(),
-                numbers_read(),
-                mode,
-                counter,
-                errors_explained(labels),
-            ):
-                yield
-        finally:
-            with _deferred_interrupt():
+        with self._interrupts.held():
+            settings = _process_settings()
+            try:
+                substitution.substitute()
+                with (
+                    _silenced(),
+                    _taken_together(),
+                    CONVERSION_OF_MODULES.active(),
+                    DEEP_COPIES.active(),
+                    SAVING.active(),
+                    self._device.active(),
+                    numbers_read(),
+                    mode,
+                    counter,
+                    errors_explained(labels),
+                ):
+                    self._interrupts.in_code = True
+                    try:
+                        yield
+                    finally:
+                        self._interrupts.in_code = False
+            finally:
                 self._device.leave()
                 self._assigned = substitution.assigned_names()
                 self._uncopied = list(substitution.copier.uncopied)
@@ -171,7 +176,8 @@ class DryRun:
             )
         mode, self._substitution, self._mode = self._mode, None, None
         if mode is not None:
-            mode.forget()
+            with self._interrupts.held():
+                mode.forget()
         if look_for_leaks and report.complete and mode is not None:
             alive = _count_alive(mode)
             if alive:
@@ -211,26 +217,6 @@ def _set_filters(before: list[Any]) -> None:
     if list(warnings.filters) != before:
         warnings.resetwarnings()
         warnings.filters[:] = before  # type: ignore[index]
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[None]:
-    """Defer an interrupt until the block ends; else some of the user's variables stayed fake."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles interrupts in the main thread only
-        return
-    waiting: list[types.FrameType | None] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before is None:
-        yield  # the handler was not installed from Python, so it could not be put back
-        return
-    signal.signal(signal.SIGINT, lambda _, frame: waiting.append(frame))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if waiting and callable(before):
-            before(signal.SIGINT, waiting[0])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ipyflops.counting import accelerator_in_use
 from ipyflops.dry_runs.errors import NO_DEVICE, DryRunError, without_warning_as_error
+from ipyflops.dry_runs.interrupts import Interrupts
 from ipyflops.dry_runs.known_numbers import Numbers
 from ipyflops.dry_runs.known_values import (
     MAKERS,
@@ -67,6 +68,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         Whether the code wanted to save something.
     numbers : Numbers
         What the code reads.
+    interrupts : Interrupts
+        Interrupts that wait until an operator is done.
     """
 
     #: So that operators that take functions come to `__torch_dispatch__`.
@@ -79,6 +82,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         self.met_meta = False
         self.skipped_saving = False
         self.numbers = Numbers()
+        self.interrupts = Interrupts()
         #: Where a tensor of the meta device is.
         self.stands_for_meta = _CPU
         self._known = KnownCopies()
@@ -144,6 +148,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
             forget_lists(args)
         with as_unknown_if_large(func, args):
             made: Any = super().__torch_dispatch__(func, types, args, kwargs)
+        if self.interrupts.waiting:
+            self.interrupts.deliver()
         if type(made) is FakeTensor and made.constant is not None:
             # What is written in place stays the same tensor.
             own = args[0] if args else None

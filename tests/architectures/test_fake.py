@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,8 @@ from tests.architectures import language
 from tests.architectures.test_architectures import CASES, Case, case, tokens
 from tests.missing import needs
 from tests.pictures import Picture
+from tests.thoroughness import ALL_SAMPLES
 
-#: IPYFLOPS_ALL_SAMPLES=1 takes all combinations; otherwise each pair of choices comes in one.
-ALL = bool(os.environ.get("IPYFLOPS_ALL_SAMPLES"))
 #: Where a token goes is for its values to say.
 BY_VALUE = {"mixture"}
 RUNNABLE = [name for name in CASES if name not in BY_VALUE]
@@ -84,8 +82,8 @@ def assert_equal(dry: Report, real: Report) -> None:
 
 # The forward passes of all of them are in `test_models_without_memory`, the steps in
 # `test_a_model_that_is_moved_and_cast_first`.
-@pytest.mark.parametrize("training", [False, True] if ALL else [True])
-@pytest.mark.parametrize("name", RUNNABLE if ALL else RUNNABLE[1::2])
+@pytest.mark.parametrize("training", [False, True] if ALL_SAMPLES else [True])
+@pytest.mark.parametrize("name", RUNNABLE if ALL_SAMPLES else RUNNABLE[1::2])
 def test_a_dry_run_counts_what_a_real_one_does(name: str, training: bool) -> None:
     one = case(name)
     run = run_of(one, training)
@@ -161,7 +159,7 @@ def test_generation_with_a_cache() -> None:
     [
         (name, device)
         for number, name in enumerate(RUNNABLE)
-        for device in (("meta", "cpu") if ALL else ("meta", "cpu")[number % 2 :][:1])
+        for device in (("meta", "cpu") if ALL_SAMPLES else ("meta", "cpu")[number % 2 :][:1])
     ],
 )
 def test_models_without_memory(name: str, device: str) -> None:
@@ -206,7 +204,7 @@ LAYERS = ({}, {"num_layers": 2, "bidirectional": True, "bias": False})
         for number, kind in enumerate((nn.RNN, nn.GRU, nn.LSTM))
         for more in (False, True)
         for training in (False, True)
-        if ALL or kind is nn.LSTM or training == (more ^ bool(number % 2))
+        if ALL_SAMPLES or kind is nn.LSTM or training == (more ^ bool(number % 2))
     ],
 )
 def test_recurrent_kernels(kind: type[nn.RNNBase], options: dict[str, int], training: bool) -> None:
@@ -240,7 +238,7 @@ def fake_logsumexp() -> torch.dtype:
         for one, dtype in enumerate((torch.float32, torch.bfloat16, torch.float64))
         for other, heads in enumerate((4, 2, 1))
         for causal in (False, True)
-        if ALL or causal == bool((one + other) % 2)
+        if ALL_SAMPLES or causal == bool((one + other) % 2)
     ],
 )
 def test_attention_kernels(causal: bool, heads: int, dtype: torch.dtype) -> None:

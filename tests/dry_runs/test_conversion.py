@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from ipyflops import FlopCounter, dry_run
 from ipyflops.costs import CONVENTIONS
 from ipyflops.report import Report
 from tests.pictures import Picture
+from tests.thoroughness import ALL_SAMPLES
 
 
 class Net(nn.Module):
@@ -37,8 +37,6 @@ class Net(nn.Module):
 
 
 TOKENS = torch.tensor([[1, 2], [4, 5]])
-#: IPYFLOPS_ALL_SAMPLES=1 converts in every way at every moment.
-ALL = bool(os.environ.get("IPYFLOPS_ALL_SAMPLES"))
 WAYS: dict[str, Callable[[nn.Module], object]] = {
     "to cpu": lambda net: net.to("cpu"),
     "cpu": lambda net: net.cpu(),
@@ -61,7 +59,9 @@ MOMENTS = ("before", "in between", "after the backward", "after the step")
 PLAN = [
     (way, moment)
     for number, way in enumerate(WAYS)
-    for moment in (MOMENTS if ALL else (MOMENTS[number % 2 * 3], MOMENTS[1 + number // 2 % 2]))
+    for moment in (
+        MOMENTS if ALL_SAMPLES else (MOMENTS[number % 2 * 3], MOMENTS[1 + number // 2 % 2])
+    )
 ]
 
 
@@ -157,7 +157,7 @@ def test_a_module_made_in_the_code(way: str, moment: str) -> None:
 
 @pytest.mark.parametrize("name", ["Adam", "Adagrad", "RMSprop", "NAdam"])
 def test_optimizers_keep_the_parameters_that_moved(name: str) -> None:
-    for moment in MOMENTS if ALL else ("after the backward", "after the step"):
+    for moment in MOMENTS if ALL_SAMPLES else ("after the backward", "after the step"):
         net = Net()
         check(step_of(net, "double", moment, name), net)
 
