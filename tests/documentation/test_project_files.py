@@ -131,3 +131,16 @@ def test_links_and_pictures_work_on_a_package_index() -> None:
     pictures = re.findall(r'<img src="([^"]+)"', rendered)
     assert all(one.startswith((raw, "https://mybinder.org/", "https://colab.")) for one in pictures)
     assert own > 10
+
+
+def test_the_tutorials_with_outputs_are_built_and_published() -> None:
+    """One workflow does both, from the folder that `make pages` writes."""
+    workflow = load(GITHUB / "workflows" / "pages.yml")
+    steps = workflow["jobs"]["pages"]["steps"]
+    assert {"run": "make pages"} in steps
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "-m tests.notebooks.pages build/pages" in makefile
+    published = steps[-1]
+    assert published["working-directory"] == "build/pages"
+    assert "git push --force" in published["run"]
+    assert workflow["permissions"] == {"contents": "write"}
