@@ -172,7 +172,7 @@ class Exports:
 
     def plot(
         self: Any,
-        kind: Literal["bar", "roofline", "memory"] = "bar",
+        kind: Literal["bar", "roofline", "memory", "icicle"] = "bar",
         ax: matplotlib.axes.Axes | None = None,
         **options: Any,
     ) -> matplotlib.axes.Axes:
@@ -180,12 +180,12 @@ class Exports:
 
         Parameters
         ----------
-        kind : {"bar", "roofline", "memory"}
+        kind : {"bar", "roofline", "memory", "icicle"}
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure that pyplot does not know is made where it is left out.
         **options
-            Passed to `ipyflops.views.charts.bars.bar`,
-            `ipyflops.views.charts.roofline.roofline` or `ipyflops.views.charts.memory.memory`.
+            Passed to `ipyflops.views.charts.bars.bar`, `ipyflops.views.charts.roofline.roofline`,
+            `ipyflops.views.charts.memory.memory` or `ipyflops.views.charts.icicle.icicle`.
         """
         from ipyflops.views import plot
 

@@ -250,9 +250,9 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
     ----------
     shown : Report, Difference, Sweep or another result
     *arguments, **options
-        Of a report the kind of chart (``bar``, ``roofline`` or ``memory``) and what the function of
-        that name in `ipyflops.views.charts` takes; else
-        what `ipyflops.views.changes.chart.plot` or `ipyflops.views.sweep.chart.plot` takes.
+        Of a report the kind of chart (``bar``, ``roofline``, ``memory`` or ``icicle``) and what the
+        function of that name in `ipyflops.views.charts` takes; else what
+        `ipyflops.views.changes.chart.plot` or `ipyflops.views.sweep.chart.plot` takes.
 
     Raises
     ------
@@ -269,11 +269,17 @@ def plot(shown: Shown, *arguments: Any, **options: Any) -> Any:
 def _axes(shown: Shown, *arguments: Any, **options: Any) -> Any:
     if isinstance(shown, Report):
         from ipyflops.views.charts.bars import bar
+        from ipyflops.views.charts.icicle import icicle
         from ipyflops.views.charts.memory import memory
         from ipyflops.views.charts.roofline import roofline
 
         kind, *others = arguments
-        charts: dict[str, Any] = {"bar": bar, "roofline": roofline, "memory": memory}
+        charts: dict[str, Any] = {
+            "bar": bar,
+            "roofline": roofline,
+            "memory": memory,
+            "icicle": icicle,
+        }
         return charts[check_choice(kind, charts, f"there is no chart {kind!r}")](
             shown, *others, **options
         )
