@@ -788,6 +788,36 @@ def matrices_of_float8_are_multiplied_with_scales() -> None:
         assert torch.equal(private.scaled_product(left, right)(), wanted)
 
 
+@relied_on("is_set_up")
+def the_question_whether_cuda_is_used_is_not_the_one_that_a_dry_run_answers() -> None:
+    before = private.is_set_up()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_initialized", lambda: not before)
+        assert private.is_set_up() is before
+
+
+@relied_on("let_functions_reach")
+def operators_that_take_functions_go_through_a_mode() -> None:
+    names: list[str] = []
+
+    class Mode(private.TorchDispatchMode):
+        supports_higher_order_operators = True
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            names.append(str(func))
+            return args[2] if names[-1] == "while_loop" else func(*args, **(kwargs or {}))
+
+    from torch._higher_order_ops.while_loop import while_loop_op
+
+    mode, given = Mode(), (torch.zeros(1),)
+    private.let_functions_reach(mode)
+    with mode:
+        assert while_loop_op(lambda x: x.sum() < 3, lambda x: (x + 1,), given, ()) is given
+    assert names == ["while_loop"]
+
+
 @relied_on("raw_stream", "is_capturing", "is_past", "occupy", "record_event")
 def streams_and_events_of_cuda_are_asked_without_detours() -> None:
     if torch.cuda.is_available():

@@ -320,9 +320,7 @@ class Arrivals:
 
         An optimizer that another one calls in its step, or that another one wraps, is that one.
         """
-        if around.kind == "optimizer":
-            return around
-        place = self._root.known(optimizer)
+        place = around if around.kind == "optimizer" else self._root.known(optimizer)
         if place is None:
             name = self._name(self._root, optimizer, frame)
             label = type(optimizer).__name__ if name is None else name.label

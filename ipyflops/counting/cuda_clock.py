@@ -32,6 +32,7 @@ from ipyflops.counting.graphs import GRAPHS
 from ipyflops.torch_private import (
     is_capturing,
     is_past,
+    is_set_up,
     occupy,
     raw_stream,
     record_event,
@@ -91,7 +92,7 @@ class CudaClock:
         device = self._devices.get(index)
         if device is None:
             device = Device(index)
-            if not torch.cuda.is_initialized():
+            if not is_set_up():
                 # On fake tensors, or the call that sets CUDA up, which takes long.
                 return device.untimed
             device = self._devices.setdefault(index, device)
@@ -301,7 +302,7 @@ def _device_of(values: Any) -> int | None:
             if value.type == "cuda":
                 index: Any = value.index  # torch's types say that it is never None
                 if index is None:
-                    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+                    return torch.cuda.current_device() if is_set_up() else 0
                 return int(index)
         elif isinstance(value, (list, tuple)) and (device := _device_of(value)) is not None:
             return device

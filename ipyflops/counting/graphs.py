@@ -129,7 +129,7 @@ class GraphHooks:
         """Take the places of the methods."""
         if not torch.backends.cuda.is_built():
             return
-        kind: Any = torch.cuda.CUDAGraph
+        kind: Any = torch.cuda.graphs.CUDAGraph
         for name, ours in self._ours.items():
             if getattr(kind, name) is not ours:
                 self._before[name] = getattr(kind, name)
@@ -137,7 +137,7 @@ class GraphHooks:
 
     def set_back(self) -> None:
         """Give the methods their places, unless somebody has taken them since."""
-        kind: Any = torch.cuda.CUDAGraph
+        kind: Any = torch.cuda.graphs.CUDAGraph
         for name, ours in self._ours.items():
             if getattr(kind, name, None) is ours:
                 setattr(kind, name, self._before[name])

@@ -10,6 +10,7 @@ from typing import Any
 
 from ipyflops.torch_private import (
     TorchDispatchMode,
+    let_functions_reach,
     mode_stack,
     pop_mode,
     push_mode,
@@ -34,6 +35,7 @@ def contains(mode: TorchDispatchMode) -> bool:
 def enter(mode: TorchDispatchMode, *, elsewhere: bool) -> None:
     """Put a mode on top; `elsewhere` says whether another thread has one on its stack."""
     if not contains(mode):
+        let_functions_reach(mode)
         push_mode(mode)
     settle_mode_flags(elsewhere)
 

@@ -45,6 +45,9 @@ NO_DEVICE = (
 #: Parts of torch's messages about what has no fake form, and what to do then.
 _UNSUPPORTED = (
     ("PyTorch is not linked with support for", NO_DEVICE),
+    # Builds with CUDA, on a machine without a GPU: PyTorch 2.6 and 2.8 ask the driver.
+    ("CUDA driver version is insufficient", NO_DEVICE),
+    ("Found no NVIDIA driver", NO_DEVICE),
     (
         "_share_fd_: only available on CPU",
         "memory is shared with other processes here, and fake tensors have none. Share it before",

@@ -42,6 +42,7 @@ from ipyflops.torch_private import (
     OpOverload,
     StrongConverter,
     UnwrappedMode,
+    let_functions_reach,
     schema_of,
 )
 
@@ -77,6 +78,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
 
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
+        let_functions_reach(self)
         self._converter = StrongConverter()
         self.fake_tensor_converter = self._converter
         self.met_meta = False

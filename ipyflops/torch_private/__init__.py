@@ -38,7 +38,14 @@ from ipyflops.torch_private.compiler import (
     EagerStance,
     runs_eagerly,
 )
-from ipyflops.torch_private.cuda import is_capturing, is_past, occupy, raw_stream, record_event
+from ipyflops.torch_private.cuda import (
+    is_capturing,
+    is_past,
+    is_set_up,
+    occupy,
+    raw_stream,
+    record_event,
+)
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
@@ -65,7 +72,7 @@ from ipyflops.torch_private.kernels import (
     operator_named,
     without_autocast,
 )
-from ipyflops.torch_private.old_releases import is_compiled_call, operator_of
+from ipyflops.torch_private.old_releases import is_compiled_call, let_functions_reach, operator_of
 from ipyflops.torch_private.operators import (
     asks_for_target_twice,
     can_decompose,
@@ -118,11 +125,13 @@ __all__ = [
     "is_compiled_call",
     "is_made_a_graph",
     "is_past",
+    "is_set_up",
     "is_view",
     "keeping_promises",
     "kernel_below_a_mode",
     "launched_triton_constants",
     "launched_triton_kernel",
+    "let_functions_reach",
     "nested_sizes",
     "occupy",
     "operator_named",

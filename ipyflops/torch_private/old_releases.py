@@ -7,10 +7,12 @@ what names it here can be deleted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def is_compiled_call(code: CodeType) -> bool:
@@ -35,3 +37,29 @@ def operator_of(name: str) -> Any:
     base, _, overload = rest.partition(".")
     packet = getattr(getattr(torch.ops, namespace), base, None)
     return getattr(packet, overload, None) if overload else packet
+
+
+#: Whether higher-order operators ask a mode if it takes them: PyTorch 2.11 does, 2.8 does not.
+_ASK_THE_MODE = hasattr(TorchDispatchMode, "supports_higher_order_operators")
+
+
+def let_functions_reach(mode: Any) -> None:
+    """Have operators that take functions (``cond``, ``flex_attention``) go through a mode.
+
+    Before PyTorch 2.11 each of them has a table of the kinds of modes that it knows, and raises
+    under any other. It is looked at anew each time: an operator may have been imported since.
+    """
+    if _ASK_THE_MODE or not getattr(mode, "supports_higher_order_operators", False):
+        return
+    for operator in list(getattr(torch._ops, "_higher_order_ops", {}).values()):
+        if type(mode) not in operator.python_key_table:
+            operator.python_key_table[type(mode)] = _as_dispatched(operator)
+
+
+def _as_dispatched(operator: Any) -> Callable[..., Any]:
+    """How a mode runs one of these operators."""
+
+    def run(mode: Any, *args: Any, **kwargs: Any) -> Any:
+        return mode.__torch_dispatch__(operator, (), args, kwargs)
+
+    return run

@@ -23,13 +23,13 @@ from tests.pictures import Picture
 
 pytestmark = pytest.mark.filterwarnings("ignore:flex_attention called without:UserWarning")
 
-from torch._higher_order_ops import (  # noqa: E402 - no public names lead there
+from torch._higher_order_ops.associative_scan import (  # noqa: E402 - no public names lead there
     associative_scan,
-    cond,
-    scan,
-    while_loop,
 )
-from torch._higher_order_ops import map as mapped  # noqa: E402
+from torch._higher_order_ops.cond import cond  # noqa: E402
+from torch._higher_order_ops.map import map as mapped  # noqa: E402
+from torch._higher_order_ops.scan import scan  # noqa: E402
+from torch._higher_order_ops.while_loop import while_loop  # noqa: E402
 
 LINEAR = nn.Linear(4, 4)
 X = torch.randn(5, 4)

@@ -38,10 +38,15 @@ def kernels_of(function: Callable[[], T]) -> tuple[T, Kernels]:
 
 def _collect(events: Iterable[Any], found: Kernels) -> None:
     for event in events:
-        if event.tag == _EventType.TorchOp and _computes(event.name, event.overload_name):
+        if event.tag == _EventType.TorchOp and _computes(event.name, _overload_name(event)):
             found[_described(event)] += 1
         else:
             _collect(event.children, found)
+
+
+def _overload_name(event: Any) -> str:
+    """The overload that ran; empty where the profiler does not tell, as before PyTorch 2.8."""
+    return str(getattr(event, "overload_name", ""))
 
 
 @cache
@@ -73,7 +78,7 @@ def _described(event: Any) -> tuple[str, tuple[Any, ...]]:
     name = event.name.rstrip("_")  # in place or not, it computes the same
     name = SAME.get(name, name)
     given = event.extra_fields.inputs
-    if "out" in event.overload_name:
+    if "out" in _overload_name(event):
         given = given[:-1]
     if name in LENGTHS:
         given = given[: LENGTHS[name]]
