@@ -14,6 +14,7 @@ from types import TracebackType
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 TESTS = Path(__file__).parent
 _MAKEFILE = (TESTS.parent / "Makefile").read_text(encoding="utf-8")
@@ -53,3 +54,21 @@ def _asked_by_a_test(traceback: TracebackType | None) -> bool:
         traceback = traceback.tb_next
     others = [file for file in files if folder not in file.parents]
     return bool(others) and TESTS in others[-1].parents
+
+
+#: Before PyTorch 2.11 the compiler makes the gradients of these operators, and not under a mode.
+functions_have_gradients = pytest.mark.skipif(
+    not hasattr(TorchDispatchMode, "supports_higher_order_operators"),
+    reason="this PyTorch has no gradients of operators that take functions under a mode",
+)
+#: In PyTorch 2.6 ``map`` and ``associative_scan`` are prototypes, which run their functions more
+#: often than once for an item.
+once_for_an_item = pytest.mark.skipif(
+    "map" not in torch._higher_order_ops.__all__, reason="a prototype in this PyTorch"
+)
+
+
+def needs_float8() -> None:
+    """Skip a test where PyTorch multiplies float8 matrices on GPUs only, as PyTorch 2.6 does."""
+    kernel = torch._C._dispatch_has_kernel_for_dispatch_key("aten::_scaled_mm", "CPU")
+    needs(kernel, "float8 products on the CPU")

@@ -19,6 +19,7 @@ from ipyflops import DryRunError, FlopCounter, dry_run
 from ipyflops.dry_runs.operators import grouped_product
 from ipyflops.report import Report
 from tests.dry_runs.test_conversion import assert_equal
+from tests.missing import functions_have_gradients, once_for_an_item
 from tests.pictures import Picture
 
 pytestmark = pytest.mark.filterwarnings("ignore:flex_attention called without:UserWarning")
@@ -92,7 +93,16 @@ def really(function: Callable[[], object]) -> Report:
     return counter.report
 
 
-@pytest.mark.parametrize("name", WITH_FUNCTIONS)
+PROTOTYPES = ("map", "associative_scan", "map in map")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=once_for_an_item if name in PROTOTYPES else ())
+        for name in WITH_FUNCTIONS
+    ],
+)
 def test_operators_that_take_functions(name: str) -> None:
     def run() -> None:
         with torch.no_grad():
@@ -105,6 +115,7 @@ def test_operators_that_take_functions(name: str) -> None:
     assert_equal(dry, really(run))
 
 
+@functions_have_gradients
 def test_the_gradient_of_map() -> None:
     dry = dry_run(gradient_of_map)
     assert dry.flops > 3 * 2 * 5 * 4 * 4  # three products of each row, and the sum

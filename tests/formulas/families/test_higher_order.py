@@ -12,12 +12,12 @@ from torch._higher_order_ops.scan import scan
 from torch._higher_order_ops.while_loop import while_loop
 from torch._ops import HigherOrderOperator, _higher_order_ops
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.formulas import noting_missed_values
 from tests.formulas.plain import cost_of
+from tests.missing import functions_have_gradients, once_for_an_item
 
 # What the compiler itself uses, when an uncounted run loads it.
 pytestmark = [
@@ -26,17 +26,6 @@ pytestmark = [
     # PyTorch 2.12's flex_attention, once, because the counter keeps it from being compiled.
     pytest.mark.filterwarnings("ignore:torch.compile with fullgraph=True found no:UserWarning"),
 ]
-
-#: Before PyTorch 2.11 the compiler makes the gradients of these operators, and not under a mode.
-under_a_mode = pytest.mark.skipif(
-    not hasattr(TorchDispatchMode, "supports_higher_order_operators"),
-    reason="this PyTorch has no gradients of operators that take functions under a mode",
-)
-
-#: In PyTorch 2.6 these two are prototypes, which run the function more often than once an item.
-once_an_item = pytest.mark.skipif(
-    not hasattr(torch._higher_order_ops, "map"), reason="a prototype in this PyTorch"
-)
 
 A = torch.randn(4, 4)
 PRODUCT = 2 * 4 * 4 * 4
@@ -73,7 +62,7 @@ def test_switch_counts_the_taken_branch(index: int) -> None:
     assert counter.report.under("contractions").flops == index * PRODUCT
 
 
-@under_a_mode
+@functions_have_gradients
 @pytest.mark.parametrize("value", [1.0, -1.0])
 def test_cond_counts_the_gradient_of_the_taken_branch(value: float) -> None:
     a = A.clone().requires_grad_()
@@ -98,7 +87,7 @@ def test_while_loop_counts_every_turn() -> None:
     assert counter.report.flops == 3 * PRODUCT
 
 
-@under_a_mode
+@functions_have_gradients
 def test_scan_counts_every_step_forwards_and_backwards() -> None:
     first, steps = torch.eye(4).requires_grad_(), torch.stack([A] * 5).requires_grad_()
 
@@ -111,13 +100,13 @@ def test_scan_counts_every_step_forwards_and_backwards() -> None:
     assert counter.report.by_phase["backward"].flops == 5 * 2 * PRODUCT
 
 
-@once_an_item
+@once_for_an_item
 def test_map_counts_every_item() -> None:
     _, counter = counted(lambda: map(lambda x, y: x @ y, torch.stack([A] * 3), A))
     assert counter.report.flops == 3 * PRODUCT
 
 
-@once_an_item
+@once_for_an_item
 def test_associative_scan_counts_its_combinations() -> None:
     x = torch.arange(8.0)
     with FlopCounter() as counter:
@@ -314,7 +303,7 @@ def prefix(x: torch.Tensor) -> torch.Tensor:
     return associative_scan(lambda a, b: a * b, LINEAR(x), dim=0, combine_mode="generic")
 
 
-@under_a_mode
+@functions_have_gradients
 @pytest.mark.parametrize("function", [branch, branch_in_branch, steps, rows, prefix])
 def test_results_and_gradients_are_those_of_the_uncounted_program(function: Any) -> None:
     _, counter = counted(gradients(function))
@@ -326,7 +315,7 @@ def test_results_and_gradients_are_those_of_the_uncounted_program(function: Any)
     assert phases["recompute"].calls == phases["optimizer"].calls == 0
 
 
-@under_a_mode
+@functions_have_gradients
 def test_a_branch_that_closes_over_a_module_counts_once() -> None:
     _, counter = counted(gradients(branch))
     phases = counter.report.by_phase
@@ -335,7 +324,7 @@ def test_a_branch_that_closes_over_a_module_counts_once() -> None:
     assert phases["backward"].flops == 3 * PRODUCT
 
 
-@under_a_mode
+@functions_have_gradients
 def test_what_was_compiled_stays_compiled_around_such_a_branch() -> None:
     graphs = 0
 
