@@ -788,14 +788,6 @@ def matrices_of_float8_are_multiplied_with_scales() -> None:
         assert torch.equal(private.scaled_product(left, right)(), wanted)
 
 
-@relied_on("is_set_up")
-def the_question_whether_cuda_is_used_is_not_the_one_that_a_dry_run_answers() -> None:
-    before = private.is_set_up()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.cuda, "is_initialized", lambda: not before)
-        assert private.is_set_up() is before
-
-
 @relied_on("let_functions_reach")
 def operators_that_take_functions_go_through_a_mode() -> None:
     names: list[str] = []

@@ -24,6 +24,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+# Bound here: a dry run for a device that is not there has `torch.cuda` give another answer.
+from torch.cuda import is_initialized as is_set_up
 from torch.nn import Parameter
 
 from ipyflops.counting.cuda_devices import Device, Line, Span, new_event
@@ -32,7 +35,6 @@ from ipyflops.counting.graphs import GRAPHS
 from ipyflops.torch_private import (
     is_capturing,
     is_past,
-    is_set_up,
     occupy,
     raw_stream,
     record_event,

@@ -38,14 +38,7 @@ from ipyflops.torch_private.compiler import (
     EagerStance,
     runs_eagerly,
 )
-from ipyflops.torch_private.cuda import (
-    is_capturing,
-    is_past,
-    is_set_up,
-    occupy,
-    raw_stream,
-    record_event,
-)
+from ipyflops.torch_private.cuda import is_capturing, is_past, occupy, raw_stream, record_event
 from ipyflops.torch_private.devices import default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
@@ -125,7 +118,6 @@ __all__ = [
     "is_compiled_call",
     "is_made_a_graph",
     "is_past",
-    "is_set_up",
     "is_view",
     "keeping_promises",
     "kernel_below_a_mode",

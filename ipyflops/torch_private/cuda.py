@@ -12,9 +12,6 @@ from typing import Any
 import torch
 
 _cuda: Any = torch.cuda
-#: Whether this process uses CUDA. It is the function itself: a dry run for a device that is not
-#: there has `torch.cuda` give another answer.
-is_set_up: Callable[[], bool] = torch.cuda.is_initialized
 _BaseEvent: Any = getattr(torch._C, "_CudaEventBase", None)
 
 

@@ -19,7 +19,6 @@ SMALL = {
     "formulas/families/dropout.py": "a family of its own, which the article names",
     "report/last_report.py": "the one thing that outlives a magic",
     "torch_private/devices.py": "each section of private names is a file",
-    "torch_private/old_releases.py": "what can be deleted with a release stands together",
     "views/text/ranks.py": "each section of the text is a file",
 }
 
