@@ -89,7 +89,8 @@ test-all-programs: $(READY)
 	IPYFLOPS_PROGRAMS=2000 IPYFLOPS_ALL_SAMPLES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED) \
 	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py \
 	    tests/pytorch_databases/test_module_db.py tests/pytorch_databases/test_remembered_costs.py \
-	    tests/dry_runs tests/architectures/test_fake.py tests/safety/test_notebook_memory.py $(ARGS)
+	    tests/counting/memory/test_tracker.py tests/dry_runs tests/architectures/test_fake.py \
+	    tests/safety/test_notebook_memory.py $(ARGS)
 
 # With the machine's own PyTorch, and nothing is installed: a machine with a GPU may have no network.
 test-device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipyflops.costs import COUNTED, Totals, add_totals
-from ipyflops.report import Change, Difference, Report, Status
+from ipyflops.report import MEMORY_KINDS, Change, Difference, Memory, Report, Status
 from ipyflops.units import duration, scaled
 from ipyflops.views.rows.folding import Folder, Group
 from ipyflops.views.rows.headline import CONVENTIONS, headline
@@ -247,10 +247,29 @@ def difference_headline(difference: Difference) -> Headline:
                 "Kernel time, one run each.",
             )
         )
+    items += _memory_items(before.memory, after.memory)
     return Headline(
         items=tuple(items),
         convention=HeadlineItem(f"[{after.convention}]", CONVENTIONS[after.convention]),
     )
+
+
+def _memory_items(before: Memory | None, after: Memory | None) -> list[HeadlineItem]:
+    """The peaks, and what became of each kind: ``peak 3.2 GB → 1.2 GB (activations -2 GB)``."""
+    if before is None or after is None:
+        return []
+    held = before.at_peak, after.at_peak
+    changed = {kind: held[1].get(kind, 0) - held[0].get(kind, 0) for kind in MEMORY_KINDS}
+    most_first = sorted(changed, key=lambda kind: -abs(changed[kind]))
+    said = [f"{kind} {signed(changed[kind], 'B')}" for kind in most_first if changed[kind]]
+    return [
+        HeadlineItem(
+            f"peak {scaled(before.peak, 'B')} → {scaled(after.peak, 'B')} "
+            f"({', '.join(said) or 'unchanged'})",
+            f"{before.peak:,} bytes of tensors were live at once before, {after.peak:,} after; "
+            "and how much more or less of each kind was live then.",
+        )
+    ]
 
 
 def _alerts(name: str, report: Report) -> list[HeadlineItem]:

@@ -1,4 +1,4 @@
-"""A report as a file for speedscope: flame graphs of the module tree by FLOPs, time and bytes.
+"""A report for speedscope: flame graphs of the module tree by FLOPs, time, bytes and memory.
 
 The format, as its documentation has it: ``shared.frames`` is a list of names, and each profile a
 list of events that open (``O``) and close (``C``) a frame at a value. Values never decrease, events
@@ -8,17 +8,20 @@ nest, and each profile has its unit. The documentation is speedscope's `file-for
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
-from ipyflops.report import Node, Phase, Report, TotalsSum
+from ipyflops.report import DeviceMemory, Node, Phase, Report, TotalsSum
 from ipyflops.views.rows.visible import shortened, source_line, visible
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 NAME_LENGTH = 400
 
-#: An operator in a phase, as it ran in one node.
+#: An operator in a phase, as it ran in one node; or a kind of memory that a node made.
 Leaf: TypeAlias = tuple[str, Phase]
+#: What each node, by its scope, has of something itself.
+Own: TypeAlias = Mapping[int, Mapping[Leaf, int]]
 
 
 def to_speedscope(report: Report) -> dict[str, Any]:
@@ -32,13 +35,16 @@ def to_speedscope(report: Report) -> dict[str, Any]:
     -------
     dict
         A profile for each of FLOPs, kernel time and bytes of which there are any: nodes of the
-        tree, and in each the operators that it ran itself. Places with none are left out.
+        tree, and in each the operators that it ran itself. Places with none are left out. One for
+        the peak of each device's memory, if it was followed: what was live, by the nodes that made
+        it, and in each by kind.
     """
     tree = _Profiles(report)
     profiles = [
         tree.profile(f"FLOPs [{report.convention}]", "none", "flops"),
         tree.profile("kernel time", "nanoseconds", "seconds"),
         tree.profile("bytes", "bytes", "bytes"),
+        *(tree.memory(device) for device in (report.memory.devices if report.memory else ())),
     ]
     kept = [profile for profile in profiles if profile["events"]]
     return {
@@ -71,8 +77,23 @@ class _Profiles:
             own.add(report.accumulate((row,)))
 
     def profile(self, name: str, unit: str, metric: str) -> dict[str, Any]:
-        """One profile: what is inside a node comes after what it ran itself."""
-        weights = self._weights(metric)
+        """One profile of a metric, by operators."""
+        own = {
+            scope: {leaf: total.amount(metric) for leaf, total in totals.items()}
+            for scope, totals in self._own.items()
+        }
+        return self._profile(name, unit, own)
+
+    def memory(self, device: DeviceMemory) -> dict[str, Any]:
+        """One profile of what was live at the peak of a device, by kinds."""
+        own: dict[int, dict[Leaf, int]] = defaultdict(lambda: defaultdict(int))
+        for one in device.holdings:
+            own[one.scope][one.kind, "forward"] += one.bytes
+        return self._profile(f"memory at the peak of {visible(device.name)}", "bytes", own)
+
+    def _profile(self, name: str, unit: str, own: Own) -> dict[str, Any]:
+        """What is inside a node comes after what it ran itself."""
+        weights = self._weights(own)
         events: list[dict[str, Any]] = []
         at = 0
         # What is still to be opened, or, as a number, the frame that is to be closed then.
@@ -89,8 +110,7 @@ class _Profiles:
                 frame = self._frame(node)
                 events.append({"type": "O", "frame": frame, "at": at})
                 waiting.append(frame)
-            for leaf, total in self._own[node.scope].items():
-                weight = total.amount(metric)
+            for leaf, weight in own.get(node.scope, {}).items():
                 if weight:
                     frame = self._leaf(leaf)
                     events.append({"type": "O", "frame": frame, "at": at})
@@ -106,12 +126,12 @@ class _Profiles:
             "events": events,
         }
 
-    def _weights(self, metric: str) -> dict[int, int]:
-        """By scope: what ran in a node and below it."""
+    def _weights(self, own: Own) -> dict[int, int]:
+        """By scope: what a node has itself and below it."""
         weights: dict[int, int] = {}
         for node in reversed(self._nodes):
-            own = sum(total.amount(metric) for total in self._own[node.scope].values())
-            weights[node.scope] = own + sum(weights[child.scope] for child in node.children)
+            itself = sum(own.get(node.scope, {}).values())
+            weights[node.scope] = itself + sum(weights[child.scope] for child in node.children)
         return weights
 
     def _frame(self, node: Node) -> int:

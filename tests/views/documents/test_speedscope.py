@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from ipyflops import FlopCounter
 from ipyflops.report import Report
 from ipyflops.views.documents.speedscope import to_speedscope
 from tests.views import reports
@@ -126,6 +128,21 @@ def test_profiles_say_what_they_are_and_the_empty_ones_are_left_out() -> None:
     assert under["profiles"][0]["name"] == "FLOPs [article]"
     assert [one["unit"] for one in to_speedscope(reports.integers())["profiles"]] == ["bytes"]
     assert len(to_speedscope(reports.empty())["profiles"]) == 1
+
+
+def test_memory_is_what_was_live_at_the_peak_by_who_made_it() -> None:
+    """A layer of 40 × 40 in float32: 6,400 bytes of weights, as many of input and of result."""
+    layer, x = torch.nn.Linear(40, 40, bias=False), torch.zeros(40, 40)
+    with FlopCounter(memory=True, device_time=False) as counter, torch.no_grad():
+        layer(x)
+    data = to_speedscope(counter.report)
+    check(data)
+    profiles = [one for one in data["profiles"] if one["name"] == "memory at the peak of cpu"]
+    weights = read_back({**data, "profiles": profiles}, "bytes")
+    place = ("layer Linear",)
+    assert weights[place] == 3 * 6400
+    for kind in ("parameters", "inputs", "temporaries"):
+        assert weights[(*place, kind)] == 6400
 
 
 def test_frames_say_where_they_are() -> None:

@@ -96,6 +96,20 @@ def empty() -> Report:
     return counter.report
 
 
+def test_a_difference_says_what_became_of_each_kind(report: Report) -> None:
+    """The same Linear in half precision: 2 MB of weights, of input and of result less."""
+    model = torch.nn.Linear(1000, 1000, bias=False).bfloat16()
+    x = torch.zeros(1000, 1000, dtype=torch.bfloat16)
+    with FlopCounter(memory=True, device_time=False) as counter, torch.no_grad():
+        model(x)
+    said = "peak 12.0 MB → 6.00 MB (parameters -2.00 MB, temporaries -2.00 MB, inputs -2.00 MB)"
+    difference = counter.report - report
+    assert said in " ".join(to_text(difference, width=120).split())
+    assert said in to_html(difference)
+    assert "peak 12.0 MB → 12.0 MB (unchanged)" in to_html(report - report)
+    assert "→ 12.0 MB" not in to_html(report - replace(report, memory=None))
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
