@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,9 +84,9 @@ def deliver(
             # The widget has no place of its own for them; in text they stand right below.
             said = map(views.one_line, estimates)
             shown = replace(report, notes=(*report.notes, *said))
-        _show(shell, shown, view_options, line)
-        if request.baseline is not None:
-            _publish_table(shell, report - request.baseline, view_options)
+        # What has changed comes first: it is what was asked for.
+        changes = [] if request.baseline is None else [report - request.baseline]
+        _show(shell, shown, view_options, line, above=changes)
         if estimates:
             table = estimates[0] if len(estimates) == 1 else Estimates(estimates)
             _publish_table(shell, table, view_options)
@@ -112,17 +112,27 @@ def publish(shell: Shell, bundle: Mapping[str, Any], place: str | None = None) -
 
 
 def _show(
-    shell: Shell, report: Report, view_options: ViewOptions, line: ProgressLine | None
+    shell: Shell,
+    report: Report,
+    view_options: ViewOptions,
+    line: ProgressLine | None,
+    *,
+    above: Sequence[Difference],
 ) -> None:
+    """Show a report, and tables above it."""
     places = [] if line is None else line.take()
+    bundles = [_table_bundle(one, view_options) for one in above]
     try:
-        for bundle in views.displays(
-            report,
-            view=view_options.view,
-            by=view_options.by,
-            depth=view_options.depth,
-            per=view_options.per,
-        ):
+        for bundle in [
+            *bundles,
+            *views.displays(
+                report,
+                view=view_options.view,
+                by=view_options.by,
+                depth=view_options.depth,
+                per=view_options.per,
+            ),
+        ]:
             publish(shell, bundle, places.pop(0) if places else None)
     finally:
         if line is not None:
@@ -137,8 +147,10 @@ def _estimates(report: Report, request: Request, view_options: ViewOptions) -> t
     )
 
 
-def _publish_table(
-    shell: Shell, shown: Difference | ShownAsTable, view_options: ViewOptions
-) -> None:
+def _publish_table(shell: Shell, shown: ShownAsTable, view_options: ViewOptions) -> None:
+    publish(shell, _table_bundle(shown, view_options))
+
+
+def _table_bundle(shown: Difference | ShownAsTable, view_options: ViewOptions) -> dict[str, Any]:
     view = "text" if view_options.view == "text" else "html"
-    publish(shell, views.mime_bundle(shown, view=view))
+    return views.mime_bundle(shown, view=view)

@@ -181,6 +181,47 @@ def test_what_is_chosen_stays_for_the_next_reports(workbench: Session, resnet: L
     ask(workbench, "CHOICES.reset()")
 
 
+def test_the_end_of_an_operator_is_seen_where_there_is_little_room(resnet: Locator) -> None:
+    resnet.evaluate("one => { one.style.width = '240px'; }")
+    resnet.get_by_role("tab", name="Operators").click()
+    resnet.page.wait_for_timeout(300)
+    name = row(resnet, "aten::convolution_backward").locator(".fw-name")
+    ends = """name => [name.firstChild.scrollWidth > name.firstChild.clientWidth,
+        name.lastChild.textContent, name.lastChild.getBoundingClientRect().right
+            <= name.closest('.fw-cell').getBoundingClientRect().right]"""
+    assert name.evaluate(ends) == [True, "_backward", True]
+    ask_title = row(resnet, "aten::convolution_backward").locator(".fw-first")
+    assert (ask_title.get_attribute("title") or "").startswith("aten::convolution_backward")
+
+
+def test_forced_colours_and_paper_keep_what_colours_say(resnet: Locator) -> None:
+    page = resnet.page
+    look = """widget => {
+        const style = (one, name) => getComputedStyle(widget.querySelector(one))[name];
+        return {
+            bar: style('.fw-bar .fw-forward', 'backgroundColor'),
+            key: style('.fw-phase-line .fw-backward', 'backgroundColor'),
+            selected: style('.fw-selected', 'backgroundColor'),
+            other: style('.fw-body > .fw-row:not(.fw-selected)', 'backgroundColor'),
+            tab: style('.fw-tab[aria-selected=true]', 'borderBottomColor'),
+            others: style('.fw-tab[aria-selected=false]', 'borderBottomColor'),
+            printed: style('.fw-bar i', 'printColorAdjust'),
+            tools: style('.fw-tools', 'display'),
+        };
+    }"""
+    page.emulate_media(forced_colors="active")
+    forced = resnet.evaluate(look)
+    page.emulate_media(forced_colors="none", media="print")
+    printed = resnet.evaluate(look)
+    page.emulate_media(media="screen")
+    assert forced["bar"] == printed["bar"] == "rgb(0, 114, 178)"
+    assert forced["key"] == printed["key"] == "rgb(230, 159, 0)"
+    assert forced["selected"] != forced["other"]
+    assert forced["tab"] != forced["others"]
+    assert (printed["printed"], printed["tools"]) == ("exact", "none")
+    assert resnet.evaluate(look)["tools"] == "flex"
+
+
 def saved(widget: Locator, name: str, folder: Path) -> str:
     """The file that an item of the menu saves."""
     with widget.page.expect_download() as download:

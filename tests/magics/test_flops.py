@@ -274,6 +274,8 @@ def test_a_run_is_compared_with_a_variable(shell: InteractiveShell) -> None:
     done = run(shell, "%flops --against base model(torch.ones(4, 3))")
     assert f"{FLOPS} FLOPs → {2 * FLOPS} FLOPs" in done.out
     assert f"{2 * FLOPS} FLOPs ·" in done.out
+    # What was asked for comes first.
+    assert done.out.index(" → ") < done.out.index(f"{2 * FLOPS} FLOPs ·")
     done = run(shell, "%flops -c article --against base model(x);")
     assert f"{ARTICLE} FLOPs → {ARTICLE} FLOPs" in done.out
 

@@ -22,6 +22,10 @@ import { PHASES } from "./run.js";
  */
 
 const INDENT = 16;
+const LONG = 18; // characters of a name that may be cut in its middle
+const END = 9; // of them that are always seen
+/** The kinds of rows whose text is cut at its end. */
+const WHOLE = new Set(["line", "signature", "code", "file"]);
 
 /**
  * The first cell: twisty, name, how many are folded, type.
@@ -54,7 +58,7 @@ function nameParts(row, open) {
     parts.push(make("span", { class: "fw-number", textContent: String(row.number) }));
   }
   const tag = row.kind === "line" || row.kind === "signature" ? "code" : "span";
-  parts.push(make(tag, { class: `fw-name fw-${row.kind}` }, ...marked(row.name, query)));
+  parts.push(make(tag, { class: `fw-name fw-${row.kind}` }, ...nameText(row, query)));
   if (row.repeats > 1) {
     parts.push(badge(`×${row.repeats.toLocaleString("en")}`,
       `${row.repeats} alike; show each of them (Space)`));
@@ -71,6 +75,22 @@ function nameParts(row, open) {
   // It stands last: where there is little room, it is cut before the code.
   if (row.note) parts.push(make("span", { class: "fw-type", textContent: ` ${row.note}` }));
   return parts;
+}
+
+/**
+ * The name, with its end apart where it is long: `_backward` is seen where there is little room, too.
+ *
+ * @param {Row} row
+ * @param {string} query
+ */
+function nameText({ name, kind }, query) {
+  const letters = [...name];
+  const isHit = query !== "" && name.toLowerCase().includes(query);
+  if (letters.length < LONG || isHit || WHOLE.has(kind)) return marked(name, query);
+  return [
+    make("span", { class: "fw-start", textContent: letters.slice(0, -END).join("") }),
+    make("span", { class: "fw-end", textContent: letters.slice(-END).join("") }),
+  ];
 }
 
 /**

@@ -16,14 +16,16 @@ export class Height {
    * @param {HTMLElement} given.root
    * @param {HTMLElement} given.panel the table
    * @param {() => number} given.rest pixels of what is not there at first, as open details
+   * @param {() => boolean} given.beside whether the chart is beside the table
    * @param {() => number} given.table pixels that all rows of the table take
    * @param {() => number | null} given.get what the user has chosen
    * @param {(height: number | null) => void} given.set
    */
-  constructor({ root, panel, rest, table, get, set }) {
+  constructor({ root, panel, rest, beside, table, get, set }) {
     this.root = root;
     this.panel = panel;
     this.rest = rest;
+    this.beside = beside;
     this.table = table;
     this.get = get;
     this.set = set;
@@ -54,12 +56,12 @@ export class Height {
   _first() {
     const others = this.root.offsetHeight - this.panel.offsetHeight - this.rest();
     const room = Math.max(LEAST, FIRST_SCREEN - others);
-    return Math.min(room, Math.max(this.table(), CHART));
+    return Math.min(room, Math.max(this.table(), this.beside() ? CHART : 0));
   }
 
   /** @param {number} pixels */
   _show(pixels) {
-    this.pixels = Math.round(Math.max(LEAST, Math.min(pixels, MOST)));
+    this.pixels = Math.round(Math.min(pixels, MOST));
     this.root.style.setProperty("--fw-height", `${this.pixels}px`);
     this.handle.setAttribute("aria-valuenow", String(this.pixels));
   }
@@ -81,7 +83,7 @@ export class Height {
     const start = event.clientY;
     const before = this.pixels;
     /** @param {PointerEvent} moved */
-    const move = (moved) => this._show(before + moved.clientY - start);
+    const move = (moved) => this._show(Math.max(LEAST, before + moved.clientY - start));
     this.handle.addEventListener("pointermove", move);
     this.handle.addEventListener("lostpointercapture", () => {
       this.handle.removeEventListener("pointermove", move);

@@ -54,6 +54,7 @@ export class View {
     this.height = new Height({
       root, panel: this.parts.panel,
       rest: () => this.parts.details.body.offsetHeight + chartBelow(this.parts),
+      beside: () => !this.parts.chartOpener.offsetHeight && !this.parts.chart.element.hidden,
       table: () => this.grid.wholeHeight,
       get: () => model.get("height"),
       set: (height) => this.set("height", height),
