@@ -253,7 +253,7 @@ class Arrivals:
         known = around.known(module)
         if known is not None:
             return known
-        is_looked_for = around.is_looked_for(module)
+        is_looked_for = around.labels.is_looked_for(module)
         name: UserName | None = None
         if not around.outermost.of_user and is_looked_for:
             # What a library, or nobody, has given a name to has called something of the user's.
@@ -292,16 +292,16 @@ class Arrivals:
 
     def _name(self, at: Place, holder: Any, frame: FrameType) -> UserName | None:
         """What the user calls a module or an optimizer whose place will be below `at`."""
-        if not at.is_looked_for(holder):
+        if not at.labels.is_looked_for(holder):
             return None
         name = self._names.find(
             holder,
             user_frames(frame, self._user_file, self._thread),
             lambda label: at.is_taken(holder, label),
-            everywhere=at.is_looked_for(holder, everywhere=True),
+            everywhere=at.labels.is_looked_for(holder, everywhere=True),
         )
         if name is not None and name.is_shared:
-            at.found_no_name(holder, everywhere=True)
+            at.labels.found_no_name(holder, everywhere=True)
         return name
 
     def _named(self, at: Place, module: torch.nn.Module, name: UserName) -> Place:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import torch
+from torch.nn import Parameter
 from torch.nn.parameter import is_lazy
 
 from ipyflops.attribution.modules import submodules, vars_of
@@ -37,37 +38,41 @@ class ParameterCounts:
         return counted[1] if counted is not None and counted[0]() is module else None
 
     def _walk(self, top: object) -> None:
-        levels = _own_parameters(top)
-        if levels is None:
+        order = _own_parameters(top)
+        if order is None:
             return
-        # Of a module and all below it: what one module alone holds, and what several do, by id.
-        elements: dict[int, int] = {}
-        shared: dict[int, dict[int, int]] = {}
-        for one in reversed(levels):
-            alone, several = one.elements, one.tied
-            for child in one.children:
-                alone += elements[child]
-                if shared[child]:
-                    several = several | shared[child]
-            key = id(one.module)
-            elements[key], shared[key] = alone, several
-            total = alone + sum(several.values()) if several else alone
-            self._counts[key] = (weakref.ref(one.module), total)
+        # From the innermost modules out: each is added to the one that holds it.
+        for own in reversed(order):
+            around, tied = own.around, own.tied
+            if around is not None:
+                around.elements += own.elements
+                if tied and around.tied:
+                    around.tied.update(tied)
+                elif tied:
+                    around.tied = tied.copy()
+            total = own.elements + sum(tied.values()) if tied else own.elements
+            self._counts[id(own.module)] = (weakref.ref(own.module), total)
 
 
 class _Own:
-    """A module, the ids of its children, and the elements of its own parameters.
+    """A module, the one that holds it, and the elements of its own parameters.
 
     `tied` has those of parameters that are held more than once, by the parameter's id.
     """
 
-    __slots__ = ("children", "elements", "module", "tied")
+    __slots__ = ("around", "elements", "module", "tied")
 
-    def __init__(self, module: Any, children: list[int]) -> None:
+    def __init__(self, module: Any, around: _Own | None) -> None:
         self.module = module
-        self.children = children
+        self.around = around
         self.elements = 0
-        self.tied: dict[int, int] = {}
+        self.tied: dict[int, int] | None = None
+
+    def tie(self, key: int, elements: int) -> None:
+        """Note that a parameter of its own is held elsewhere, too."""
+        if self.tied is None:
+            self.tied = {}
+        self.tied[key] = elements
 
 
 def _own_parameters(top: object) -> list[_Own] | None:
@@ -79,20 +84,21 @@ def _own_parameters(top: object) -> list[_Own] | None:
     order: list[_Own] = []
     holders: dict[int, _Own] = {}
     seen: set[int] = set()
-    waiting: list[Any] = [top]
+    waiting: list[_Own] = [_Own(top, None)]
     while waiting:
-        module = waiting.pop()
+        own = waiting.pop()
+        module = own.module
         if id(module) in seen:
             return None
         seen.add(id(module))
-        children = [child for child in submodules(module).values() if child is not None]
-        waiting.extend(children)
-        own = _Own(module, list(map(id, children)))
         order.append(own)
+        children = submodules(module)
+        if children:
+            waiting += [_Own(child, own) for child in children.values() if child is not None]
         for parameter in _parameters(module).values():
             if parameter is None:
                 continue
-            if is_lazy(parameter):
+            if type(parameter) is not Parameter and is_lazy(parameter):
                 return None
             key, elements = id(parameter), int(parameter.numel())
             first = holders.get(key)
@@ -100,10 +106,10 @@ def _own_parameters(top: object) -> list[_Own] | None:
                 holders[key] = own
                 own.elements += elements
                 continue
-            if key not in first.tied:
+            if first.tied is None or key not in first.tied:
                 first.elements -= elements
-                first.tied[key] = elements
-            own.tied[key] = elements
+                first.tie(key, elements)
+            own.tie(key, elements)
     return order
 
 

@@ -9,13 +9,14 @@ lock while they do.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from types import CodeType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import CodeType, MappingProxyType
 from typing import Any, cast
 
 import torch
 
 from ipyflops.attribution import parameters
+from ipyflops.attribution.labels import Labels
 from ipyflops.attribution.lines import Function
 from ipyflops.attribution.modules import (
     DescendantNames,
@@ -25,6 +26,8 @@ from ipyflops.attribution.modules import (
 )
 from ipyflops.attribution.parameters import ParameterCounts, opaque_because
 from ipyflops.report import ScopeKind
+
+_EMPTY: Any = MappingProxyType({})  # nothing can be put into it
 
 
 class Place:
@@ -65,16 +68,11 @@ class Place:
         To the module or optimizer that this place stands for, the one met last.
     """
 
-    #: So many modules of a class that nobody holds are looked for by a caller; those after them
-    #: are taken for more of the same.
-    MAX_LOOKED_FOR = 8
-
     __slots__ = (
         "_children",
-        "_classes",
         "_counts",
         "_known",
-        "_nameless",
+        "_labels",
         "_names",
         "_others",
         "_shapes_missing",
@@ -112,31 +110,27 @@ class Place:
         self.name = name
         self.type = type_name
         self.kind: ScopeKind = kind
+        self.met: set[int] = set() if parent is None else parent.met
         self.outermost: Place = self
-        self.met: set[int] = set()
-        if parent is not None:
-            self.met = parent.met
-            if parent.kind == "module":
-                self.outermost = parent.outermost
+        if parent is not None and parent.kind == "module":
+            self.outermost = parent.outermost
         self.layer = layer
         self.folded = folded
         self.opaque_because = ""
         self.of_user = True
         self.calls = 0
         self.instances = 1
-        self.entries: dict[CodeType, int] = {}
+        self.entries: Mapping[CodeType, int] = _EMPTY
         self.parameters = 0
-        self._children: dict[tuple[str, str], Place] = {}
-        # The places of modules and optimizers below, by id: children, or further down.
-        self._known: dict[int, Place] = {}
-        #: Of each name: the names of the classes that have had it, and the number of each.
-        self._classes: dict[tuple[str, str], dict[str, int]] = {}
+        # Made when something is put in, but where several threads may ask at once.
+        self._children: dict[tuple[str, str], Place] = _EMPTY if kind == "module" else {}
+        #: Of modules and optimizers below, by id: children, or further down.
+        self._known: dict[int, Place] = _EMPTY
+        self._labels: Labels | None = None
         #: All that it stands for, by id, where that is more than one.
-        self._others: dict[int, weakref.KeyedRef[int, Any]] = {}
+        self._others: dict[int, weakref.KeyedRef[int, Any]] = _EMPTY
         self._names: DescendantNames | None = None
         self._counts: ParameterCounts | None = None
-        #: How many modules of a class had no name here, or none of their own.
-        self._nameless: dict[tuple[type, bool], int] = {}
         self._shapes_missing = False
         self.reference: weakref.ref[Any] | None = None
         self.function: Function | None = None
@@ -188,7 +182,7 @@ class Place:
         child = self._children.get(key)
         if child is None:
             child = Place(self, "dropout", "", self.kind, layer="dropout", folded=True)
-            self._children[key] = child
+            self._add(key, child)
         return child
 
     @property
@@ -198,7 +192,7 @@ class Place:
 
     def enter(self, method: CodeType) -> None:
         """Note that a method was called from outside the module."""
-        self.entries[method] = self.entries.get(method, 0) + 1
+        self.entries = {**self.entries, method: self.entries.get(method, 0) + 1}
 
     def enter_from(self, caller: Place) -> None:
         """Note that a function was called at another place, if it was not at work already."""
@@ -220,20 +214,20 @@ class Place:
 
     def remember(self, holder: object, place: Place) -> None:
         """Make `known` give this place for a module or optimizer."""
+        if not self._known:
+            self._known = {}
         self._known[id(holder)] = place
 
-    def is_looked_for(self, holder: object, *, everywhere: bool = False) -> bool:
-        """Whether a name is to be looked for, perhaps everywhere, of what was called here."""
-        return self._nameless.get((type(holder), everywhere), 0) < self.MAX_LOOKED_FOR
-
-    def found_no_name(self, holder: object, *, everywhere: bool = False) -> None:
-        """Note that there was no name for something, or none of its own."""
-        key = (type(holder), everywhere)
-        self._nameless[key] = self._nameless.get(key, 0) + 1
+    @property
+    def labels(self) -> Labels:
+        """What the children are called."""
+        if self._labels is None:
+            self._labels = Labels()
+        return self._labels
 
     def without_name(self, module: torch.nn.Module) -> Place:
         """Give the child for a module that no variable leads to: it is called as its class."""
-        self.found_no_name(module)
+        self.labels.found_no_name(module)
         place = self.unregistered(module, type(module).__name__)
         place.of_user = self.kind != "root"
         return place
@@ -249,11 +243,12 @@ class Place:
         if self._names is None:
             self._names = DescendantNames()
         name = self._names.of_child(cast("torch.nn.Module", parent), module)
-        key = ("module", name or "")
-        if name is None or key in self._classes or not issubclass(type(module), torch.nn.Module):
+        if name is None or not issubclass(type(module), torch.nn.Module):
             return None
-        self._classes[key] = {type(module).__name__: 1}
-        place = self._known[id(module)] = self._new(cast("torch.nn.Module", module), name, key)
+        if not self.labels.take("module", name, type(module).__name__):
+            return None
+        place = self._new(cast("torch.nn.Module", module), name, ("module", name))
+        self.remember(module, place)
         return place
 
     def registered(self, module: torch.nn.Module) -> Place | None:
@@ -316,9 +311,7 @@ class Place:
         Those of one class and name are one child. Whether the first of them is gone when the next
         one comes often depends on when garbage is collected, so that is not asked.
         """
-        classes = self._classes.setdefault((kind, name), {})
-        number = classes.setdefault(type(holder).__name__, len(classes) + 1)
-        key = (kind, name if number == 1 else f"{name}#{number}")
+        key = (kind, self.labels.label(kind, name, type(holder).__name__))
         return self._children.get(key) or self._new(holder, key[1], key, kind)
 
     def meet(self, holder: Any) -> None:
@@ -327,6 +320,8 @@ class Place:
             return
         if self.kind == "module" and not self.stands_for(holder):
             self.instances += 1
+        if not self._others:
+            self._others = {}
         others = self._others
 
         def forget(reference: weakref.KeyedRef[int, Any]) -> None:
@@ -360,8 +355,13 @@ class Place:
             child.opaque_because = opaque_because(holder)
             child.parameters = self._count_parameters(holder, child)
             child.layer = "linear" if is_linear(holder) else None
-        self._children[key] = child
+        self._add(key, child)
         return child
+
+    def _add(self, key: tuple[str, str], child: Place) -> None:
+        if not self._children:
+            self._children = {}
+        self._children[key] = child
 
     def _count_parameters(self, module: object, child: Place) -> int:
         """The parameters of a module; all those below it are counted along, for their places."""

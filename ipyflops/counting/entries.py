@@ -41,7 +41,6 @@ class Entry:
         self,
         signature: Signature,
         sums: CallSums | None = None,
-        *,
         sampled: bool = False,
         device: str = "cpu",
     ) -> None:

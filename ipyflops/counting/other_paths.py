@@ -16,6 +16,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -112,7 +113,9 @@ def _wants_gradient(tensor: Tensor) -> bool:
 
 def _is_folded(call: Call, around: Iterable[Entry]) -> bool:
     """Whether a product is that of two batches of matrices, of which the second has one."""
-    rows, matrix = base_of(call["self"]), base_of(call["mat2"])
+    # PyTorch gives both by position; to ask by name takes longer.
+    factors = call.args if len(call.args) == 2 else (call["self"], call["mat2"])
+    rows, matrix = map(base_of, factors)
     return (
         rows is not None
         and matrix is not None
@@ -158,20 +161,22 @@ def _operators(around: Iterable[Entry]) -> set[str]:
 
 Condition = Callable[[Call, Iterable[Entry]], bool]
 
-#: By the autograd node that runs: the operator that tells the other path, "" for any, and whether
-#: the call is one.
-OF_NODES: dict[str, tuple[OtherPath, str, Condition]] = {
-    "ProdBackward0": (PROD, "aten::cumprod", _always),
-    "ProdBackward1": (PROD, "aten::cumprod", _always),
-    "CumprodBackward0": (CUMPROD, "", _always),
-    "MaxBackward1": (EXTREMUM, "aten::isnan", _always),
-    "MinBackward1": (EXTREMUM, "aten::isnan", _always),
-    "MedianBackward0": (EXTREMUM, "aten::isnan", _always),
-    "NanmedianBackward0": (EXTREMUM, "aten::isnan", _always),
-    "MaskedFillBackward1": (MASKED_FILL, "aten::sum", _always),
-    "LinalgEigBackward0": (PHASES, "aten::div_", _is_complex),
-    "LinalgEighBackward0": (PHASES, "aten::div_", _is_complex),
+#: By the autograd node that runs: the operators that tell the other path, and whether the call is
+#: one.
+OF_NODES: dict[str, tuple[OtherPath, tuple[str, ...], Condition]] = {
+    "ProdBackward0": (PROD, ("aten::cumprod",), _always),
+    "ProdBackward1": (PROD, ("aten::cumprod",), _always),
+    "CumprodBackward0": (CUMPROD, ("aten::eq", "aten::mul"), _always),
+    "MaxBackward1": (EXTREMUM, ("aten::isnan",), _always),
+    "MinBackward1": (EXTREMUM, ("aten::isnan",), _always),
+    "MedianBackward0": (EXTREMUM, ("aten::isnan",), _always),
+    "NanmedianBackward0": (EXTREMUM, ("aten::isnan",), _always),
+    "MaskedFillBackward1": (MASKED_FILL, ("aten::sum",), _always),
+    "LinalgEigBackward0": (PHASES, ("aten::div_",), _is_complex),
+    "LinalgEighBackward0": (PHASES, ("aten::div_",), _is_complex),
 }
+#: To ask for the node's name takes longer than all the rest, so it is not done for others.
+_TELLING_IN_NODES = frozenset(chain.from_iterable(node[1] for node in OF_NODES.values()))
 #: By the operator that runs in the place of another, or in another way.
 OF_OPERATORS: dict[str, tuple[OtherPath, Condition]] = {
     "aten::mm": (FOLDED, _is_folded),
@@ -196,12 +201,14 @@ class OtherPaths:
         self._taken: dict[OtherPath, None] = {}
         self._watched: set[weakref.ref[Tensor]] = set()
 
-    def notice(self, call: Call, around: Iterable[Entry]) -> None:
-        """Look at a call, with the entries of the same location."""
-        operator = call.operator
-        node = OF_NODES.get(current_node_name())
-        if node is not None and node[1] in ("", operator) and node[2](call, around):
-            self._taken[node[0]] = None
+    def notice(
+        self, call: Call, operator: str, around: Iterable[Entry], *, in_backward: bool
+    ) -> None:
+        """Look at a call of an operator, with the entries of the same location."""
+        if in_backward and operator in _TELLING_IN_NODES:
+            node = OF_NODES.get(current_node_name())
+            if node is not None and operator in node[1] and node[2](call, around):
+                self._taken[node[0]] = None
         found = OF_OPERATORS.get(operator)
         if found is not None and found[1](call, around):
             self._taken[found[0]] = None

@@ -42,7 +42,7 @@ MAX_ENTRIES = 1024
 #: Distinct calls remembered with their cost, from one count to the next.
 MAX_SIGNATURES = 20_000
 #: Arguments of these types hold no tensor.
-_WITHOUT_TENSORS = frozenset((int, float, bool, str, torch.dtype))
+_WITHOUT_TENSORS = frozenset((int, float, bool, str, type(None), torch.dtype))
 
 
 class FormulaWarning(UserWarning):
@@ -117,7 +117,9 @@ class Recorder:
             signature = self.signature_of(location, key, call, verdict)
             entry, is_new = self._summed(entries, signature, _device_of(call))
         if is_new:
-            self.other_paths.notice(call, entries.values())
+            operator = entry.signature.operator
+            in_backward = location.phase == "backward"
+            self.other_paths.notice(call, operator, entries.values(), in_backward=in_backward)
         return entry
 
     def signature_of(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Signature:
@@ -145,7 +147,7 @@ class Recorder:
         self, entries: dict[Any, Any], key: Key, signature: Signature, device: str
     ) -> tuple[Entry, bool]:
         """Give the entry of calls that are all alike, and whether it is new."""
-        made = Entry(signature, sampled=_sampled(signature), device=device)
+        made = Entry(signature, None, _sampled(signature), device)
         # In one step: another thread may have made it meanwhile, and counts there.
         entry: Entry = entries.setdefault(key, made)
         if entry is made:
@@ -162,7 +164,7 @@ class Recorder:
         known = entries.get(key)
         summed: Entry = known or entries.setdefault(
             key,
-            Entry(signature, CallSums(signature), sampled=_sampled(signature), device=device),
+            Entry(signature, CallSums(signature), _sampled(signature), device),
         )
         assert summed.sums is not None
         # A formula may wait for a device, so that it is not called with the lock held.
@@ -240,25 +242,31 @@ class Recorder:
 
 def _sampled(signature: Signature) -> bool:
     """Whether to find out if other processes compute the same as this call."""
+    if not sampling.wanted():
+        return False
     cost = signature.cost
-    return bool(cost.contraction or cost.other or cost.article) and sampling.wanted()
+    return bool(cost.contraction or cost.other or cost.article)
 
 
 def _device_of(call: Call) -> str:
     """The accelerator that a call runs on; the CPU if it has no tensor on one."""
-    for value in (*call.args, *call.kwargs.values(), call.out):
-        kind = type(value)
-        # Only plain tensors are asked like this: a subclass may answer with code of its own.
-        if (kind is Tensor or kind is Parameter) and value.is_cpu:
-            continue
-        if not (kind in _WITHOUT_TENSORS or value is None):
-            break
-    else:
+    if all(map(_is_on_cpu, (call.out, *call.args, *call.kwargs.values()))):
         return "cpu"
     for tensor in (*call.inputs(), *call.outputs()):
         if tensor.device.type not in ("cpu", "meta"):
             return str(tensor.device)
     return "cpu"
+
+
+def _is_on_cpu(value: Any) -> bool:
+    """Whether an argument or a result is of the CPU, or holds no tensor; False where it may not."""
+    kind = type(value)
+    # Only plain tensors are asked like this: a subclass may answer with code of its own.
+    if kind is Tensor or kind is Parameter:
+        return bool(value.is_cpu)
+    if kind is list or kind is tuple:
+        return all(map(_is_on_cpu, value))
+    return kind in _WITHOUT_TENSORS
 
 
 def on_device(device: str, location: Location, key: Key, entry: Entry) -> tuple[Key, Entry | None]:

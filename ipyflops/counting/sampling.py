@@ -29,12 +29,13 @@ _ALONG = {1: 64, 2: 8, 3: 4, 4: 3}
 _FIRST = 8
 #: So many tensors of a long list are read.
 _MAX_TENSORS = 16
-_IS_AVAILABLE = torch.distributed.is_available()
+#: Asked for each new entry, so it is not looked up anew: `is_initialized` asks it, too.
+_GROUPS: Any = torch.distributed.GroupMember if torch.distributed.is_available() else None
 
 
 def wanted() -> bool:
     """Whether other processes take part: a process group of several ranks, or an engine."""
-    if _IS_AVAILABLE and torch.distributed.is_initialized():
+    if _GROUPS is not None and _GROUPS.WORLD is not None:
         return torch.distributed.get_world_size() > 1
     return "ipyparallel.engine.app" in sys.modules
 
