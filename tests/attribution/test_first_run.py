@@ -1,4 +1,4 @@
-"""What the first run in a block costs: calls of functions and dictionaries are counted, not seconds."""
+"""What the first run in a block costs: calls and dictionaries are counted, not seconds."""
 
 from __future__ import annotations
 
