@@ -57,13 +57,36 @@ def count(program: Callable[[], object]) -> Report:
 
 # --- what they count -----------------------------------------------------------------------------
 
+#: On the device their gradients overflowed float16 at the first scale, so both steps of the
+#: optimizer were left out. A dry run takes gradients to be finite.
+LEFT_OUT = {"step with a scaler", "step with a scaler, clipped"}
+
+
+def known(name: str) -> dict[str, Any]:
+    """What the device counted, with the steps that a scaler left out: those of the same AdamW."""
+    counted: dict[str, Any] = json.loads(json.dumps(KNOWN["programs"][name]))
+    if name not in LEFT_OUT:
+        return counted
+    whole = KNOWN["programs"]["step of AdamW"]
+    work, row = whole["phases"]["optimizer"], whole["tree"]["optimizer"]
+    standard, contractions, article = counted["flops"]
+    counted["flops"] = [standard + work, contractions, article + work]
+    counted["dtypes"]["float32"] += work
+    counted["phases"]["optimizer"] += work
+    counted["tree"].update({"": [counted["tree"][""][0] + work, 0], "optimizer": row})
+    for operator, (calls, flops) in whole["operators"].items():
+        if operator.startswith("aten::_foreach_"):
+            before = counted["operators"].get(operator, (0, 0))
+            counted["operators"][operator] = [before[0] + calls, before[1] + flops]
+    return counted
+
 
 @without_cuda
 @of_this_release
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_dry_run_counts_what_a_cuda_build_of_pytorch_did(name: str) -> None:
     found = cuda_programs.summary(count(cuda_programs.PROGRAMS[name]))
-    assert json.loads(json.dumps(found)) == KNOWN["programs"][name]
+    assert json.loads(json.dumps(found)) == known(name)
 
 
 @pytest.mark.skipif(not HAS_CUDA, reason="needs a CUDA device")
