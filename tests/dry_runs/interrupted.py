@@ -27,6 +27,7 @@ from tests.safety.process_state import process_state
 
 MODEL = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
 OPTIMIZER = torch.optim.SGD(MODEL.parameters(), lr=0.1, momentum=0.9)
+LARGER = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)), nn.Dropout(0.5))
 LOSSES: list[float] = []
 X = torch.ones(2, 3)
 #: Events at which Python looks for signals: where a function begins, and where one of C's ends.
@@ -148,6 +149,45 @@ def at_any_moment(times: int) -> None:
     assert run() == expected
 
 
+def steps() -> None:
+    optimizer = torch.optim.AdamW(LARGER.parameters())
+    for _ in range(3):
+        optimizer.zero_grad()
+        LARGER(X).sum().backward()
+        optimizer.step()
+
+
+def by_signals(times: int) -> None:
+    """Interrupt training wherever it is when a timer ends, as a user does."""
+    moments = random.Random(1)
+    expected = run(steps)
+    start = time.process_time()
+    run(steps)
+    longest = time.process_time() - start
+    clean = settings()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        assert callable(handler)
+        handler(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    interrupted = 0
+    for _ in range(times):
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_VIRTUAL, moments.uniform(1e-4, longest))
+                run(steps)
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        except KeyboardInterrupt:
+            interrupted += 1
+        assert settings() == clean
+    signal.signal(signal.SIGVTALRM, before)
+    assert interrupted > times // 3
+    assert run(steps) == expected
+
+
 def endless_operators() -> None:
     while True:
         MODEL(X)
@@ -207,6 +247,8 @@ def own_handlers() -> None:
 
 if __name__ == "__main__":
     at_any_moment(int(sys.argv[1]))
+    if hasattr(signal, "setitimer"):
+        by_signals(2 * int(sys.argv[1]))
     for endless in (endless_operators, endless_python):
         in_time(endless)
     own_handlers()
