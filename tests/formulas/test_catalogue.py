@@ -15,6 +15,7 @@ from ipyflops.formulas.__main__ import main
 from ipyflops.formulas.catalogue import catalogue
 from ipyflops.formulas.registry import REGISTRY
 from tests.formulas.dispatch import total
+from tests.missing import IS_OTHER
 
 X = torch.randn(2, 3, 12, 12)
 
@@ -53,7 +54,7 @@ def test_out_forms_cost_what_the_functional_ones_cost(
 
 def test_every_operator_has_a_verdict_and_every_verdict_a_reason() -> None:
     entries = catalogue()
-    assert len(entries) > 2000
+    assert len(entries) > (1900 if IS_OTHER else 2000)
     assert [entry.operator for entry in entries if entry.verdict == "unknown"] == []
     assert [entry.operator for entry in entries if not entry.cost] == []
     assert {entry.verdict for entry in entries} == {"formula", "free", "composite"}

@@ -135,7 +135,8 @@ def fma(call: Call) -> Cost:
     return Cost.of(other="2·n", n=first_output(call).numel())
 
 
-@formula("prims::_low_memory_max_pool_with_offsets")
+# PyTorch 2.6 calls the two with 2d in their names.
+@formula("prims::_low_memory_max_pool_with_offsets", "prims::_low_memory_max_pool2d_with_offsets")
 def max_pool_with_offsets(call: Call) -> Cost:
     """As every max pool: one for each result, which is the article's count."""
     n = first_output(call).numel()
@@ -161,6 +162,7 @@ mark_free(
 mark_free(
     "elements are moved, converted or addressed",
     "prims::_low_memory_max_pool_offsets_to_indices",
+    "prims::_low_memory_max_pool2d_offsets_to_indices",  # PyTorch 2.6
     "prims::_unsafe_index_put_",
     "prims::inductor_cvt_e8m0_rceil",
     "prims::inductor_force_stride_order",
