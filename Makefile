@@ -133,6 +133,8 @@ $(VENV)-hosts/.ready: $(READY) $(HOSTS)/requirements.txt
 	$(VENV)-hosts/bin/python -m pip install --quiet --requirement $(HOSTS)/requirements.txt
 	$(VENV)-hosts/bin/python -m pip install --quiet --no-deps --upgrade --target $(VENV)-hosts/ipywidgets7 \
 	    ipywidgets==7.7.1 ipython_genutils==0.2.0
+	$(VENV)-hosts/bin/python -m pip install --quiet --no-deps --upgrade --target $(VENV)-hosts/consoles \
+	    spyder-kernels==3.1.6 ipykernel==6.31.0 cloudpickle==3.1.3 wurlitzer==3.1.1 pydevd==3.5.0
 	touch $@
 
 # Downloads 600 MB, once. What runs on two GPUs is skipped on one, and the other way round.
