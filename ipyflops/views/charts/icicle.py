@@ -84,11 +84,12 @@ def icicle(
     ax.add_collection(patches)
     for one in parts:
         room = one.width * points / _SIZE - 0.6
-        if room >= _LEAST_ROOM:
+        label = fitted(one.label, room) if room >= _LEAST_ROOM else "…"
+        if label != "…":
             ax.text(
                 one.start + one.width / 2,
                 one.level + 0.5,
-                fitted(one.label, room),
+                label,
                 ha="center",
                 va="center",
                 fontsize=_SIZE,

@@ -78,6 +78,8 @@ def test_rows_never_overlap_and_labels_stay_inside(name: str) -> None:
     widths = sorted((one.width * whole for one in parts), reverse=True)
     texts = [text.get_window_extent().width for text in ax.texts] if parts else []
     assert all(taken <= widths[0] for taken in texts)
+    # A name of which nothing is left is none.
+    assert "…" not in [text.get_text() for text in ax.texts]
 
 
 def test_the_title_says_what_it_is_of() -> None:
