@@ -35,7 +35,8 @@ from ipyflops.attribution.lines import LineKey, MethodLine
 from ipyflops.attribution.location_table import LocationTable
 from ipyflops.attribution.locator import Locator
 from ipyflops.attribution.marks import Location
-from ipyflops.attribution.parameters import parameter_bytes
+from ipyflops.attribution.modules import vars_of
+from ipyflops.attribution.parameters import parameter_bytes, trainable_elements
 from ipyflops.attribution.places import Place
 from ipyflops.attribution.this_thread import THREAD, Token, frames_of_threads
 
@@ -55,4 +56,6 @@ __all__ = [
     "frames_of_threads",
     "parameter_bytes",
     "read_variables",
+    "trainable_elements",
+    "vars_of",
 ]

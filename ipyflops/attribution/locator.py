@@ -39,6 +39,7 @@ from ipyflops.attribution.marks import (
     Mark,
     UserFrame,
 )
+from ipyflops.attribution.places import Place
 from ipyflops.torch_private import (
     CALL_CODE,
     WRAPPED_CALL_CODE,
@@ -88,6 +89,11 @@ class Locator(FrameMarker):
                 else:
                     sequence.note(location)
         return location
+
+    def place_of_call(self, call_frame: FrameType) -> Place | None:
+        """Say which module's call a frame of PyTorch is; None if no operator ran in it."""
+        mark = self._marks.read(call_frame)
+        return mark.place if type(mark) is Location else None
 
     def begin_block(self, frame: FrameType) -> None:
         """Begin, or go on, with the block whose ``with`` statement is in `frame`."""

@@ -133,6 +133,11 @@ def parameter_bytes(module: object) -> tuple[int, int]:
     return every, trained
 
 
+def trainable_elements(module: object) -> int:
+    """Elements of the parameters of a module and all below it that require a gradient."""
+    return sum(_elements(one) for one in _all_parameters(module) if one.requires_grad)
+
+
 def _all_parameters(module: object) -> Iterator[Any]:
     """The parameters of a module and all below it, each once."""
     seen: set[int] = set()

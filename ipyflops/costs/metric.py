@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 from ipyflops.units import duration, percent, prefix_of, prefix_of_seconds, scaled
 
 #: How a number is written: with a prefix, as a time, or in percent. A rate is never a whole number.
-Format: TypeAlias = Literal["count", "rate", "time", "share"]
+#: A text is no number: it stands as it is.
+Format: TypeAlias = Literal["count", "rate", "time", "share", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Metric:
         Of a column.
     tip, explanation : str
         A few words for a tooltip, and all there is to say.
-    format : {"count", "rate", "time", "share"}
+    format : {"count", "rate", "time", "share", "text"}
     unit : str
         As ``FLOPs`` or ``B``; empty where the title says what the numbers are.
     name : str
@@ -108,7 +109,9 @@ class Metric:
         ('8.18 GFLOPs', '12.3 k integer ops')
         """
         text = self._written(value, self.unit)
-        return f"{text} {self.name}" if self.format == "count" and not self.unit else text
+        if self.format != "count" or self.unit:
+            return text
+        return f"{text} {self.name.removesuffix('s') if value == 1 else self.name}"
 
     def full(self, value: float) -> str:
         """Write a number so that it can be read where there is no title.

@@ -36,6 +36,9 @@ class Totals:
         over the wire, which depends on the algorithm.
     replicated : int
         Those of the FLOPs that another rank had computed already, on the same values.
+    activations : int
+        Elements of the outputs of convolutions, linear layers and matrix products in the forward
+        pass: what papers on vision print as MActs.
     """
 
     calls: int = 0
@@ -49,6 +52,7 @@ class Totals:
     hfu_seconds: float = 0.0
     communicated: int = 0
     replicated: int = 0
+    activations: int = 0
 
     @property
     def utilization(self) -> float:
@@ -96,7 +100,7 @@ def subtract_totals(whole: Totals, part: Totals) -> Totals:
     --------
     >>> subtract_totals(Totals(flops=10, seconds=1.0), Totals(flops=4, seconds=1.5))
     Totals(calls=0, flops=6, macs=0, int_ops=0, bytes=0, seconds=0.0, peak_seconds=0.0, \
-mfu_seconds=0.0, hfu_seconds=0.0, communicated=0, replicated=0)
+mfu_seconds=0.0, hfu_seconds=0.0, communicated=0, replicated=0, activations=0)
     """
     left = {name: getattr(whole, name) - getattr(part, name) for name in SUMMED}
     return Totals(**{name: max(left[name], 0.0) if name in TIMES else left[name] for name in left})
@@ -112,7 +116,8 @@ def without_times(totals: Totals) -> tuple[int, ...]:
 MEASURED: tuple[str, ...] = tuple(
     key
     for key in SUMMED
-    if key in METRICS and not METRICS[key].of_ranks and not METRICS[key].is_calls
+    if key in METRICS
+    and not (METRICS[key].of_ranks or METRICS[key].is_calls or METRICS[key].optional)
 )
 #: … and what can be compared between runs: whole numbers that do not depend on the machine.
 COUNTED: tuple[str, ...] = tuple(key for key in MEASURED if key not in TIMES)

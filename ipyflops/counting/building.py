@@ -11,9 +11,10 @@ from ipyflops.costs import Convention, within_layer
 from ipyflops.counting import first_calls
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.memory import MEMORY_NOTE, MemoryResult, MemoryTracker
+from ipyflops.counting.module_shapes import ModuleShapeRecorder
 from ipyflops.counting.recording import Recorder
 from ipyflops.counting.source_code import FollowedLines, counted_code, methods
-from ipyflops.report import Excerpt, Line, Memory, Report, Row, Scope, Signature
+from ipyflops.report import NO_SHAPES, Excerpt, Line, Memory, Report, Row, Scope, Signature
 
 #: The most modules that a note names.
 MAX_NAMES = 4
@@ -30,6 +31,7 @@ def build_report(
     more_notes: Sequence[str] = (),
     tracker: MemoryTracker | None = None,
     busy_share: float | None = None,
+    shapes: ModuleShapeRecorder | None = None,
 ) -> Report:
     """Build the report of what was counted so far.
 
@@ -48,8 +50,10 @@ def build_report(
         What holds memory, where that is asked for.
     busy_share : float or None
         See `Report`.
+    shapes : ModuleShapeRecorder or None
+        What went into the modules, where that is asked for.
     """
-    tables = _Tables(locator, timed=not no_times)
+    tables = _Tables(locator, shapes, timed=not no_times)
     tables.add(locator.locations.root if locator is not None else Place(None, "", "", "root"))
     memory = None if tracker is None else tables.memory(tracker)
     excerpts = tables.excerpts()
@@ -70,6 +74,7 @@ def build_report(
         )
     notes += recorder.other_paths.notes()
     notes += more_notes
+    notes += shapes.notes() if shapes is not None else []
     notes += [MEMORY_NOTE] if memory is not None else []
     notes += [no_times] if no_times else first_calls.notes(recorder)
     return Report(
@@ -91,8 +96,11 @@ def build_report(
 class _Tables:
     """The report's tables while they are filled, each entry kept once."""
 
-    def __init__(self, locator: Locator | None, *, timed: bool) -> None:
+    def __init__(
+        self, locator: Locator | None, shapes: ModuleShapeRecorder | None, *, timed: bool
+    ) -> None:
         self._locator = locator
+        self._shapes = shapes
         self._timed = timed
         self._locations = {} if locator is None else locator.locations.by_place()
         #: The places in which something ran, or in one inside of which.
@@ -152,6 +160,7 @@ class _Tables:
                         place.times_called,
                         place.parameters,
                         place.instances,
+                        NO_SHAPES if self._shapes is None else self._shapes.of_place(place),
                     )
                 )
             for location in locations:
@@ -229,6 +238,7 @@ def _signature(entry: Entry, location: Location) -> Signature:
             bytes=entry.sums.bytes,
             summed=True,
             communicated=entry.sums.communicated,
+            activations=entry.sums.activations,
         )
     cost = within_layer(signature.cost, location.place.layer)
     return replace(signature, cost=cost) if cost is not signature.cost else signature

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from ipyflops.attribution import BIAS, Biases, Location, Locator
-from ipyflops.cells import readable_name
 from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
 from ipyflops.counting.blocks import COUNTING, CountedBlocks
@@ -27,10 +26,12 @@ from ipyflops.counting.decomposition import (
 from ipyflops.counting.device_clocks import device_clock
 from ipyflops.counting.known_operators import KnownOperator, look_up
 from ipyflops.counting.memory import MemoryTracker
+from ipyflops.counting.module_shapes import ModuleShapeRecorder
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder, on_device
 from ipyflops.counting.replays import Replays
+from ipyflops.counting.source_code import source_of
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, Verdict
 from ipyflops.report import Report, Source
 from ipyflops.torch_private import (
@@ -62,9 +63,9 @@ class FlopCounter(CountedBlocks):
         Whether to tell what ran on each line of the modules' own methods, wherever they are
         written, and of your functions in other cells and files (see `Report.excerpts`). Counting is
         slower then.
-    memory : bool
-        Whether to follow the memory of the tensors, too (see `Report.memory`). Counting is slower
-        then.
+    memory, shapes : bool
+        Whether to follow the memory of the tensors (see `Report.memory`), and what goes into each
+        module and comes out (see `Node.shapes`). Counting is slower then.
 
     Raises
     ------
@@ -112,6 +113,7 @@ class FlopCounter(CountedBlocks):
         source: Source | None = None,
         follow_methods: bool = False,
         memory: bool = False,
+        shapes: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(convention, str):
@@ -126,15 +128,16 @@ class FlopCounter(CountedBlocks):
         self._device_clock = device_clock(is_timed=device_time)
         self._on_cuda = isinstance(self._device_clock, CudaClock)
         self._memory = MemoryTracker() if memory else None
+        self._shapes = ModuleShapeRecorder() if shapes else None
+        self._followers = [one for one in (self._memory, self._shapes) if one is not None]
         #: What most counts need not do for each operator.
         self._recorder = Recorder()
         self._replays = Replays(self._recorder)
         self._operators: dict[int, KnownOperator] = {}
         self._locator: Locator
         self._biases = Biases()
-        self._entered = False
+        self._entered, self._raises = False, True
         self._reader: Reader | None = None
-        self._raises = True
 
     # Operators that take functions (cond, scan, flex_attention) come to __torch_dispatch__ too.
     supports_higher_order_operators = True
@@ -148,20 +151,22 @@ class FlopCounter(CountedBlocks):
 
     def _begin_count(self, frame: FrameType) -> None:
         if not self._entered:
-            source = self._source or _source_of(frame)
+            source = self._source or source_of(frame)
             self._locator = Locator(
                 source.filename, source.name, follow_methods=self._follow_methods
             )
             self._recorder.file_label = source.name
             self._entered = True
-        if self._memory is not None:
-            self._memory.begin_block(self._locator)
+        for follower in self._followers:
+            follower.begin_block(self._locator)
         self._locator.begin_block(frame)
         if self._device_clock is not None:
             self._device_clock.begin_block()
 
     def _begin_thread(self) -> None:
         self._locator.begin_thread()
+        if self._shapes is not None:
+            self._shapes.begin_thread()
 
     def _end_thread(self, frame: FrameType) -> None:
         if self._entered:
@@ -174,8 +179,8 @@ class FlopCounter(CountedBlocks):
             self._device_clock.end_block()
         self._locator.notes.update(dict.fromkeys(self.not_counted.notes()))
         self._locator.release(frames)
-        if self._memory is not None:
-            self._memory.end_block()
+        for follower in self._followers:
+            follower.end_block()
         self._operators.clear()
 
     def _take_problem(self) -> FormulaError | None:
@@ -202,6 +207,7 @@ class FlopCounter(CountedBlocks):
             busy_share=clock.busy_share() if clock is not None else None,
             more_notes=(*self._replays.notes(), *(clock.notes() if clock is not None else ())),
             tracker=self._memory,
+            shapes=self._shapes,
         )
 
     def keep_errors(self) -> list[FormulaError]:
@@ -391,9 +397,3 @@ class FlopCounter(CountedBlocks):
 def _is_plain(kind: type) -> bool:
     """Whether tensors of a type are counted as they are, and do not wrap others."""
     return kind.__torch_dispatch__ is _NO_DISPATCH or issubclass(kind, FakeTensor)  # type: ignore[attr-defined]
-
-
-def _source_of(frame: FrameType) -> Source:
-    """The file of the ``with`` statement."""
-    filename = frame.f_code.co_filename
-    return Source(filename, readable_name(filename))

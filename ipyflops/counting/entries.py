@@ -60,12 +60,12 @@ class CallSums:
     Attributes
     ----------
     cost : CostSum
-    bytes, communicated : int
+    bytes, communicated, activations : int
     alike : bool
         Whether all of them were the same, so that each costs what the first did.
     """
 
-    __slots__ = ("_first", "alike", "bytes", "communicated", "cost")
+    __slots__ = ("_first", "activations", "alike", "bytes", "communicated", "cost")
 
     def __init__(self, first: Signature) -> None:
         self._first = first
@@ -73,6 +73,7 @@ class CallSums:
         self.cost = CostSum()
         self.bytes = 0
         self.communicated = 0
+        self.activations = 0
 
     def add(self, signature: Signature) -> None:
         """Add one call."""
@@ -80,3 +81,4 @@ class CallSums:
         self.cost.add(signature.cost)
         self.bytes += signature.bytes
         self.communicated += signature.communicated
+        self.activations += signature.activations

@@ -199,6 +199,7 @@ class Recorder:
                 cost=cost,
                 bytes=int(bytes_of(call, pure_move=name == "free")),
                 communicated=int(payload(call)),
+                activations=_activations(call) if cost.macs else 0,
             )
 
     def _apply(self, formula: Formula, call: Call, location: Location) -> tuple[VerdictName, Cost]:
@@ -246,6 +247,11 @@ def _sampled(signature: Signature) -> bool:
         return False
     cost = signature.cost
     return bool(cost.contraction or cost.other or cost.article)
+
+
+def _activations(call: Call) -> int:
+    """Elements of a call's first output; the others are statistics, states or room to work."""
+    return next((int(tensor.numel()) for tensor in call.outputs()), 0)
 
 
 def _device_of(call: Call) -> str:

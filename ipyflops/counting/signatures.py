@@ -40,18 +40,19 @@ def shapes_of(call: Call) -> str:
     parts: list[str] = []
     for value in (*call.args, *(v for name, v in call.kwargs.items() if name != "out")):
         if isinstance(value, Tensor):
-            parts.append(_shape(value))
+            parts.append(shape_of(value))
         elif isinstance(value, (list, tuple)):
             tensors = [item for item in value if isinstance(item, Tensor)]
             if len(tensors) > 4:
                 elements = sum(tensor.numel() for tensor in tensors)
                 parts.append(f"[{len(tensors)} tensors of {elements:,} elements]")
             elif tensors:
-                parts.append(f"[{', '.join(map(_shape, tensors))}]")
+                parts.append(f"[{', '.join(map(shape_of, tensors))}]")
     return ", ".join(parts)
 
 
-def _shape(tensor: Tensor) -> str:
+def shape_of(tensor: Tensor) -> str:
+    """The shape of a tensor, as ``128×768``."""
     if tensor.is_nested and tensor.layout is _STRIDED:
         return f"{tensor.size(0)}×…"
     return "×".join(map(str, tensor.shape)) if tensor.dim() else "scalar"

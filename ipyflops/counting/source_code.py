@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from tokenize import COMMENT, DEDENT, ENDMARKER, INDENT, NEWLINE, NL, TokenError, generate_tokens
-from types import CodeType
+from types import CodeType, FrameType
 
 from ipyflops.attribution import MethodLine
 from ipyflops.cells import readable_name, source_lines
-from ipyflops.report import Excerpt, LineCount, Phase
+from ipyflops.report import Excerpt, LineCount, Phase, Source
 
 #: A source of up to so many lines is shown whole; of a longer one, the functions that ran.
 MAX_WHOLE = 300
@@ -31,6 +31,12 @@ _MAGIC = re.compile(r"# (?=%%?\w)")
 _DEF = "def"
 #: With these words a statement goes on.
 _GOES_ON = frozenset({"elif", "else", "except", "finally"})
+
+
+def source_of(frame: FrameType) -> Source:
+    """Give the file that a frame runs."""
+    filename = frame.f_code.co_filename
+    return Source(filename, readable_name(filename))
 
 
 def counted_code(filename: str, label: str, numbers: Iterable[int]) -> list[Excerpt]:

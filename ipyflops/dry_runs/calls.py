@@ -34,9 +34,10 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
         A function, or a module.
     *args, **kwargs
         What to call it with, except for ``device``: ``dry_run(step, device="cuda")`` counts as if
-        there were a CUDA device, where there is none; and for ``memory``: with ``memory=True`` the
-        report says what would hold memory (see `Report.memory`). A function that has a parameter of
-        such a name gets it too.
+        there were a CUDA device, where there is none; for ``memory``: with ``memory=True`` the
+        report says what would hold memory (see `Report.memory`); and for ``shapes``: with
+        ``shapes=True`` it says what goes into each module and comes out. A function that has a
+        parameter of such a name gets it too.
 
     Returns
     -------
@@ -65,28 +66,31 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     """
     check_callable(function, "dry_run", "dry_run(model, x)")
     device, kwargs = device_for(function, kwargs)
-    memory, kwargs = _memory_for(function, kwargs)
-    return count_call(function, args, kwargs, sys._getframe(1), device=device, memory=memory)
+    memory, kwargs = _switch(function, kwargs, "memory")
+    shapes, kwargs = _switch(function, kwargs, "shapes")
+    return count_call(
+        function, args, kwargs, sys._getframe(1), device=device, memory=memory, shapes=shapes
+    )
 
 
-def _memory_for(
-    function: Callable[..., object], named: dict[str, Any]
+def _switch(
+    function: Callable[..., object], named: dict[str, Any], switch: str
 ) -> tuple[bool, dict[str, Any]]:
-    """Whether a call asks for memory, and the arguments that go to the function.
+    """Whether a call asks for more, as for memory, and the arguments that go to the function.
 
     Only True and False are for the dry run: what a decoder calls its memory is a tensor.
     """
-    memory = named.get("memory")
-    if not isinstance(memory, bool):
+    is_on = named.get(switch)
+    if not isinstance(is_on, bool):
         return False, named
     forward = function.forward if isinstance(function, torch.nn.Module) else function
     try:
-        is_its_own = "memory" in inspect.signature(forward).parameters
+        is_its_own = switch in inspect.signature(forward).parameters
     except (TypeError, ValueError):
         is_its_own = False
     if is_its_own:
-        return memory, named
-    return memory, {name: value for name, value in named.items() if name != "memory"}
+        return is_on, named
+    return is_on, {name: value for name, value in named.items() if name != switch}
 
 
 def check_callable(function: object, name: str, example: str) -> None:
@@ -113,6 +117,7 @@ def count_call(
     device: Any = None,
     look_for_leaks: bool = True,
     memory: bool = False,
+    shapes: bool = False,
 ) -> Report:
     """Count a call as `dry_run` does; the variables of a caller give the modules their names.
 
@@ -122,7 +127,9 @@ def count_call(
     execution = DryRun(device=device)
     code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
     filename, name = code.co_filename, readable_name(code.co_filename)
-    counter = FlopCounter(device_time=False, source=Source(filename, name), memory=memory)
+    counter = FlopCounter(
+        device_time=False, source=Source(filename, name), memory=memory, shapes=shapes
+    )
     modules = _named_modules((function, *args, *kwargs.values()), caller)
     call = execution.copy(function)
     args, kwargs = execution.copy(args), execution.copy(kwargs)

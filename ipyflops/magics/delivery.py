@@ -27,12 +27,15 @@ class ViewOptions:
         Levels of the tree that are shown open; None for as many as fit.
     per : (int, str) or None
         A number of items and their name.
+    columns : tuple of str
+        Those that are shown besides.
     """
 
     view: str
     by: str | None
     depth: int | None
     per: tuple[int, str] | None
+    columns: tuple[str, ...] = ()
 
 
 def deliver(
@@ -131,6 +134,7 @@ def _show(
                 by=view_options.by,
                 depth=view_options.depth,
                 per=view_options.per,
+                columns=view_options.columns,
             ),
         ]:
             publish(shell, bundle, places.pop(0) if places else None)

@@ -37,7 +37,7 @@ from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
 from ipyflops.processes.ipyparallel_cells import ParallelCells
 from ipyflops.processes.ipyparallel_collection import current_collection
-from ipyflops.report import LAST_REPORT, Rank, Report, Source, merge_ranks
+from ipyflops.report import LAST_REPORT, NO_SHAPES, Rank, Report, Source, merge_ranks
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,7 @@ class FlopsMagics(Magics):
             source=Source(code.filename, label),
             follow_methods=self._follows_methods(request.options),
             memory=request.options.memory,
+            shapes=_records_shapes(request.options),
         )
 
     def _convention(self, options: Options) -> conventions.Convention:
@@ -249,6 +250,7 @@ class FlopsMagics(Magics):
                 "device_time": self.device_time,
                 "follow_methods": self._follows_methods(options),
                 "memory": options.memory,
+                "shapes": _records_shapes(options),
             }
         outcome = ipyparallel_engines.run(
             ipyparallel_engines.find_view(self.shell),
@@ -309,6 +311,10 @@ class FlopsMagics(Magics):
         if options.peak:
             report = with_peak(report, quiet=options.quiet)
             LAST_REPORT.remember(report)
+        if _records_shapes(options) and all(one.shapes == NO_SHAPES for one in report.scopes):
+            raise UsageError(
+                "the last report has no shapes; count with them: %flops --columns shapes model(x)"
+            )
         if options.convention is not None:
             report = report.under(options.convention)
         self._deliver(report, request)
@@ -347,10 +353,16 @@ class FlopsMagics(Magics):
             by=options.by or (None if self.by == views.BY[0] else self.by),
             depth=self.depth if options.depth is None else options.depth,
             per=options.per,
+            columns=options.columns,
         )
 
     def _publish(self, bundle: Mapping[str, Any]) -> None:
         publish(self.shell, bundle)
+
+
+def _records_shapes(options: Options) -> bool:
+    """Whether a column is asked for that takes a count with ``shapes=True``."""
+    return not views.RECORDED.isdisjoint(views.chosen_columns(options.columns))
 
 
 def _report(counter: FlopCounter, dry_run: CellDryRun | None) -> Report:

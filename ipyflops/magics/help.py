@@ -79,6 +79,11 @@ once on each device, where that was, and what they were for (parameters, gradien
 state, activations that are saved for the backward, temporaries, inputs). A tensor's memory is that
 of its storage, which views share. With --fake --memory a step is asked before anything is run.
 
+With --columns the tables have more columns: shapes (input, output and kernel of each module in its
+first call; "varies" where later calls differ), params (how many parameters, trainable and frozen),
+activations (elements of the outputs of convolutions, linear layers and matrix products: the MActs
+of papers), macs, time_share, flops_per_call and the others of ipyflops.costs.METRICS.
+
 Examples
 --------
 ::
@@ -95,6 +100,7 @@ Examples
     %flops --against base smaller(x)             what has changed since then
     %flops --per 128:token model(tokens)         FLOPs per token too
     %flops -t --peak model(x)                    clean FLOPS, as a share of what this device can do
+    %flops --columns shapes,params model(x)      input, output and kernel; trainable parameters
     %flops --fake huge(tokens)                   a dry run, of a model that fits in no memory
     %flops --fake --memory step()                will it fit?
     %flops --fake cuda huge.cuda()(tokens.cuda())   the same, as on a GPU that is not there

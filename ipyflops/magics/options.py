@@ -26,6 +26,7 @@ ValueKind: TypeAlias = Literal[
     "file",
     "device",
     "devices",
+    "columns",
 ]
 
 
@@ -153,6 +154,13 @@ OPTIONS = (
         "devices",
         "DEVICES",
     ),
+    Option(
+        "columns",
+        ("--columns",),
+        "more columns: --columns shapes,params (see below)",
+        "columns",
+        "NAMES",
+    ),
     Option("per", ("--per",), "also per item, as in --per 128:token", "items", "N[:NAME]"),
     Option(
         "against",
@@ -237,6 +245,7 @@ class Options:
     memory: bool = False
     peak: bool = False
     on: str | None = None
+    columns: tuple[str, ...] = ()
     per: tuple[int, str] | None = None
     against: str | None = None
     view: str | None = None

@@ -13,6 +13,7 @@ from IPython.utils.text import DollarFormatter
 
 from ipyflops.magics.options import RULES, MissingValueError, OptionError, Options, ValueKind
 from ipyflops.magics.scanning import WrittenOption, scan
+from ipyflops.views import chosen_columns
 
 
 def parse(line: str, variables: Mapping[str, Any] | None = None) -> Options:
@@ -125,6 +126,17 @@ def _read_variable(written: WrittenOption) -> str:
     raise OptionError(f"{written.flag} takes the name of a variable, not {written.value!r}")
 
 
+def _read_columns(written: WrittenOption) -> tuple[str, ...]:
+    names = tuple(filter(None, (name.strip() for name in written.value.split(","))))
+    if not names:
+        raise MissingValueError(written.flag, written.option)
+    try:
+        chosen_columns(names)
+    except ValueError as error:
+        raise OptionError(f"{written.flag}: {error}") from None
+    return names
+
+
 def _read_text(written: WrittenOption) -> str:
     if not written.value:
         raise MissingValueError(written.flag, written.option)
@@ -147,4 +159,5 @@ _READERS: Mapping[ValueKind, Callable[[WrittenOption], object]] = {
     "file": _read_file,
     "device": _read_device,
     "devices": _read_text,
+    "columns": _read_columns,
 }

@@ -104,6 +104,7 @@ def run() -> object:
         source=Source(code.filename, order["label"]),
         follow_methods=order["follow_methods"],
         memory=order.get("memory", False),
+        shapes=order.get("shapes", False),
     )
     try:
         value = running.run(shell, code, counter)

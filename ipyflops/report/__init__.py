@@ -39,8 +39,11 @@ from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.report.shown_tables import ShownAsTable
 from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
 from ipyflops.report.tables import (
+    NO_SHAPES,
     PHASES,
+    VARIES,
     Line,
+    ModuleShapes,
     Phase,
     Row,
     Scope,
@@ -61,7 +64,9 @@ __all__ = [
     "MAX_NUMBER",
     "MEASURES",
     "MEMORY_KINDS",
+    "NO_SHAPES",
     "PHASES",
+    "VARIES",
     "Change",
     "Comparison",
     "DataSheet",
@@ -80,6 +85,7 @@ __all__ = [
     "MemoryKind",
     "MemoryPoint",
     "ModelSizes",
+    "ModuleShapes",
     "Node",
     "Part",
     "Peak",

@@ -181,6 +181,7 @@ class _MergedTables:
             known,
             calls=known.calls + scope.calls,
             instances=max(known.instances, scope.instances),
+            shapes=known.shapes.merged(scope.shapes),
         )
         return index
 

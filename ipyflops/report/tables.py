@@ -20,6 +20,47 @@ NANOSECONDS, ATTOSECONDS = 1e9, 10**18
 VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
+class ModuleShapes(NamedTuple):
+    """What a module's calls look like, where that was asked for.
+
+    Attributes
+    ----------
+    input, output : str
+        Shapes of the tensors that went into its first call and came out, as ``1×3×224×224``;
+        ``varies`` where later calls differ.
+    kernel : str
+        Its kernel size, as ``3×3``.
+    trainable : int
+        Those elements of its parameters that require a gradient, children's included; -1 where this
+        is not known.
+    """
+
+    input: str = ""
+    output: str = ""
+    kernel: str = ""
+    trainable: int = -1
+
+    def merged(self, other: ModuleShapes) -> ModuleShapes:
+        """Give what the calls of both have in common."""
+        if self == other:
+            return self
+        return ModuleShapes(
+            _common(self.input, other.input),
+            _common(self.output, other.output),
+            _common(self.kernel, other.kernel),
+            max(self.trainable, other.trainable),
+        )
+
+
+NO_SHAPES = ModuleShapes()
+#: The shapes of calls that differ.
+VARIES = "varies"
+
+
+def _common(first: str, second: str) -> str:
+    return VARIES if first and second and first != second else first or second
+
+
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -44,6 +85,8 @@ class Scope:
     instances : int
         How many modules of this name and class it stands for, as those that are made anew in each
         call; the parameters are those of the first.
+    shapes : ModuleShapes
+        What went into it and came out, with ``shapes=True``.
     """
 
     parent: int
@@ -53,6 +96,7 @@ class Scope:
     calls: int = 0
     parameters: int = 0
     instances: int = 1
+    shapes: ModuleShapes = NO_SHAPES
 
 
 @with_printable_repr
@@ -104,6 +148,9 @@ class Signature:
     communicated : int
         Bytes of payload that a collective exchanges with other processes, likewise: what this one
         hands in or what it gets, whichever is more. 0 for all else.
+    activations : int
+        Elements of the first output of a matrix product, convolution or attention, likewise; 0 for
+        all else.
     """
 
     operator: str
@@ -114,6 +161,7 @@ class Signature:
     bytes: int
     summed: bool = False
     communicated: int = 0
+    activations: int = 0
 
 
 @with_printable_repr
@@ -158,12 +206,15 @@ class CallAmounts(NamedTuple):
     summed : bool
     product_time : int
         Of its products alone at the peak, in attoseconds.
+    activations : int
+        Elements of its output, which count in the forward pass alone.
     """
 
     amounts: tuple[tuple[int, int], ...]
     flops: int
     summed: bool
     product_time: int = 0
+    activations: int = 0
 
 
 def amounts_of_call(
@@ -182,7 +233,7 @@ def amounts_of_call(
     amounts = {"flops": flops, "peak_seconds": peak_time}
     amounts |= {name: of_call(signature) for name, of_call in OF_CALL.items()}
     added = tuple((SUMMED.index(name), amount) for name, amount in amounts.items() if amount)
-    return CallAmounts(added, flops, signature.summed, product_time)
+    return CallAmounts(added, flops, signature.summed, product_time, signature.activations)
 
 
 class TotalsSum(list[int]):
@@ -204,7 +255,7 @@ class TotalsSum(list[int]):
 
     def add_row(self, row: Row, call: CallAmounts) -> None:
         """Add a row whose calls add so much each."""
-        added, flops, summed, product_time = call
+        added, flops, summed, product_time, activations = call
         times = 1 if summed else row.calls
         for place, amount in added:
             self[place] += amount * times
@@ -214,6 +265,8 @@ class TotalsSum(list[int]):
             self[_HFU_TIME] += product_time * times
             if row.phase != "recompute":
                 self[_MFU_TIME] += product_time * times
+        if activations and row.phase == "forward":
+            self[_ACTIVATIONS] += activations * times
         if row.replicated:
             self[_REPLICATED] += flops * (1 if summed else row.replicated)
 
@@ -233,4 +286,5 @@ class TotalsSum(list[int]):
 _ZEROS = (0,) * len(SUMMED)
 _CALLS, _TIME = SUMMED.index("calls"), SUMMED.index("seconds")
 _MFU_TIME, _HFU_TIME = SUMMED.index("mfu_seconds"), SUMMED.index("hfu_seconds")
+_ACTIVATIONS = SUMMED.index("activations")
 _PEAK_TIME, _REPLICATED = SUMMED.index("peak_seconds"), SUMMED.index("replicated")

@@ -11,7 +11,15 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from ipyflops.costs import Totals, with_printable_repr
 from ipyflops.report.figures import Figures
 from ipyflops.report.memory import Memory, PlaceMemory
-from ipyflops.report.tables import Phase, Row, Scope, ScopeKind, TotalsSum
+from ipyflops.report.tables import (
+    NO_SHAPES,
+    ModuleShapes,
+    Phase,
+    Row,
+    Scope,
+    ScopeKind,
+    TotalsSum,
+)
 
 
 class HasChildren(Protocol):
@@ -63,6 +71,9 @@ class Node(Figures):
         forwards with a backward each it is the most.
     peak_bytes : int
         Likewise: the most bytes that were live while it, or a child of it, ran.
+    shapes : ModuleShapes
+        With ``shapes=True``: what went into the module and came out, its kernel size, and how many
+        of its parameters are trained.
     """
 
     name: str
@@ -81,6 +92,7 @@ class Node(Figures):
     trainable_bytes: int = 0
     saved_bytes: int = 0
     peak_bytes: int = 0
+    shapes: ModuleShapes = NO_SHAPES
 
     def __repr__(self) -> str:
         return (
@@ -164,6 +176,7 @@ def build(
             trainable_bytes=held.trainable_bytes,
             saved_bytes=held.saved_bytes,
             peak_bytes=held.peak_bytes,
+            shapes=scope.shapes,
         )
     return nodes[0]
 

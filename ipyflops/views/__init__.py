@@ -16,12 +16,16 @@ from ipyflops.costs import check_choice
 from ipyflops.report import Difference, Report, ShownAsTable, Sweep, printable
 from ipyflops.views.frontend import preferred_view, publisher, shows_widgets
 from ipyflops.views.requests import BY, VIEWS, check_view
+from ipyflops.views.rows.columns import RECORDED
+from ipyflops.views.rows.columns import chosen as chosen_columns
 from ipyflops.views.rows.visible import shortened, visible
 
 __all__ = [
     "BY",
+    "RECORDED",
     "VIEWS",
     "WIDGET_VIEW",
+    "chosen_columns",
     "displays",
     "document",
     "in_colour",
@@ -169,8 +173,7 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     if isinstance(shown, Report) and (view == "widget" or (view == "auto" and shows_widgets())):
         from ipyflops.views.shown_views import SHOWN_VIEWS
 
-        options.pop("columns", None)  # the browser offers every column itself
-        widget = to_widget(shown, **options)
+        widget = to_widget(shown, extra=options.pop("columns", ()), **options)
         SHOWN_VIEWS.add(widget)
         bundle[WIDGET_VIEW] = {
             "version_major": 2,

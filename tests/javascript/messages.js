@@ -38,6 +38,10 @@ const COLUMNS = {
   utilization: column("utilization", "of peak", {
     format: "share", phrase: "of peak", ratio: ["peak_seconds", "seconds"],
   }),
+  input: column("input", "input", { format: "text", of_place: true, optional: true }),
+  trainable: column("trainable", "trainable", { of_place: true, optional: true }),
+  frozen: column("frozen", "frozen", { of_place: true, optional: true }),
+  activations: column("activations", "acts", { name: "activations", optional: true }),
   bytes: column("bytes", "bytes", { unit: "B" }),
   intensity: column("intensity", "FLOPs/B", {
     format: "rate", phrase: "FLOPs per byte", ratio: ["flops", "bytes"],
@@ -99,6 +103,8 @@ export function message({ places, signatures, calls, lines = [], excerpts = [] }
     tables: { modules: ["flops", "share"], operators: ["flops", "share"], lines: ["flops", "share"] },
     bars: ["flops", "seconds"],
     held: {},
+    shapes: {},
+    asked: [],
     scopes: {
       parent: ints(all.map(({ parent }) => parent)),
       name: ints(all.map(({ name }) => names.indexOf(name))),

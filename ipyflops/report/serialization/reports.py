@@ -11,7 +11,7 @@ from typing import Any, get_args
 from ipyflops.costs import CONVENTIONS, ZERO_COUNT, Cost, Count
 from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.run import AnyRun, Run
-from ipyflops.report.serialization import excerpts, memory, ranks, rates
+from ipyflops.report.serialization import excerpts, memory, module_shapes, ranks, rates
 from ipyflops.report.serialization.reading import (
     MAX_NUMBER,
     Reader,
@@ -61,6 +61,7 @@ def to_dict(report: Run) -> dict[str, Any]:
     data |= ranks.columns(report.rows)
     if any(scope.instances != 1 for scope in report.scopes):
         data["instances"] = [scope.instances for scope in report.scopes]
+    data |= module_shapes.columns(report.scopes, report.signatures)
     if report.ranks:
         data["ranks"] = ranks.to_plain(report.ranks, to_dict)
     if report.busy_share is not None:
@@ -216,7 +217,10 @@ def from_dict(data: Mapping[str, Any], kind: type[AnyRun]) -> AnyRun:
             tuple(map(_scope, range(1 << 62), _records(data["scopes"], 6))), data.get("instances")
         )
         lines = tuple(map(_line, _records(data["lines"], 3)))
-        signatures = tuple(map(_signature, _READER.items(data["signatures"])))
+        scopes = module_shapes.with_shapes(scopes, data)
+        signatures = module_shapes.with_activations(
+            tuple(map(_signature, _READER.items(data["signatures"]))), data
+        )
         if not scopes:
             raise ReportFormatError("it has no root")
         rows = tuple(

@@ -10,13 +10,18 @@ import pandas
 
 from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals, check_choice
 from ipyflops.report import Difference, Node, Phase, Report, Row, Sweep
+from ipyflops.views.rows.columns import RECORDED, chosen
 from ipyflops.views.rows.tree import OF_MEMORY
 
 #: What a row is about, and what was counted there.
 KEYS = ("path", "type", "kind", "operator", "verdict", "dtype", "phase")
-_OFFERED = tuple(key for key, metric in METRICS.items() if not metric.of_place or key in OF_MEMORY)
+#: Of a node, and not of what ran in it.
+OF_NODE = (*OF_MEMORY, *RECORDED, "parameters")
+_OFFERED = tuple(key for key, metric in METRICS.items() if not metric.of_place or key in OF_NODE)
 CHANGE_KEYS = ("path", "type", "kind", "status")
-NUMBERS = tuple(key for key in SUMMED if key in METRICS and not METRICS[key].of_ranks)
+NUMBERS = tuple(
+    key for key in SUMMED if key in METRICS and not (METRICS[key].of_ranks or METRICS[key].optional)
+)
 #: Numbers that only reports of several processes have: bytes of collectives, replicated FLOPs.
 RANK_NUMBERS = tuple(key for key in SUMMED if key in METRICS and METRICS[key].of_ranks)
 
@@ -42,8 +47,9 @@ def to_frame(
         Whether rows are also told apart by rank: a column ``rank``, the first. What is replicated
         can only be said of all ranks together.
     columns : sequence of str
-        Keys of metrics that come last, as ``time_share``. Of a node's memory (``parameter_bytes``,
-        ``saved_bytes``, ``peak_bytes``) each of its rows has the number of the whole node.
+        Keys of metrics that come last, as ``time_share``. What is a node's own (its memory,
+        ``parameters``, ``trainable``, ``frozen``, ``input``, ``output``, ``kernel``) is the same in
+        each of its rows.
 
     Returns
     -------
@@ -66,9 +72,9 @@ def to_frame(
     if ranks:
         keys = ["rank", *keys]
         numbers = [name for name in numbers if name != "replicated"]
-    for key in columns:
+    for key in chosen(columns):
         check_choice(key, _OFFERED, f"there is no column {key!r}")
-    numbers += [key for key in columns if key not in numbers]
+    numbers += [key for key in chosen(columns) if key not in numbers]
     if ranks:
         records = [
             (rank.number, *record)
@@ -130,24 +136,34 @@ def _records(
         totals = report.sum_rows(rows)
         by_scope[scope].append((*key, *(_number(report, totals, name) for name in numbers)))
     return [
-        (node.path, node.type, node.kind, *_with_memory(node, record, numbers))
+        (node.path, node.type, node.kind, *_with_own(node, record, numbers))
         for node in report.walk()
         for record in by_scope[node.scope]
     ]
 
 
-def _with_memory(node: Node, record: tuple[Any, ...], numbers: Sequence[str]) -> tuple[Any, ...]:
-    """Put the numbers of a node's memory into the record of one of its rows."""
-    if not set(OF_MEMORY) & set(numbers):
+def _with_own(node: Node, record: tuple[Any, ...], numbers: Sequence[str]) -> tuple[Any, ...]:
+    """Put what is a node's own into the record of one of its rows."""
+    if not set(OF_NODE) & set(numbers):
         return record
     keys, values = record[: -len(numbers)], record[-len(numbers) :]
     return (
         *keys,
         *(
-            getattr(node, name) if name in OF_MEMORY else value
+            _of_node(node, name) if name in OF_NODE else value
             for name, value in zip(numbers, values, strict=True)
         ),
     )
+
+
+def _of_node(node: Node, name: str) -> float | str | None:
+    trainable = node.shapes.trainable
+    if name in ("trainable", "frozen") and trainable < 0:
+        return None
+    if name == "frozen":
+        return node.parameters - trainable
+    number: float | str = getattr(node.shapes if name in RECORDED else node, name)
+    return number
 
 
 def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]:
@@ -163,8 +179,8 @@ def _key(report: Report, row: Row, lines: bool, shapes: bool) -> tuple[Any, ...]
 
 def _number(report: Report, totals: Totals, name: str) -> float:
     """A number of totals; those that are sums are read off, as there are many rows."""
-    if name in OF_MEMORY:
-        return 0  # it is the node's: see `_with_memory`
+    if name in OF_NODE:
+        return 0  # it is the node's: see `_with_own`
     if name in SUMMED:
         return getattr(totals, name)  # type: ignore[no-any-return]
     return METRICS[name].value(totals, report.totals)

@@ -17,12 +17,15 @@ from ipyflops.views.documents.plain_table import (
     prefixed,
     texts_of,
 )
+from ipyflops.views.rows.columns import GROUPS
 from ipyflops.views.rows.operators import operator_rows
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 
 #: The names of columns that are not their metric's: calls are those of whatever a row stands for.
 _NAMES = {"parameters": "params", "module_calls": "calls"}
 _BY_NAME = {_NAMES.get(key, key): metric for key, metric in METRICS.items() if key != "calls"}
+#: Names of several columns at once.
+_SEVERAL = {"shapes": GROUPS["shapes"]}
 #: Sums and rates come before shares in the list of what there is.
 COLUMNS: tuple[str, ...] = tuple(
     sorted(_BY_NAME, key=lambda name: (_BY_NAME[name].of_place, _BY_NAME[name].format == "share"))
@@ -54,8 +57,9 @@ def report_table(
     columns : sequence of str, optional
         Some of ``flops``, ``share``, ``macs``, ``int_ops``, ``bytes``, ``calls``, ``params``,
         ``seconds``, ``time_share``, ``flops_per_second``, ``utilization``, ``intensity`` and the
-        other keys of `ipyflops.costs.metrics.METRICS`, in their order. FLOPs, share, parameters,
-        time and FLOPS, as far as they are known, where it is left out.
+        other keys of `ipyflops.costs.metrics.METRICS`, in their order; ``shapes`` is ``input``,
+        ``output`` and ``kernel``. FLOPs, share, parameters, time and FLOPS, as far as they are
+        known, where it is left out.
     prefix : {"column", "cell"}
         Whether a column has one SI prefix, in its title, or each number has its own.
 
@@ -109,6 +113,7 @@ def _operators(report: Report) -> list[TreeRow]:
 def _check(columns: Sequence[str], by: str) -> Sequence[str]:
     if isinstance(columns, str):
         raise ValueError(f"columns are a list of names, as [{columns!r}]")
+    columns = [key for name in columns for key in _SEVERAL.get(name, (name,))]
     for name in columns:
         if name not in COLUMNS:
             raise ValueError(f"there is no column {name!r}; choose from {', '.join(COLUMNS)}")
@@ -135,6 +140,8 @@ def _numbers(
     report: Report, rows: Sequence[TreeRow], metric: Metric, prefix: str
 ) -> tuple[str, list[str]]:
     """The title and the cells of a column."""
+    if metric.format == "text":
+        return metric.title, [str(numbers_of_places([row])[metric.key][0]) for row in rows]
     values = [_value(report, row, metric) for row in rows]
     if metric.format == "share":
         shares = [percent(value or 0.0).removesuffix(" %") for value in values]
@@ -151,5 +158,6 @@ def _numbers(
 def _value(report: Report, row: TreeRow, metric: Metric) -> float | None:
     """The number of a row; None where there are no calls or parameters to count."""
     if metric.of_place:
-        return numbers_of_places([row])[metric.key][0] or None
+        number = numbers_of_places([row])[metric.key][0]
+        return number if number and not isinstance(number, str) else None
     return metric.value(row.totals, report.totals)

@@ -67,7 +67,8 @@ def to_html(
     per : (int, str), optional
         As for `headline`.
     columns : sequence of str
-        Keys of metrics that the tables show besides, as ``time_share``.
+        Keys of metrics that the tables show besides, as ``time_share``; ``shapes`` and ``params``
+        are several.
     room : int or None
         So many bytes it has in a notebook's file; where that is less than all rows take, the rest
         is named. None where nothing limits it.

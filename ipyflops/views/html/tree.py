@@ -12,12 +12,15 @@ from ipyflops.views.html.parts import Html, Number, bar, joined, numbers
 from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
+from ipyflops.views.rows.visible import shortened
 
 MAX_ROWS = 400
 #: The least width of a name, in em.
 MIN_NAME = 14
 #: In em, of a bar and of the columns that are wider or narrower than most.
 BAR_WIDTH, WIDTH = 8, 4.2
+#: Of a character of a text, and of the longest text.
+TEXT_WIDTH, LONGEST = 0.58, 16
 WIDTHS = {
     "share": 3.6,
     "replicated_share": 4.6,
@@ -55,6 +58,8 @@ def tree(report: Report, depth: int | None, extra: Sequence[str], most: int) -> 
 def _titles(column: Column) -> list[TreeTitle]:
     metric = column.metric
     width = WIDTHS.get(metric.key, WIDTH)
+    if metric.format == "text":
+        width = min(LONGEST, max(width, TEXT_WIDTH * max(map(len, column.texts), default=0)))
     if metric.key == "share":
         bars = TreeTitle(BAR_WIDTH, metric.title, metric.tip)
         return [bars, TreeTitle(width, "", "", number=True)]
@@ -67,6 +72,9 @@ def _row(report: Report, row: TreeRow, shown: Sequence[Column], index: int) -> H
         metric, value, short = column.metric, column.values[index], column.texts[index]
         if metric.key == "share":
             cells.append(bar(report.flops, row.totals, row.phases))
+        if isinstance(value, str):
+            cells.append(Number(shortened(short, int(LONGEST / TEXT_WIDTH)), value, ""))
+            continue
         full = metric.full(value) if short and value is not None else ""
         cells.append(Number(short, full, _exact(metric.key, row.totals) if short else ""))
     return joined([name(row), numbers(cells)])

@@ -6,11 +6,11 @@ each of its tables. Whether a column says anything about a report is the metric'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ipyflops.costs import METRICS, Metric, Totals, check_choice
-from ipyflops.report import Report
+from ipyflops.report import Report, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,23 @@ BROWSER: dict[str, Layout] = {
     "operators": Layout((*_SUMS, *_RANKS)),
     "lines": Layout((*_SUMS, *_RANKS)),
 }
+#: Names of several columns at once.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "shapes": ("input", "output", "kernel"),
+    "params": ("parameters", "trainable", "frozen"),
+}
+#: What a count records only where it is asked for: `FlopCounter` has ``shapes=True`` for it.
+RECORDED = frozenset((*GROUPS["shapes"], "trainable", "frozen"))
 #: The columns that a table has only where they are asked for.
 OPTIONAL: tuple[str, ...] = tuple(key for key, metric in METRICS.items() if metric.optional)
+
+
+#: Whether a scope has any of what the columns of shapes need.
+_OF_SHAPES: dict[str, Callable[[Scope], object]] = {
+    "shapes": lambda scope: scope.shapes.input or scope.shapes.output,
+    "kernel": lambda scope: scope.shapes.kernel,
+    "trainable": lambda scope: scope.shapes.trainable >= 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +115,14 @@ class Column:
     Attributes
     ----------
     metric : Metric
-    values : tuple of float or None
-        None where a row has no numbers.
+    values : tuple of float, str or None
+        None where a row has no numbers; texts of a metric that is no number.
     texts : tuple of str
         Empty where there is nothing to say.
     """
 
     metric: Metric
-    values: tuple[float | None, ...]
+    values: tuple[float | str | None, ...]
     texts: tuple[str, ...]
 
 
@@ -116,7 +131,7 @@ def columns(
     layout: Layout,
     totals: Sequence[Totals | None],
     *,
-    places: Mapping[str, Sequence[int]] | None = None,
+    places: Mapping[str, Sequence[float | str | None]] | None = None,
     extra: Sequence[str] = (),
 ) -> list[Column]:
     """Give the columns of a table that say something about a report.
@@ -127,30 +142,43 @@ def columns(
     layout : Layout
     totals : sequence of Totals or None
         Of each row; None where it has no numbers.
-    places : mapping of str to sequence of int, optional
-        The numbers of each row that are not sums, by their metric's key.
+    places : mapping of str to sequence, optional
+        What each row has that is no sum, by its metric's key; only a tree of modules has that.
     extra : sequence of str
-        Keys of metrics to be shown besides.
+        Keys of metrics, or names of `GROUPS`, to be shown besides, as far as the table has them.
 
     Raises
     ------
     ValueError
         If there is no such metric.
     """
+    asked = chosen(extra)
+    keys = [key for key in (*layout.keys, *asked) if places or not METRICS[key].of_place]
     places = places or {}
-    keys = list(layout.keys)
-    for key in extra:
-        check_choice(key, _offered(places), f"there is no column {key!r}")
-        if key not in keys:
-            keys.append(key)
     return [
         _column(report, layout, metric, totals, places)
-        for metric in that_matter(report, keys, layout, places)
+        for metric in that_matter(report, dict.fromkeys(keys), layout, places)
     ]
 
 
-def _offered(places: Mapping[str, object]) -> list[str]:
-    return [key for key, metric in METRICS.items() if not metric.of_place or key in places]
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """Give the keys of metrics that names of columns and of groups of them stand for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+
+    Examples
+    --------
+    >>> chosen(("macs", "params"))
+    ('macs', 'parameters', 'trainable', 'frozen')
+    """
+    keys: dict[str, None] = {}
+    for name in names:
+        check_choice(name, (*GROUPS, *METRICS), f"there is no column {name!r}")
+        keys |= dict.fromkeys(GROUPS.get(name, (name,)))
+    return tuple(keys)
 
 
 def _column(
@@ -158,25 +186,28 @@ def _column(
     layout: Layout,
     metric: Metric,
     totals: Sequence[Totals | None],
-    places: Mapping[str, Sequence[int]],
+    places: Mapping[str, Sequence[float | str | None]],
 ) -> Column:
-    values: list[float | None] = (
+    values: list[float | str | None] = (
         list(places[metric.key])
         if metric.of_place
         else [None if one is None else metric.value(one, report.totals) for one in totals]
     )
     has_zeros = metric.key in layout.zeros
     texts = [
-        "" if value is None or not (value or has_zeros) else metric.short(value) for value in values
+        value
+        if isinstance(value, str)
+        else ("" if value is None or not (value or has_zeros) else metric.short(value))
+        for value in values
     ]
     return Column(metric, tuple(values), tuple(texts))
 
 
 def that_matter(
     report: Report,
-    keys: Sequence[str],
+    keys: Iterable[str],
     layout: Layout | None = None,
-    places: Mapping[str, Sequence[int]] | None = None,
+    places: Mapping[str, Sequence[float | str | None]] | None = None,
 ) -> list[Metric]:
     """Give the metrics of some keys that say something about a report."""
 
@@ -185,6 +216,8 @@ def that_matter(
             return True
         if name == "repeated_calls":
             return any(scope.calls > 1 for scope in report.scopes)
+        if name in _OF_SHAPES:
+            return any(map(_OF_SHAPES[name], report.scopes))
         if name in ("peak", "memory"):
             return getattr(report, name)
         if name == "recomputed_seconds":

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ipyflops.costs import Totals, add_totals, without_times
-from ipyflops.report import Node, Phase, PlaceMemory, Report
+from ipyflops.report import NO_SHAPES, ModuleShapes, Node, Phase, PlaceMemory, Report
 from ipyflops.views.rows.folding import Folder, Group, add_phases, own_phases
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, more_name, own_name
+from ipyflops.views.rows.visible import visible
 
 #: Places without FLOPs share a row where they take less than this share of the kernel time.
 TIME_THAT_MATTERS = 0.01
 #: The numbers of a place's memory that are metrics.
 OF_MEMORY = ("parameter_bytes", "saved_bytes", "peak_bytes")
+#: The texts of a module's shapes that are metrics.
+OF_SHAPES = ("input", "output", "kernel")
 #: Functions share it even where they have FLOPs, if these are less than this share of the whole:
 #: inside a library many check a size or a limit.
 LITTLE_OF_FUNCTION = 0.001
@@ -35,6 +38,8 @@ class TreeRow(PlaceRow):
         `totals` by phase; only the phases that ran.
     held : PlaceMemory
         What was asked for of its memory, with that of its children.
+    shapes : ModuleShapes
+        Likewise of what went into it and came out.
     """
 
     calls: int
@@ -42,6 +47,7 @@ class TreeRow(PlaceRow):
     totals: Totals
     phases: Mapping[Phase, Totals]
     held: PlaceMemory = field(default=PlaceMemory(), kw_only=True)
+    shapes: ModuleShapes = field(default=NO_SHAPES, kw_only=True)
 
 
 def tree_rows(
@@ -89,13 +95,20 @@ def phase_shares(report: Report) -> dict[str, float]:
     return {phase: totals.flops / report.flops for phase, totals in ran.items()}
 
 
-def numbers_of_places(rows: Sequence[TreeRow]) -> dict[str, list[int]]:
-    """The numbers of rows that are not sums, by their metric's key."""
+def numbers_of_places(rows: Sequence[TreeRow]) -> dict[str, Sequence[float | str | None]]:
+    """The numbers and texts of rows that are not sums, by their metric's key."""
+    trainable = [None if row.shapes.trainable < 0 else row.shapes.trainable for row in rows]
     return {
         "module_calls": [row.calls for row in rows],
         "flops_per_call": [row.totals.flops // row.calls if row.calls else 0 for row in rows],
         "parameters": [row.parameters for row in rows],
+        "trainable": trainable,
+        "frozen": [
+            None if trained is None else row.parameters - trained
+            for row, trained in zip(rows, trainable, strict=True)
+        ],
         **{name: [getattr(row.held, name) for row in rows] for name in OF_MEMORY},
+        **{name: [visible(getattr(row.shapes, name)) for row in rows] for name in OF_SHAPES},
     }
 
 
@@ -106,7 +119,8 @@ def folder_of(report: Report) -> Folder[Node]:
 
 def _features(node: Node) -> tuple[object, ...]:
     phases = tuple((phase, without_times(totals)) for phase, totals in node.phases.items())
-    return node.calls, node.parameters, node.instances, without_times(node.own), phases
+    own = without_times(node.own)
+    return node.calls, node.parameters, node.instances, node.shapes, own, phases
 
 
 class _ReportTree(ShownTree[Node, TreeRow]):
@@ -168,6 +182,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             totals=group.add(lambda node: node.totals),
             phases=_phases(group),
             held=_held(group.places),
+            shapes=_shapes(group.places),
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
             around=len(group.above),
@@ -231,6 +246,14 @@ def _held(nodes: Sequence[Node]) -> PlaceMemory:
         sum(node.saved_bytes for node in nodes),
         max((node.peak_bytes for node in nodes), default=0),
     )
+
+
+def _shapes(nodes: Sequence[Node]) -> ModuleShapes:
+    """The shapes of places that are alike; their parameters add up."""
+    shapes = nodes[0].shapes
+    if shapes.trainable < 0:
+        return shapes
+    return shapes._replace(trainable=sum(node.shapes.trainable for node in nodes))
 
 
 def _own_held(group: Group[Node]) -> PlaceMemory:

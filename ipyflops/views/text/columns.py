@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ipyflops.views.rows import columns as rows
-from ipyflops.views.text.tables import Column, bar
+from ipyflops.views.text.tables import Column, bar, cut_middle
 
 #: A terminal this wide has room for longer bars.
 WIDE = 100
 BAR, LONG_BAR = 6, 12
+#: Longer texts, as of several shapes, are cut in the middle.
+LONGEST = 28
 #: When there is no room, the column with the lowest goes first.
 IMPORTANCE = {
     "flops": 9,
@@ -36,6 +38,7 @@ def number_columns(
     *,
     heat: bool = False,
     importance: Mapping[str, int] = IMPORTANCE,
+    asked: Sequence[str] = (),
 ) -> list[Column]:
     """Write columns; the share of the FLOPs as a bar as well.
 
@@ -48,7 +51,10 @@ def number_columns(
         Whether the colour of a bar says how large the share is.
     importance : mapping of str to int
         By the key of the metric.
+    asked : sequence of str
+        The keys of those that were asked for: they stay as long as the FLOPs.
     """
+    importance = {**importance, **dict.fromkeys(asked, IMPORTANCE["flops"])}
     columns = []
     for column in shown:
         key, title = column.metric.key, column.metric.title
@@ -56,12 +62,13 @@ def number_columns(
             columns.append(_bars(title, column.values, width, heat=heat))
             columns.append(Column("", column.texts, importance[key], gap=1))
         else:
-            columns.append(Column(title, column.texts, importance.get(key, USUAL_IMPORTANCE)))
+            texts = [cut_middle(text, LONGEST) for text in column.texts]
+            columns.append(Column(title, texts, importance.get(key, USUAL_IMPORTANCE)))
     return columns
 
 
-def _bars(title: str, values: Sequence[float | None], width: int, *, heat: bool) -> Column:
-    shares = [value or 0.0 for value in values]
+def _bars(title: str, values: Sequence[float | str | None], width: int, *, heat: bool) -> Column:
+    shares = [float(value or 0.0) for value in values]
     length = LONG_BAR if width >= WIDE else BAR
     bars = [bar(share, length) for share in shares]
     styles = [_heat(share) if heat else "blue" for share in shares]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.requests import check_by
-from ipyflops.views.rows.columns import TEXT
+from ipyflops.views.rows.columns import TEXT, chosen
 from ipyflops.views.rows.columns import columns as columns_of
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows
@@ -50,7 +50,8 @@ def to_text(
     per : (int, str), optional
         As for `headline`.
     columns : sequence of str
-        Keys of metrics that the table shows besides, as ``time_share``.
+        Keys of metrics that the table shows besides, as ``time_share``; ``shapes`` and ``params``
+        are several.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def _operators(report: Report, width: int, extra: Sequence[str]) -> list[Line]:
     names = [row.name for row in rows]
     columns: list[Column | Flexible] = [
         plain_cells("operator", names, [""] * len(names), least=22, middle=True),
-        *number_columns(shown, width),
+        *number_columns(shown, width, asked=chosen(extra)),
     ]
     notes = [row.verdict if row.verdict != "formula" else "" for row in rows]
     if any(notes):
@@ -113,7 +114,7 @@ def _lines(report: Report, width: int, extra: Sequence[str]) -> list[Line]:
     texts = [row if isinstance(row, str) else row.text for row in rows]
     styles = ["bold" if isinstance(row, str) else "" for row in rows]
     columns: list[Column | Flexible] = [
-        *number_columns(shown, width, heat=True),
+        *number_columns(shown, width, heat=True, asked=chosen(extra)),
         Column("line", numbers, 8),
         plain_cells("source", texts, styles, least=24),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ipyflops.report import Report
-from ipyflops.views.rows.columns import TEXT, columns
+from ipyflops.views.rows.columns import TEXT, chosen, columns
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 from ipyflops.views.text.columns import number_columns
 from ipyflops.views.text.tables import Line, places, table
@@ -34,7 +34,9 @@ def tree_lines(
     shown = columns(report, TEXT["modules"], totals, places=numbers, extra=extra)
     least = NOTE_WIDTH if any(row.note for row in rows) else MIN_NAME_WIDTH
     modules = places(rows, least, close=True)
-    return table([modules, *number_columns(shown, width)], width) + _remark(rows, depth)
+    return table([modules, *number_columns(shown, width, asked=chosen(extra))], width) + _remark(
+        rows, depth
+    )
 
 
 def _remark(rows: Sequence[TreeRow], depth: int | None) -> list[Line]:

@@ -7,15 +7,15 @@ and so switches between them, folds, sorts and explains without asking again.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from ipyflops.costs import METRICS, OF_CALL, Metric, conventions
-from ipyflops.report import PHASES, Excerpt, Report, ScopeKind, Signature
-from ipyflops.views.rows.columns import BROWSER, OPTIONAL, that_matter
+from ipyflops.report import NO_SHAPES, PHASES, Excerpt, Report, ScopeKind, Signature
+from ipyflops.views.rows.columns import BROWSER, OPTIONAL, chosen, that_matter
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.headline_item import Headline
-from ipyflops.views.rows.tree import OF_MEMORY
+from ipyflops.views.rows.tree import OF_MEMORY, OF_SHAPES
 from ipyflops.views.rows.visible import source_line, visible
 
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
@@ -29,7 +29,9 @@ TEXT_LENGTH = 2000
 RANK_TEXT_LENGTH = 300
 
 
-def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any]:
+def pack(
+    report: Report, *, per: tuple[int, str] | None = None, columns: Sequence[str] = ()
+) -> dict[str, Any]:
     """Give a report as JSON with binary columns; every text in it is visible on a screen.
 
     Parameters
@@ -37,6 +39,8 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
     report : Report
     per : (int, str), optional
         As for `ipyflops.views.rows.headline.headline`.
+    columns : sequence of str
+        What the tables show besides, as for `ipyflops.views.rows.columns.columns`.
 
     Returns
     -------
@@ -50,6 +54,8 @@ def pack(report: Report, *, per: tuple[int, str] | None = None) -> dict[str, Any
         "bars": [key for key in BARS if key == "flops" or getattr(report.totals, key)],
         "scopes": _scopes(report, texts),
         "held": _held(report),
+        "shapes": _shapes(report, texts),
+        "asked": [column_name(METRICS[key]) for key in chosen(columns)],
         "names": texts.all,
         "lines": [
             [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]
@@ -72,8 +78,10 @@ def column_name(metric: Metric) -> str:
 
 def _table(report: Report, keys: tuple[str, ...]) -> list[str]:
     """The columns of a table that say something; its bars show whatever metric is chosen."""
-    matter = [metric.key for metric in that_matter(report, (*keys, *OPTIONAL))]
-    return [column_name(METRICS[key]) for key in (*keys, *OPTIONAL) if key in {*matter, "share"}]
+    of_modules = keys == BROWSER["modules"].keys
+    optional = [key for key in OPTIONAL if of_modules or not METRICS[key].of_place]
+    matter = [metric.key for metric in that_matter(report, (*keys, *optional))]
+    return [column_name(METRICS[key]) for key in (*keys, *optional) if key in {*matter, "share"}]
 
 
 def _pack_column(metric: Metric) -> dict[str, Any]:
@@ -122,6 +130,17 @@ def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
         "calls": _floats(scope.calls for scope in scopes),
         "parameters": _floats(scope.parameters for scope in scopes),
         "instances": _floats(scope.instances for scope in scopes),
+    }
+
+
+def _shapes(report: Report, texts: _Texts) -> dict[str, bytes]:
+    """What was recorded of the calls of each scope, where that was asked for."""
+    shapes = [scope.shapes for scope in report.scopes]
+    if all(one == NO_SHAPES for one in shapes):
+        return {}
+    return {
+        **{name: _ints(texts.index(getattr(one, name)) for one in shapes) for name in OF_SHAPES},
+        "trainable": _floats(one.trainable for one in shapes),
     }
 
 
@@ -180,6 +199,8 @@ def _signatures(report: Report) -> dict[str, Any]:
         for key, of_call in OF_CALL.items()
         if getattr(report.totals, key)
     }
+    if report.totals.activations:
+        costs["activations"] = _floats(one.activations for one in signatures)
     if report.peak is not None:
         rates = {one.dtype: report.peak.rate(one.dtype) for one in signatures}
         of_each = (rates[signature.dtype] for signature in signatures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
@@ -13,7 +14,7 @@ from ipywidgets import widget_serialization
 from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
 from ipyflops.report import Report, walk
 from ipyflops.views.requests import BY
-from ipyflops.views.rows.columns import BROWSER, OPTIONAL
+from ipyflops.views.rows.columns import BROWSER, OPTIONAL, chosen
 from ipyflops.views.rows.memory import memory_words
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
@@ -41,6 +42,8 @@ class FlopsView(anywidget.AnyWidget):
         As for `ipyflops.views.rows.headline.headline`.
     depth : int, optional
         How many levels of modules are open at first; as many as fit where it is left out.
+    extra : sequence of str
+        Columns that are shown besides, as ``shapes``.
     **traits
         Values of the traits.
 
@@ -106,18 +109,19 @@ class FlopsView(anywidget.AnyWidget):
         *,
         per: tuple[int, str] | None = None,
         depth: int | None = None,
+        extra: Sequence[str] = (),
         **traits: Any,
     ) -> None:
         self.report = report
         self._under: dict[str, Report] = {report.convention: report}
         self._paths: dict[str, str] | None = None
         traits.setdefault("convention", report.convention)
-        self._whole, self._per = report, per
+        self._whole, self._per, self._extra = report, per, extra
         self._has_own_layout = "layout" not in traits
         super().__init__(
-            _data={**pack(report, per=per), "ranks": pack_ranks(report, None)},
+            _data={**pack(report, per=per, columns=extra), "ranks": pack_ranks(report, None)},
             _depth=depth,
-            **CHOICES.added_to(traits),
+            **_with_extra(CHOICES.added_to(traits), extra),
         )
         self._key = self.model_id or ""
         self._chart = self._first_chart()
@@ -202,7 +206,7 @@ class FlopsView(anywidget.AnyWidget):
         self.report = reports.get(change["new"]) or self._whole
         self._under, self._paths = {self.report.convention: self.report}, None
         self._data = {
-            **pack(self.report, per=self._per),
+            **pack(self.report, per=self._per, columns=self._extra),
             "ranks": pack_ranks(self._whole, self.rank),
         }
 
@@ -274,3 +278,13 @@ class FlopsView(anywidget.AnyWidget):
         if convention not in self._under:
             self._under[convention] = self.report.under(convention)
         return self._under[convention]
+
+
+def _with_extra(traits: dict[str, Any], extra: Sequence[str]) -> dict[str, Any]:
+    """The traits with columns that are asked for among those of an earlier view."""
+    columns = traits.get("columns", {}).get("modules")
+    if not extra or columns is None:
+        return traits
+    asked = [column_name(METRICS[key]) for key in chosen(extra)]
+    shown = [*columns, *(one for one in asked if one not in columns)]
+    return {**traits, "columns": {**traits["columns"], "modules": shown}}

@@ -25,7 +25,8 @@ def shares() -> list[str]:
 
 def test_the_share_of_kernel_time_is_off_unless_it_is_asked_for() -> None:
     report = reports.transformer()
-    assert set(OPTIONAL) == {*EXTRA, "utilization"}
+    on_demand = {"utilization", "activations", "trainable", "frozen", "input", "output", "kernel"}
+    assert set(OPTIONAL) == {*EXTRA, *on_demand}
     assert TITLE not in to_text(report, width=200)
     assert f'data-title="{TITLE}"' not in to_html(report)
     assert TITLE not in report.to_markdown()
@@ -97,9 +98,10 @@ def test_a_column_that_is_there_is_not_shown_twice_and_a_wrong_one_is_named() ->
     totals = list(report.by_operator.values())
     usual = columns(report, layout, totals)
     assert columns(report, layout, totals, extra=["flops"]) == usual
-    for wrong in ("colour", "parameters"):
-        with pytest.raises(ValueError, match=f"there is no column '{wrong}'; choose one of flops"):
-            columns(report, layout, totals, extra=[wrong])
+    # What a module has is no column of operators.
+    assert columns(report, layout, totals, extra=["params"]) == usual
+    with pytest.raises(ValueError, match="there is no column 'colour'; choose one of shapes"):
+        columns(report, layout, totals, extra=["colour"])
 
 
 @pytest.mark.parametrize("form", [TEXT, HTML, BROWSER])

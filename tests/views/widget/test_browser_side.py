@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ipyflops.costs import CONVENTIONS, METRICS
-from ipyflops.report import DeviceMemory, Memory, Peak, PlaceMemory, Rate, Report, walk
+from ipyflops.report import DeviceMemory, Memory, ModuleShapes, Peak, PlaceMemory, Rate, Report, walk
 from ipyflops.views.rows.tree import OF_MEMORY
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import pack
@@ -26,7 +26,7 @@ def everything() -> Report:
     """A report in which every metric has something to say."""
     report = reports.transformer(3)
     signatures = [
-        replace(one, communicated=one.bytes // 3 * (number % 2))
+        replace(one, communicated=one.bytes // 3 * (number % 2), activations=7 * number)
         for number, one in enumerate(report.signatures)
     ]
     rows = [
@@ -37,7 +37,14 @@ def everything() -> Report:
     rows += [replace(row, phase="recompute") for row in rows[: len(rows) // 2]]
     rows += [replace(row, phase="optimizer") for row in rows[: len(rows) // 4]]
     peak = Peak("CPU", "a machine", (Rate("float32", 352e9),), 20e9)
-    scopes = [replace(scope, calls=2 * scope.calls) for scope in report.scopes]
+    scopes = [
+        replace(
+            scope,
+            calls=2 * scope.calls,
+            shapes=ModuleShapes(f"{n}×3", "2×4", "3×3", scope.parameters // 2),
+        )
+        for n, scope in enumerate(report.scopes)
+    ]
     tables = {"scopes": tuple(scopes), "signatures": tuple(signatures), "rows": tuple(rows)}
     places = [PlaceMemory(400 * n, 300 * n, 200 * n, 100 * n) for n in range(len(scopes))]
     memory = Memory((DeviceMemory("cpu", 0),), tuple(places))
@@ -79,6 +86,12 @@ def test_every_number_of_every_place(report: Report) -> None:
                     "module_calls": node.calls,
                     "parameters": node.parameters,
                     **{name: getattr(node, name) for name in OF_MEMORY},
+                    "trainable": node.shapes.trainable,
+                    "frozen": node.parameters - node.shapes.trainable,
+                    # What shapes are sorted by: the elements of the first.
+                    "input": 3 * node.scope,
+                    "output": 8,
+                    "kernel": 9,
                     "flops_per_call": node.totals.flops // (node.calls or node.totals.flops + 1),
                 }.get(keys[column], METRICS[keys[column]])
                 if not isinstance(expected, int):

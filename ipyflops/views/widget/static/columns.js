@@ -49,6 +49,7 @@ const WIDTHS = {
 
 /** @param {Metric} metric */
 export function columnWidth(metric) {
+  if (metric.format === "text") return metric.column === "kernel" ? 66 : 118;
   return WIDTHS[metric.column] ?? Math.max(66, 8 * metric.title.length + 8);
 }
 
@@ -70,11 +71,13 @@ export function nameRoom(table, room) {
  * @param {string[]} columns those offered
  * @param {(name: string) => number} width
  * @param {number} room
+ * @param {string[]} asked those that somebody has asked for
  */
-export function fitting(table, columns, width, room) {
+export function fitting(table, columns, width, room, asked = []) {
   const kept = new Set();
   let left = room - nameRoom(table, room);
-  for (const name of table.importance) {
+  const [first, ...others] = table.importance;
+  for (const name of new Set([first, ...asked, ...others])) {
     if (!columns.includes(name)) continue;
     left -= width(name);
     if (left < 0 && kept.size > 0) break;

@@ -15,7 +15,7 @@ export interface Column {
   /** The tooltip of the title. */
   explanation: string;
   /** A count has a prefix, and so has a rate, which is never whole; a time is in seconds. */
-  format: "count" | "rate" | "time" | "share";
+  format: "count" | "rate" | "time" | "share" | "text";
   /** As FLOPs or B; may be empty. */
   unit: string;
   /** What is counted, as "integer ops" or "kernel time". */
@@ -99,6 +99,15 @@ export interface Message {
   };
   /** What was asked for of the memory of each scope, with what is inside it; none otherwise. */
   held: Record<string, Binary>; // float64
+  /** What went into each scope and came out, where that was asked for; none otherwise. */
+  shapes: {
+    input?: Binary; // int32, into `names`
+    output?: Binary; // int32, into `names`
+    kernel?: Binary; // int32, into `names`
+    trainable?: Binary; // float64, -1 where it is not known
+  };
+  /** Columns that somebody has asked for: they are shown first. */
+  asked: string[];
   names: string[];
   /** [file, number, text] */
   lines: [string, number, string][];

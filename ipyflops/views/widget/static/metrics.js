@@ -30,6 +30,16 @@ function ofSum(key, sum) {
   return key.endsWith("seconds") ? sum / 1e9 : sum;
 }
 
+/**
+ * The elements of the first shape in a text, as 1×64×112×112: what shapes are sorted by.
+ *
+ * @param {string} text
+ */
+function firstSize(text) {
+  const [sizes] = text.split(",");
+  return sizes.split("×").reduce((product, size) => product * Number(size), 1) || 0;
+}
+
 export class Metric {
   /**
    * @param {string} column its name as a column
@@ -64,6 +74,9 @@ export class Metric {
       return row.calls ? Math.floor(this.all.of("flops").value(row, convention) / row.calls) : 0;
     }
     if (this.key === "parameters") return row.parameters;
+    if (this.key === "trainable") return Math.max(row.trainable, 0);
+    if (this.key === "frozen") return row.trainable < 0 ? 0 : row.parameters - row.trainable;
+    if (this.format === "text") return firstSize(row.texts[this.key] ?? "");
     if (this.ofPlace) return this.key === "module_calls" ? row.calls : (row.held[this.key] ?? 0);
     /** @param {string} key */
     const total = (key) => ofSum(key, row.sum(measureOf(key, convention)));
@@ -99,6 +112,7 @@ export class Metric {
    * @param {Convention} convention
    */
   text(row, convention) {
+    if (this.format === "text") return row.texts[this.key] ?? "";
     const value = this.value(row, convention);
     return value || this.key === "flops" ? this._written(value, this.unit === "B" ? "B" : "") : "";
   }
@@ -111,10 +125,11 @@ export class Metric {
    * @returns {string}
    */
   full(row, convention) {
+    if (this.format === "text") return row.texts[this.key] ?? "";
     const shared = this._shared();
     if (shared) return shared.full(row, convention);
     const value = this.value(row, convention);
-    if (this.format === "count") return `${exact(value)} ${this.name}`;
+    if (this.format === "count") return `${exact(value)} ${this._named(value)}`;
     return `${this._written(value, this.unit)} ${this.phrase}`.trimEnd();
   }
 
@@ -125,7 +140,16 @@ export class Metric {
    */
   long(value) {
     const text = this._written(value, this.unit);
-    return this.format === "count" && !this.unit ? `${text} ${this.name}` : text;
+    return this.format === "count" && !this.unit ? `${text} ${this._named(value)}` : text;
+  }
+
+  /**
+   * What is counted: one call, two calls.
+   *
+   * @param {number} value
+   */
+  _named(value) {
+    return value === 1 && !this.unit ? this.name.replace(/s$/, "") : this.name;
   }
 
   /**

@@ -52,6 +52,9 @@ export class Row {
     this.parameters = 0;
     /** @type {Record<string, number>} of its memory */
     this.held = {};
+    this.trainable = -1; // those of the parameters that are trained; -1 where that is not known
+    /** @type {Record<string, string>} shapes, by the key of the metric */
+    this.texts = {};
     this.position = 1;
     this.siblings = 1;
     /** @type {number[]} the places of the tree that it stands for */

@@ -2,6 +2,7 @@
 
 import { column, concatenated, grouped } from "./buffers.js";
 import { Metrics } from "./metrics.js";
+import { ModuleShapes } from "./module_shapes.js";
 
 /** @import { Convention, Message } from "./message" */
 
@@ -31,6 +32,8 @@ export class Run {
     this.headlines = packed.headlines;
     this.lines = packed.lines;
     this.columns = packed.tables;
+    this.asked = packed.asked;
+    this.shapes = new ModuleShapes(packed.shapes, packed.names);
     this.expressions = packed.signatures.text;
     this.exactValues = packed.signatures.exact;
     this.metrics = new Metrics(packed.columns, packed.bars);
@@ -204,6 +207,7 @@ export class Run {
       let hash = mix(mix(seed, own), this.typeIndex[place] * 4 + this.kindIndex[place]);
       hash = mix(mix(hash, this.calls[place]), this.parameters[place]);
       hash = mix(hash, this.instances[place]);
+      for (const number of this.shapes.numbersOf(place)) hash = mix(hash, number);
       for (let at = childStart[place]; at < childStart[place + 1]; at++) {
         const child = childOrder[at];
         hash = mix(mix(hash, this.nameIndex[child]), hashes[child]);
@@ -252,6 +256,7 @@ export class Run {
       if (key === "flops") factors = [this.rowCalls, this.costs(convention)];
       else if (key === "replicated") factors = [this.rowReplicated, this.costs(convention)];
       else if (key === "peak_seconds") factors = [this.rowCalls, this._peakNanoseconds(convention)];
+      else if (key === "activations") factors = [this._callsBefore(1), this._cost(key)];
       // In nanoseconds, of the phases before the recomputation, or with it.
       else if (key === "mfu_seconds") factors = [this._callsBefore(2), this._cost("products")];
       else if (key === "hfu_seconds") factors = [this._callsBefore(3), this._cost("products")];

@@ -350,6 +350,8 @@ export class ModuleTree {
       calls,
       parameters,
       held: run.heldBy(nodes),
+      trainable: run.shapes.trainableIn(nodes),
+      texts: run.shapes.textsOf(place),
       expandable: this._hasChildren(place),
     });
   }

@@ -194,7 +194,7 @@ export class View {
     const room = this.parts.panel.clientWidth - 16;
     grid.nameRoom = nameRoom(grid.table, room);
     const chosen = this.model.get("columns")[this.table]?.filter((name) => columns.includes(name));
-    grid.columns = chosen ?? fitting(grid.table, columns, (name) => grid.width(name), room);
+    grid.columns = chosen ?? fitting(grid.table, columns, (name) => grid.width(name), room, this.run.asked);
     grid.refresh();
   }
 
