@@ -62,6 +62,17 @@ def _three_figures(value: float) -> str:
     return f"{value:.0f}"
 
 
+def number(count: int, what: str) -> str:
+    """Write how many of something there are.
+
+    Examples
+    --------
+    >>> number(1, "thread"), number(1000, "call")
+    ('1 thread', '1,000 calls')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def duration(seconds: float) -> str:
     """Write a time in the unit that fits.
 

@@ -5,12 +5,20 @@ On Python 3.10 the frames come back: raising an error again restores its first t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from types import CodeType, TracebackType
+from typing import Any
+
+from IPython import get_ipython
 
 from ipyflops.cells.code_files import package_of
 from ipyflops.cells.source_lines import source_lines
 from ipyflops.torch_private import OPERATORS_MODULE
+
+#: What IPython asks an error for, to show it.
+RENDERER = "_render_traceback_"
 
 
 def trim(error: BaseException, start: Collection[CodeType], *, within_line: bool = False) -> None:
@@ -44,6 +52,53 @@ def trim(error: BaseException, start: Collection[CodeType], *, within_line: bool
         for frame, following in zip(kept, [*kept[1:], None], strict=True):
             frame.tb_next = following
         one.__traceback__ = kept[0] if kept else None
+
+
+class CodesTraceback:
+    """Shows an error from the code on that raised it, without the magic's call around it.
+
+    Python adds the frames around the code only while the error is on its way, so they cannot be
+    removed before. IPython asks an error for its ``_render_traceback_``. This is one that holds
+    neither the error nor its frames: what they hold is to be freed with them.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    start : collection of code
+        The code that was run.
+    """
+
+    def __init__(self, shell: Any, start: Collection[CodeType]) -> None:
+        self._shell = shell
+        self._start = frozenset(start)
+
+    def __call__(self) -> list[str]:
+        """Give the lines of the traceback of the error that is being handled."""
+        kind, error, traceback = sys.exc_info()
+        first = next(
+            (one for one in _frames(traceback) if one.tb_frame.f_code in self._start), None
+        )
+        # The first frame is IPython's own, as it is for every error.
+        offset = None if first is None else 0
+        lines: list[str] = self._shell.InteractiveTB.structured_traceback(
+            kind, error, first or traceback, tb_offset=offset
+        )
+        return lines
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_elsewhere, ()
+
+
+def _from_elsewhere() -> CodesTraceback:
+    """What shows an error that comes from another process, or was copied: all of its frames."""
+    return CodesTraceback(get_ipython(), ())
+
+
+def begin_at_code(error: BaseException, shell: Any, start: Collection[CodeType]) -> None:
+    """Have IPython show an error from the code on that raised it."""
+    if not hasattr(error, RENDERER):
+        with suppress(Exception):  # a class of the user's may allow no such attribute
+            setattr(error, RENDERER, CodesTraceback(shell, start))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -13,6 +13,10 @@ from ipyflops.units import duration, percent, prefix_of, prefix_of_seconds, scal
 Format: TypeAlias = Literal["count", "rate", "time", "share", "text"]
 
 
+#: Calls below this are written with all digits; a smaller intensity is only said to be so.
+ALL_DIGITS, LEAST_INTENSITY = 100_000, 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A number that is measured, or a ratio of two.
@@ -96,6 +100,8 @@ class Metric:
         >>> from ipyflops.costs import METRICS
         >>> METRICS["flops"].short(8_180_000_000), METRICS["communicated"].short(1020)
         ('8.18 G', '1.02 kB')
+        >>> METRICS["calls"].short(1000), METRICS["intensity"].short(0.004)
+        ('1,000', '<0.01')
         """
         return self._written(value, self.unit if self.unit == "B" else "")
 
@@ -131,6 +137,10 @@ class Metric:
         return self.phrase == "calls"
 
     def _written(self, value: float, unit: str) -> str:
+        if self.is_calls and 1000 <= value < ALL_DIGITS:
+            return f"{value:,}"
+        if self.key == "intensity" and 0 < value < LEAST_INTENSITY:
+            return f"<{LEAST_INTENSITY}"
         if self.format == "share":
             return percent(value)
         return duration(value) if self.format == "time" else scaled(value, unit)

@@ -273,7 +273,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "flops_per_second",
-            "FLOPS",
+            "rate",
             "FLOPs per second of kernel time",
             format="rate",
             unit="FLOPS",

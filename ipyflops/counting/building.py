@@ -14,7 +14,17 @@ from ipyflops.counting.memory import MEMORY_NOTE, MemoryResult, MemoryTracker
 from ipyflops.counting.module_shapes import ModuleShapeRecorder
 from ipyflops.counting.recording import Recorder
 from ipyflops.counting.source_code import FollowedLines, counted_code, methods
-from ipyflops.report import NO_SHAPES, Excerpt, Line, Memory, Report, Row, Scope, Signature
+from ipyflops.report import (
+    NO_SHAPES,
+    VIEWS_ONLY,
+    Excerpt,
+    Line,
+    Memory,
+    Report,
+    Row,
+    Scope,
+    Signature,
+)
 
 #: The most modules that a note names.
 MAX_NAMES = 4
@@ -62,6 +72,8 @@ def build_report(
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
     ]
+    if recorder.saw_views and not tables.rows:
+        notes.append(VIEWS_ONLY)
     if recorder.without_values:
         notes.append(
             "values tell what these cost, and there were none, so that it is a typical cost or an "

@@ -130,7 +130,6 @@ class FlopCounter(CountedBlocks):
         self._memory = MemoryTracker() if memory else None
         self._shapes = ModuleShapeRecorder() if shapes else None
         self._followers = [one for one in (self._memory, self._shapes) if one is not None]
-        #: What most counts need not do for each operator.
         self._recorder = Recorder()
         self._replays = Replays(self._recorder)
         self._operators: dict[int, KnownOperator] = {}
@@ -285,6 +284,7 @@ class FlopCounter(CountedBlocks):
 
     def _known(self, func: Any) -> KnownOperator:
         known = self._operators[id(func)] = look_up(func, self._memory)
+        self._recorder.saw_views |= known.does_nothing
         return known
 
     @contextmanager

@@ -11,16 +11,16 @@ from collections import defaultdict
 from ipyflops.costs import Cost
 from ipyflops.counting.entries import Entry
 from ipyflops.counting.recording import Recorder
-from ipyflops.units import duration, scaled
+from ipyflops.units import duration
 
 #: A first call is slow if it took so many times the mean of the others, and if there were at least
 #: so many others.
 SLOW = 10
 MIN_OTHERS = 3
 #: A note is worth its line if first calls took at least this share of the kernel time, and at least
-#: so many nanoseconds, longer than later ones. Any machine hesitates for less.
-WORTH_A_NOTE = 0.01
-MIN_EXCESS = 1_000_000
+#: so many nanoseconds, longer than later ones. A busy machine makes any call wait for that long.
+WORTH_A_NOTE = 0.05
+MIN_EXCESS = 10_000_000
 #: The most operators that a note names.
 MAX_NAMES = 4
 
@@ -37,28 +37,23 @@ def notes(recorder: Recorder) -> list[str]:
     for entry in recorder.entries:
         entries[entry.signature.operator].append(entry)
         total += entry.nanoseconds
-    slow: list[tuple[int, str, float]] = []
+    slow: list[tuple[int, str]] = []
     excess = 0.0
     for operator, first in recorder.first_entry_of.items():
         mean = _mean_of_others(first, entries[operator])
         if mean and first.first_nanoseconds > SLOW * mean:
-            slow.append((first.first_nanoseconds, operator, first.first_nanoseconds / mean))
+            slow.append((first.first_nanoseconds, operator))
             excess += first.first_nanoseconds - mean
     if excess < max(WORTH_A_NOTE * total, MIN_EXCESS):
         return []
     slow.sort(reverse=True)
     named = [
-        f"{operator} {duration(nanoseconds / 1e9)}, {scaled(round(ratio))} ×"
-        for nanoseconds, operator, ratio in slow[:MAX_NAMES]
+        f"{operator.removeprefix('aten::')} {duration(nanoseconds / 1e9)}"
+        for nanoseconds, operator in slow[:MAX_NAMES]
     ]
     if len(slow) > MAX_NAMES:
         named.append(f"{len(slow) - MAX_NAMES} more")
-    return [
-        (
-            f"first calls took over {SLOW} times the mean of later ones of at least that size "
-            f"({'; '.join(named)}): what is set up once is in the kernel time"
-        )
-    ]
+    return [f"first calls include set-up ({', '.join(named)}); run again for steady times"]
 
 
 def _mean_of_others(first: Entry, entries: list[Entry]) -> float:

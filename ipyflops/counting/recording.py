@@ -87,6 +87,8 @@ class Recorder:
         self.failures: dict[str, str] = {}
         #: Operators whose cost was worked out without the values that tell it.
         self.without_values: dict[str, None] = {}
+        #: Whether a view was made: that is no call, and has no row.
+        self.saw_views = False
         #: Custom operators that hand values to code other than PyTorch's, beside what is counted.
         self.partly_outside: dict[str, None] = {}
         #: What formulas of the user's failed with; raised where the block ends.

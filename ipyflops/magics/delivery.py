@@ -29,6 +29,8 @@ class ViewOptions:
         A number of items and their name.
     columns : tuple of str
         Those that are shown besides.
+    has_traceback : bool
+        Whether the error's traceback follows, which has its message: once is enough.
     """
 
     view: str
@@ -36,6 +38,7 @@ class ViewOptions:
     depth: int | None
     per: tuple[int, str] | None
     columns: tuple[str, ...] = ()
+    has_traceback: bool = False
 
 
 def deliver(
@@ -123,6 +126,8 @@ def _show(
     above: Sequence[Difference],
 ) -> None:
     """Show a report, and tables above it."""
+    if view_options.has_traceback:
+        report = replace(report, error=report.error.partition(": ")[0])
     places = [] if line is None else line.take()
     bundles = [_table_bundle(one, view_options) for one in above]
     try:

@@ -6,7 +6,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -31,7 +31,14 @@ from ipyflops.magics.leftovers import Figures
 from ipyflops.magics.options import BY_FLAG, OPTIONS, Options
 from ipyflops.magics.parsing import expanded_line, parse
 from ipyflops.magics.progress_line import ProgressLine, can_be_shown
-from ipyflops.magics.request import Request, check_variable, checked_request, parse_line
+from ipyflops.magics.request import (
+    Request,
+    check_variable,
+    checked_request,
+    parse_line,
+    with_unseen_work,
+    without_display,
+)
 from ipyflops.magics.shown_results import ShownResults
 from ipyflops.magics.timing_and_peak import with_peak, with_timing
 from ipyflops.processes import ipyparallel_engines
@@ -142,10 +149,12 @@ class FlopsMagics(Magics):
                     value = running.run(self.shell, code, counter, local_ns)
         except BaseException as error:
             tracebacks.trim(error, code.parts, within_line=code.within_line)
+            tracebacks.begin_at_code(error, self.shell, code.parts)
             self._deliver_after_failure(counter, dry_run, request, progress)
             raise
         run = Run(request, code, local_ns, figures, progress)
-        report = self._measure_and_deliver(_report(counter, dry_run), run)
+        counted = with_unseen_work(_report(counter, dry_run), code.parts, self.shell.user_ns)
+        report = self._measure_and_deliver(counted, run)
         for counting_error in errors:
             # Shown as an error, but not raised: the cell has run, and has its result.
             shown = old_ipython.without_chain(self.shell, counting_error)
@@ -293,8 +302,10 @@ class FlopsMagics(Magics):
             if options.time:
                 report = with_timing(report, self.shell, run.code, options, run.local, run.figures)
             if options.peak:
-                report = with_peak(report, quiet=options.quiet)
+                report = with_peak(report, run.progress)
         finally:
+            if run.progress is not None:
+                run.progress.end()
             # If the repeats are interrupted, the report of the counted run remains.
             LAST_REPORT.remember(report)
             self._deliver(report, run.request, run.progress)
@@ -308,16 +319,20 @@ class FlopsMagics(Magics):
         for option in OPTIONS:
             if option.needs_code and getattr(options, option.name):
                 raise UsageError(option.no_code_error)
+        progress = None
         if options.peak:
-            report = with_peak(report, quiet=options.quiet)
+            progress = self._progress_line(request)
+            report = with_peak(report, progress)
             LAST_REPORT.remember(report)
+            if progress is not None:
+                progress.end()
         if _records_shapes(options) and all(one.shapes == NO_SHAPES for one in report.scopes):
             raise UsageError(
                 "the last report has no shapes; count with them: %flops --columns shapes model(x)"
             )
         if options.convention is not None:
             report = report.under(options.convention)
-        self._deliver(report, request)
+        self._deliver(report, request, progress)
         return self._result(report, request) if options.output else None
 
     def _result(self, report: Report, request: Request) -> Report:
@@ -342,7 +357,10 @@ class FlopsMagics(Magics):
         try:
             report = _report(counter, dry_run)
             LAST_REPORT.remember(report)
-            self._deliver(report, request, progress)
+            # Where no operator ran, the error alone says all.
+            shown = request if report.rows else without_display(request)
+            view_options = replace(self._view_options(request.options), has_traceback=True)
+            deliver(self.shell, report, shown, view_options, progress)
         except Exception as error:
             print(f"ipyflops: {type(error).__name__}: {error}", file=sys.stderr)
 

@@ -117,6 +117,11 @@ def _read_items(written: WrittenOption) -> tuple[int, str]:
     number, colon, name = written.value.partition(":")
     if colon and not name:
         raise OptionError(f"{written.flag} lacks the item's name: {written.flag} 128:token")
+    if not re.match("[0-9]", number):
+        raise OptionError(
+            f"{written.flag} takes a number of items, as in {written.flag} 128:token, "
+            f"not {written.value!r}"
+        )
     return _whole_number(number, written, minimum=1), name or "item"
 
 

@@ -87,8 +87,16 @@ class ProgressLine:
         finally:
             ended.set()
             thread.join(1)
-            if self._in_terminal and self._written:
-                self._print("")
+            self.end()
+
+    def say(self, text: str) -> None:
+        """Say on the line what is done now, after the cell has run."""
+        self._write(f"ipyflops: {text} …")
+
+    def end(self) -> None:
+        """Empty the line of a terminal: what follows takes its place."""
+        if self._in_terminal and self._written:
+            self._print("")
 
     def take(self) -> list[str]:
         """Give the names of the displays whose place the report takes, each once."""

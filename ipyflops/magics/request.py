@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import CodeType
+from dataclasses import dataclass, replace
+from types import CodeType, ModuleType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -19,7 +19,7 @@ from ipyflops.cells import variables_used
 from ipyflops.magics.options import OptionError, Options
 from ipyflops.magics.parsing import parse
 from ipyflops.processes.ipyparallel_collection import Collection
-from ipyflops.report import Device, Report, ReportFormatError, read_device
+from ipyflops.report import NUMPY_UNSEEN, Device, Report, ReportFormatError, read_device
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,25 @@ class Request:
     line: str = ""
     collection: Collection | None = None
     devices: tuple[tuple[Device, float], ...] = ()
+
+
+def without_display(request: Request) -> Request:
+    """Give the same request, under which nothing is shown."""
+    return replace(request, options=replace(request.options, quiet=True))
+
+
+def with_unseen_work(
+    report: Report, parts: Iterable[CodeType], variables: Mapping[str, Any]
+) -> Report:
+    """Say in a report of no operator that NumPy's work is not seen, if the code names any of it."""
+    if report.rows:
+        return report
+    values = [variables.get(name) for name in variables_used(parts, variables)]
+    modules = [getattr(one, "__name__", "") if type(one) is ModuleType else "" for one in values]
+    of_numpy = [type(one).__module__.partition(".")[0] for one in values]
+    if "numpy" not in {*modules, *of_numpy}:
+        return report
+    return replace(report, notes=(*report.notes, NUMPY_UNSEEN))
 
 
 def parse_line(line: str, cell: str | None, variables: Mapping[str, Any]) -> Options:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ipyflops.magics.options import BY_FLAG, OPTIONS, MissingValueError, Option, OptionError
 
@@ -171,6 +172,14 @@ def _option(flag: str, word: str = "") -> Option:
 
 
 def _no_such_option(word: str) -> OptionError:
+    flag, semicolon, _ = word.partition(";")
+    if semicolon and flag in BY_FLAG:
+        return OptionError(
+            f"a semicolon cannot follow {flag}; it belongs behind the code: %flops {flag} model(x);"
+        )
+    meant = get_close_matches(word.partition("=")[0], BY_FLAG, n=1, cutoff=0.7)
+    if word.startswith("--") and meant:
+        return OptionError(f"{word} is no option here; did you mean {meant[0]}?")
     flags = " ".join("|".join(option.flags) for option in OPTIONS)
     return OptionError(
         f"{word} is no option here; the options are {flags}. "

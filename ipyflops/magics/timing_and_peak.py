@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import ChainMap
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from ipyflops.cells import Shell, running
 from ipyflops.magics.leftovers import Figures, Widgets
 from ipyflops.magics.muting import Muted
 from ipyflops.magics.options import Options
+from ipyflops.magics.progress_line import ProgressLine
 from ipyflops.measuring import Ceilings, mode_of, time_again, variables_of
 from ipyflops.report import Peak, Rate, Report, Timing, real_dtype
 from ipyflops.units import duration
@@ -81,8 +81,8 @@ def _with_clean_time(report: Report, timing: Timing) -> tuple[str, ...]:
     return (note, *report.notes)
 
 
-def with_peak(report: Report, *, quiet: bool = False) -> Report:
-    """Measure the peak of the device that the report's kernels ran on.
+def with_peak(report: Report, line: ProgressLine | None) -> Report:
+    """Measure the peak of the device that the report's kernels ran on, and say so on a line.
 
     The cell has run, and whatever goes wrong here is only a note: a dtype whose products cannot be
     measured, a device that is full or gone.
@@ -93,7 +93,7 @@ def with_peak(report: Report, *, quiet: bool = False) -> Report:
     peak: Peak | None = None
     try:
         ceilings = Ceilings(
-            torch.device(report.device), progress=_silent if quiet else _print_progress
+            torch.device(report.device), progress=_silent if line is None else line.say
         )
         for name in dtypes or ["float32"]:
             note = _add_rate(ceilings, name, rates)
@@ -126,10 +126,6 @@ def _add_rate(ceilings: Ceilings, name: str, rates: dict[str, Rate]) -> str:
     except ValueError as error:
         return f"no peak for {name}, whose FLOPs are left out of the utilisation: {error}"
     return ""
-
-
-def _print_progress(text: str) -> None:
-    print(f"ipyflops: {text} …", file=sys.stderr, flush=True)
 
 
 def _silent(_: str) -> None:

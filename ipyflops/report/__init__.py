@@ -16,7 +16,7 @@ from ipyflops.report.difference import Change, Status
 from ipyflops.report.estimate_parts import Part
 from ipyflops.report.estimates import Estimate, Estimates, SweepEstimate, on
 from ipyflops.report.excerpts import Excerpt, LineCount, Source
-from ipyflops.report.explanation import Explanation
+from ipyflops.report.explanation import FREE, Explanation
 from ipyflops.report.files import read_bounded, written_whole
 from ipyflops.report.growth import Growth, VariableGrowth, fit
 from ipyflops.report.last_report import LAST_REPORT, last
@@ -40,8 +40,10 @@ from ipyflops.report.shown_tables import ShownAsTable
 from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
 from ipyflops.report.tables import (
     NO_SHAPES,
+    NUMPY_UNSEEN,
     PHASES,
     VARIES,
+    VIEWS_ONLY,
     Line,
     ModuleShapes,
     Phase,
@@ -59,14 +61,17 @@ __all__ = [
     "COLLECTIVES",
     "COLLECTIVE_OF",
     "DATA_SHEETS",
+    "FREE",
     "LAST_REPORT",
     "MAX_FILE_BYTES",
     "MAX_NUMBER",
     "MEASURES",
     "MEMORY_KINDS",
     "NO_SHAPES",
+    "NUMPY_UNSEEN",
     "PHASES",
     "VARIES",
+    "VIEWS_ONLY",
     "Change",
     "Comparison",
     "DataSheet",

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ipyflops.costs import Convention, conventions, printable, substitute, with_printable_repr
 from ipyflops.report.tables import Phase, Row, Signature
 
+#: What is said of an operator that computes nothing.
+FREE = "free: computes nothing"
+
 
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,22 @@ class Explanation:
     def __str__(self) -> str:
         if self.verdict == "unknown":
             count = "no formula is known"
+        elif self.verdict == "free":
+            count = FREE
         elif self.summed:
             count = f"{self.flops:,}"
         else:
-            count = f"{self.substituted} = {self.flops_per_call:,}"
-            if self.expression != self.substituted:
-                count = f"{self.expression} = {count}"
+            count = " = ".join(self._steps())
         times = "once" if self.calls == 1 else f"{self.calls:,} times"
         text = f"{self.operator}({self.shapes}) {self.phase}: {count}, called {times}"
         return printable(f"{text} ({self.note})" if self.note else text)
+
+    def _steps(self) -> list[str]:
+        """The formula, with its numbers, and what comes out: each once, as ``n = 24,576``."""
+        written = [] if self.expression == self.substituted else [self.expression]
+        if self.substituted != str(self.flops_per_call):
+            written.append(self.substituted)
+        return [*written, f"{self.flops_per_call:,}"]
 
 
 def explain(

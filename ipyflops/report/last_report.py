@@ -18,8 +18,9 @@ class LastReport:
         self.report: Report | None = None
 
     def remember(self, report: Report) -> None:
-        """Make a report the last one."""
-        self.report = report
+        """Make a report the last one; one of no operator takes the place of none before it."""
+        if report.rows or self.report is None:
+            self.report = report
 
     def forget(self) -> None:
         """Go back to how it is before the first magic."""
@@ -33,6 +34,7 @@ LAST_REPORT = LastReport()
 def last() -> Report | None:
     """Give the report of the last ``%flops`` or ``%%flops``; None before the first.
 
-    A run that failed or was interrupted counts as well: its report says so.
+    A run that failed or was interrupted counts as well: its report says so. A run of no operator
+    does not take the place of one before it.
     """
     return LAST_REPORT.report

@@ -53,6 +53,10 @@ class ModuleShapes(NamedTuple):
 
 
 NO_SHAPES = ModuleShapes()
+#: A note of a run in which operators made views alone.
+VIEWS_ONLY = "only views were made, which computes nothing"
+#: A note of a run in which NumPy may have computed, and PyTorch has not.
+NUMPY_UNSEEN = "NumPy's work is not seen"
 #: The shapes of calls that differ.
 VARIES = "varies"
 

@@ -34,7 +34,7 @@ const COLUMNS = {
   time_share: column("time_share", "time share", {
     format: "share", phrase: "of the kernel time", ratio: ["seconds", "seconds"], of_whole: true, optional: true,
   }),
-  rate: column("flops_per_second", "FLOPS", { format: "rate", unit: "FLOPS", ratio: ["flops", "seconds"] }),
+  rate: column("flops_per_second", "rate", { format: "rate", unit: "FLOPS", ratio: ["flops", "seconds"] }),
   utilization: column("utilization", "of peak", {
     format: "share", phrase: "of peak", ratio: ["peak_seconds", "seconds"],
   }),

@@ -105,3 +105,9 @@ test("shares as text", () => {
   assert.equal(shareText(0.1 + 0.2, 0.3), "100 %");
   assert.equal(shareText(0, 0), "");
 });
+
+test("calls have all digits, and a small intensity is only said to be so", () => {
+  assert.equal(metrics.inColumn("calls")._written(1000, ""), "1,000");
+  assert.equal(metrics.inColumn("calls")._written(100_000, ""), "100 k");
+  assert.equal(metrics.inColumn("intensity")._written(0.004, ""), "<0.01");
+});

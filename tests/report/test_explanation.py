@@ -98,3 +98,15 @@ def test_a_single_call_is_no_sum() -> None:
         torch.linalg.matrix_exp(torch.zeros(2, 2))
     assert [one.summed for one in counter.report.explain()] == [False, False]
     assert "sum over" not in "".join(map(str, counter.report.explain()))
+
+
+def test_each_step_of_an_explanation_stands_once() -> None:
+    """2·m·n·k with 2, 3 and 4; n elements, whose formula is its value; and what computes nothing."""
+    with FlopCounter() as counter:
+        torch.ones(2, 4) @ torch.ones(4, 3)
+        torch.ones(24_576).relu()
+        torch.ones(5).clone()
+    said = {one.operator: str(one) for one in counter.report.explain()}
+    assert "forward: 2·m·n·k = 2·2·3·4 = 48, called once" in said["aten::mm"]
+    assert "forward: n = 24,576, called once" in said["aten::relu"]
+    assert "forward: free: computes nothing, called once" in said["aten::clone"]

@@ -36,7 +36,7 @@ from ipyflops.views.rows.columns import HTML, Column
 from ipyflops.views.rows.columns import columns as number_columns
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows
-from ipyflops.views.rows.operators import OperatorRow, operator_rows
+from ipyflops.views.rows.operators import WORDS, OperatorRow, operator_rows
 from ipyflops.views.rows.tree import phase_shares
 
 #: Rows of a list, whose last sums up what is left out.
@@ -131,8 +131,9 @@ def _operators(report: Report, extra: Sequence[str], most: int) -> Html:
 def _name(row: OperatorRow) -> Html:
     """The cell that names an operator, with what is known about it."""
     named = [text(row.name, NAME_LENGTH)]
-    if row.verdict not in ("formula", ""):
-        named += [text(" "), tag("em", text(row.verdict), class_="f-type")]
+    said = WORDS.get(row.verdict, row.verdict)
+    if said:
+        named += [text(" "), tag("em", text(said), class_="f-type")]
     return cell(joined(named), left=True, tip=row.name)
 
 

@@ -25,7 +25,7 @@ WIDTHS = {
     "share": 3.6,
     "replicated_share": 4.6,
     "communicated": 5.4,
-    "module_calls": 3.2,
+    "module_calls": 3.6,
     "flops_per_call": 4.6,
     "parameters": 3.8,
     "parameter_bytes": 4.6,

@@ -65,16 +65,16 @@ HTML: dict[str, Layout] = {
         )
     ),
     "operators": Layout(
-        (*_FLOPS, "calls", *_RATES, "intensity"), stays=("flops", "seconds"), zeros=_LIST_ZEROS
+        (*_FLOPS, "calls", *_RATES, "intensity"), stays=("flops",), zeros=_LIST_ZEROS
     ),
     "lines": Layout(
         ("flops", "share", "calls", "seconds", "flops_per_second"),
-        stays=("flops", "seconds"),
+        stays=("flops",),
         zeros=_LIST_ZEROS,
     ),
     "ranks": Layout(
         ("flops", "share", "seconds", "flops_per_second", "communicated"),
-        stays=("flops", "seconds", "communicated"),
+        stays=("flops", "communicated"),
         zeros=_LIST_ZEROS,
     ),
     "collectives": Layout(("calls", "communicated"), stays=("communicated",)),

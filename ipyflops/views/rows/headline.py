@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipyflops.costs import Convention
-from ipyflops.report import Report
+from ipyflops.report import VIEWS_ONLY, Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.rows.headline_item import Headline, HeadlineItem
 from ipyflops.views.rows.memory import memory_items
@@ -59,7 +59,12 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
     else:
         items.append(
             HeadlineItem(
-                "no operator ran, nothing to count", "No PyTorch operator ran in this block."
+                "views only, nothing to count", "PyTorch made views alone, which computes nothing."
+            )
+            if VIEWS_ONLY in report.notes
+            else HeadlineItem(
+                "no operator ran, nothing to count",
+                "No PyTorch operator ran in this block.",
             )
         )
     return Headline(
@@ -70,7 +75,8 @@ def headline(report: Report, *, per: tuple[int, str] | None = None) -> Headline:
 
 
 def _notes(report: Report) -> tuple[str, ...]:
-    return (*report.notes, *timing_notes(report), *bound_notes(report))
+    notes = [note for note in report.notes if note != VIEWS_ONLY]  # the headline says it
+    return (*notes, *timing_notes(report), *bound_notes(report))
 
 
 def _incomplete(report: Report) -> list[HeadlineItem]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ipyflops.costs import Totals, add_totals
-from ipyflops.report import Report
+from ipyflops.report import FREE, Report
 from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import visible
 
@@ -47,6 +47,10 @@ def operator_rows(report: Report, most: int) -> list[OperatorRow]:
     rest = rows[most - 1 :]
     more = OperatorRow(more_name(len(rest)), "", add_totals(row.totals for row in rest))
     return [*rows[: most - 1], more]
+
+
+#: What is said of verdicts beside an operator's name; nothing where it has a formula.
+WORDS = {"formula": "", "free": FREE}
 
 
 def _verdict(verdicts: set[str]) -> Literal["formula", "free", "unknown", "partly unknown"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipyflops.report import Report
-from ipyflops.units import duration, percent, scaled
+from ipyflops.units import duration, number, percent, scaled
 from ipyflops.views.rows.headline_item import HeadlineItem
 from ipyflops.views.rows.visible import shortened, visible
 
@@ -23,7 +23,7 @@ def clean_items(report: Report) -> list[HeadlineItem]:
             f"{duration(timing.median)} clean",
             f"Wall time of one run with nothing intercepted: the median of {timing.repeats:,} "
             f"repeats of {timing.loops:,} each, interquartile range {duration(timing.iqr)}, "
-            f"{timing.threads} threads.",
+            f"{number(timing.threads, 'thread')}.",
         )
     ]
     rate = timing.flops_per_second(report.flops)

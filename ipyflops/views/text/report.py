@@ -11,9 +11,9 @@ from ipyflops.views.rows.columns import TEXT, chosen
 from ipyflops.views.rows.columns import columns as columns_of
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.lines import LineRow, line_rows
-from ipyflops.views.rows.operators import operator_rows
+from ipyflops.views.rows.operators import WORDS, operator_rows
 from ipyflops.views.rows.tree import phase_shares
-from ipyflops.views.text.columns import number_columns
+from ipyflops.views.text.columns import WIDE, number_columns
 from ipyflops.views.text.headline import chosen_width, headline_lines
 from ipyflops.views.text.memory import memory_lines
 from ipyflops.views.text.ranks import rank_lines
@@ -92,9 +92,11 @@ def _operators(report: Report, width: int, extra: Sequence[str]) -> list[Line]:
         plain_cells("operator", names, [""] * len(names), least=22, middle=True),
         *number_columns(shown, width, asked=chosen(extra)),
     ]
-    notes = [row.verdict if row.verdict != "formula" else "" for row in rows]
+    notes = [WORDS.get(row.verdict, row.verdict) for row in rows]
     if any(notes):
-        styles = ["dim" if note == "free" else "yellow" for note in notes]
+        styles = ["dim" if row.verdict == "free" else "yellow" for row in rows]
+        if width < WIDE:
+            notes = [note.partition(":")[0] for note in notes]
         columns.append(Column("", notes, 8, right=False, styles=styles))
     return table(columns, width)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
+from ipyflops import FlopCounter, dry_run
 from ipyflops.costs import METRICS
 from ipyflops.units import percent
 from ipyflops.views import to_html, to_text
@@ -118,3 +120,38 @@ def test_what_says_nothing_has_no_column() -> None:
     assert titles(reports.integers()) == ["module", "FLOPs", "calls", "FLOPs/B"]
     assert "params" in titles(reports.resnet())
     assert "MFU" not in titles(reports.resnet())
+
+
+def test_a_dry_run_has_no_column_of_times() -> None:
+    report = dry_run(torch.nn.Linear(4, 3), torch.ones(2, 4))
+    assert "<th>time</th>" not in to_html(report)
+    assert "<th>rate</th>" not in to_html(report)
+    assert "seconds" not in pack(report)["tables"]["operators"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("module_calls", 999, "999"),
+        ("module_calls", 1000, "1,000"),
+        ("calls", 99_999, "99,999"),
+        ("calls", 100_000, "100 k"),
+        ("intensity", 0.004, "<0.01"),
+        ("intensity", 0.01, "0.01"),
+        ("intensity", 0.0, "0.00"),
+    ],
+)
+def test_how_a_number_is_written(key: str, value: float, text: str) -> None:
+    assert METRICS[key].short(value) == text
+
+
+def test_what_is_free_is_said_in_the_same_words() -> None:
+    with FlopCounter() as counter:
+        torch.ones(5).clone()
+    assert "free: computes nothing" in to_text(counter.report, by="operators", width=120)
+    assert "free: computes nothing" in to_html(counter.report)
+
+
+def test_the_column_of_rates_has_another_name_than_the_count() -> None:
+    assert METRICS["flops_per_second"].title == "rate"
+    assert METRICS["flops"].title == "FLOPs"

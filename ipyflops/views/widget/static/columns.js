@@ -43,7 +43,7 @@ export const TABLES = {
 /** Pixels, where the title does not say it: bars, and numbers that are wider than their title.
  *  @type {Record<string, number>} */
 const WIDTHS = {
-  share: 132, calls: 52, rate: 62, integer: 64, operators: 64, flops: 66, macs: 66, seconds: 66,
+  share: 132, calls: 60, rate: 62, integer: 64, operators: 64, flops: 66, macs: 66, seconds: 66,
   parameters: 68, utilization: 68, mfu: 62, hfu: 62, bytes: 68, intensity: 76, replicated: 84, communicated: 104,
 };
 

@@ -193,5 +193,5 @@ export class OperatorList extends Groups {
 /** @param {Set<Verdict>} verdicts */
 function verdictText(verdicts) {
   if (verdicts.has("unknown")) return verdicts.size > 1 ? "partly unknown" : "unknown";
-  return verdicts.has("formula") ? "" : "free";
+  return verdicts.has("formula") ? "" : "free: computes nothing";
 }

@@ -7,6 +7,11 @@ import { duration, exact, percent, scaled } from "./units.js";
  * @import { Row } from "./rows.js"
  */
 
+/** Calls below this are written with all digits, as in Python. */
+const ALL_DIGITS = 100_000;
+/** A smaller intensity is only said to be so. */
+const LEAST_INTENSITY = 0.01;
+
 /** These depend on the convention. */
 const OF_CONVENTION = new Set(["flops", "replicated", "peak_seconds"]);
 
@@ -166,6 +171,8 @@ export class Metric {
    * @param {string} unit
    */
   _written(value, unit) {
+    if (this.phrase === "calls" && value >= 1000 && value < ALL_DIGITS) return exact(value);
+    if (this.key === "intensity" && value > 0 && value < LEAST_INTENSITY) return `<${LEAST_INTENSITY}`;
     if (this.format === "share") return percent(value);
     if (this.format === "time") return duration(value);
     return scaled(value, unit, this.format === "count");

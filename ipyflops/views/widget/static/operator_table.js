@@ -25,6 +25,16 @@ const FIRST = 12; // operators that are shown unasked
 const MAX = 1000;
 /** The metrics of the last columns, by their keys. */
 const NUMBERS = ["calls", "flops", "seconds"];
+
+/**
+ * Those of a run; a dry run has no time.
+ *
+ * @param {Run} run
+ */
+function numbersOf(run) {
+  return NUMBERS.filter((key) => key !== "seconds" || run.whole("seconds"));
+}
+
 /** Letters, digits and underscores of any alphabet; the raised 2 and 3 are powers. */
 const SYMBOL = /[\p{L}_][\p{L}\p{Nd}_]*/gu;
 
@@ -38,7 +48,7 @@ const SYMBOL = /[\p{L}_][\p{L}\p{Nd}_]*/gu;
 export function operatorTable(run, items, convention) {
   const groups = groupsOf(run, items, convention);
   if (!groups.length) return make("p", { class: "fw-note", textContent: "No operator ran here." });
-  const metrics = NUMBERS.map((key) => run.metrics.of(key).title);
+  const metrics = numbersOf(run).map((key) => run.metrics.of(key).title);
   const titles = ["operator", "shapes", "formula", ...metrics];
   const body = make("tbody");
   /**
@@ -74,6 +84,7 @@ function operatorRow(run, group, convention) {
   const [operator, dtype, shapes, , , , note] = run.expressions[group.signature];
   const time = group.nanoseconds ? run.metrics.of("seconds").longOfSum(group.nanoseconds) : "";
   const numbers = [exact(group.calls), exact(flopsOf(run, group, convention)), time];
+  const keys = numbersOf(run);
   return make(
     "tr",
     {},
@@ -92,8 +103,8 @@ function operatorRow(run, group, convention) {
       note ? make("span", { class: "fw-type", textContent: ` (${note})` }) : null,
     ),
     // A narrow window has no room for columns; there each number says what it is.
-    ...numbers.map((textContent, index) =>
-      make("td", { class: "fw-right", textContent, "data-title": run.metrics.of(NUMBERS[index]).title })),
+    ...keys.map((key, index) =>
+      make("td", { class: "fw-right", textContent: numbers[index], "data-title": run.metrics.of(key).title })),
   );
 }
 
@@ -115,9 +126,10 @@ function formula(run, group, convention) {
   }
   const expression = texts[CONVENTIONS.indexOf(convention)] ?? texts[0];
   const filled = substitute(expression, symbols);
-  const value = exact(perCall(run, group.signature, convention));
-  const plain = filled === expression ? "" : `${expression} = `;
-  return [make("code", { textContent: filled === value ? value : `${plain}${filled} = ${value}` })];
+  const each = perCall(run, group.signature, convention);
+  const steps = filled === expression ? [] : [expression];
+  if (filled !== String(each)) steps.push(filled);
+  return [make("code", { textContent: [...steps, exact(each)].join(" = ") })];
 }
 
 /**
