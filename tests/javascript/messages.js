@@ -27,7 +27,7 @@ const COLUMNS = {
   replicated_flops: column("replicated", "replicated", { unit: "FLOPs", name: "replicated FLOPs" }),
   replicated: column("replicated_share", "replicated", { format: "share", ratio: ["replicated", "flops"] }),
   communicated: column("communicated", "communicated", { unit: "B", name: "bytes communicated" }),
-  calls: column("module_calls", "calls", { of_place: true }),
+  calls: column("module_calls", "calls", { of_place: true, phrase: "calls" }),
   operators: column("calls", "calls", { name: "operator calls" }),
   parameters: column("parameters", "params", { name: "parameters", of_place: true }),
   seconds: column("seconds", "time", { format: "time", unit: "s", name: "kernel time", phrase: "in kernels" }),

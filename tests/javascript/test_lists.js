@@ -24,7 +24,7 @@ test("what is known about an operator stands beside it", () => {
   packed.signatures.text[1][3] = "unknown";
   packed.signatures.text[0][3] = "free";
   const [mm, relu] = new OperatorList(new Run(packed)).roots();
-  assert.deepEqual([mm.type, relu.type, relu.kind], ["free", "unknown", "unknown"]);
+  assert.deepEqual([mm.type, relu.type, relu.kind], ["free: computes nothing", "unknown", "unknown"]);
 });
 
 test("a search leaves the operators that match", () => {

@@ -101,9 +101,9 @@ def test_a_single_call_is_no_sum() -> None:
 
 
 def test_each_step_of_an_explanation_stands_once() -> None:
-    """2·m·n·k with 2, 3 and 4; n elements, whose formula is its value; and what computes nothing."""
+    """2·m·n·k with 2, 3 and 4; n elements, whose formula is its value; what computes nothing."""
     with FlopCounter() as counter:
-        torch.ones(2, 4) @ torch.ones(4, 3)
+        _ = torch.ones(2, 4) @ torch.ones(4, 3)
         torch.ones(24_576).relu()
         torch.ones(5).clone()
     said = {one.operator: str(one) for one in counter.report.explain()}
