@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from ipyflops.costs import CONVENTIONS, METRICS
-from ipyflops.report import DeviceMemory, Memory, ModuleShapes, Peak, PlaceMemory, Rate, Report, walk
+from ipyflops.report import (
+    DeviceMemory,
+    Memory,
+    ModuleShapes,
+    Peak,
+    PlaceMemory,
+    Rate,
+    Report,
+    walk,
+)
 from ipyflops.views.rows.tree import OF_MEMORY
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.packing import pack
