@@ -54,13 +54,16 @@ class Exports:
         )
         return frame
 
-    def to_markdown(self: Any, **options: Any) -> str:
-        """Give a table in Markdown, the total last.
+    def to_markdown(self: Any, *, caption: str | None = None, **options: Any) -> str:
+        """Give a table in Markdown, the total last, and a caption below it.
 
         Parameters
         ----------
+        caption : str, optional
+            Markdown, taken as it is; empty for none. FLOPs, MACs and the convention where it is
+            left out.
         **options
-            ``by``, ``depth``, ``columns`` and ``prefix``, as
+            ``by``, ``depth``, ``columns``, ``prefix`` and ``code``, as
             `ipyflops.views.documents.report_table.report_table` takes them.
 
         Raises
@@ -70,15 +73,16 @@ class Exports:
         """
         from ipyflops.views import document
 
-        return document(self, "markdown", **options)
+        return document(self, "markdown", caption=caption, **options)
 
-    def to_latex(self: Any, *, caption: str = "", label: str = "", **options: Any) -> str:
+    def to_latex(self: Any, *, caption: str | None = None, label: str = "", **options: Any) -> str:
         r"""Give a table in LaTeX, for a document with ``\usepackage{booktabs}``, the total last.
 
         Parameters
         ----------
-        caption : str
-            LaTeX, taken as it is.
+        caption : str, optional
+            LaTeX, taken as it is; empty for none. FLOPs, MACs and the convention where it is left
+            out.
         label : str
             For ``\ref``. With a caption or a label the table floats.
         **options

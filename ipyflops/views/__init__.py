@@ -300,7 +300,7 @@ def _axes(shown: Shown, *arguments: Any, **options: Any) -> Any:
 
 
 def document(
-    shown: Shown, form: Form, *, caption: str = "", label: str = "", **options: Any
+    shown: Shown, form: Form, *, caption: str | None = "", label: str = "", **options: Any
 ) -> str:
     """Write a result for another program.
 
@@ -310,7 +310,7 @@ def document(
         A report where the form is a sentence or a flame graph.
     form : {"markdown", "latex", "sentence", "speedscope", "chrome_trace"}
     caption, label : str
-        Of a table in LaTeX.
+        Of a table; the label in LaTeX alone. A report has a caption of its own where it is None.
     **options
         Of a table, as `ipyflops.views.documents.report_table.report_table`,
         `ipyflops.views.changes.table.changes_table` or
@@ -320,10 +320,22 @@ def document(
     if form == "markdown":
         from ipyflops.views.documents.markdown import markdown
 
-        return markdown(_table(shown, options))
+        table = markdown(_table(shown, options))
+        if isinstance(shown, Report) and caption is None:
+            from ipyflops.views.documents.citation import caption_of
+            from ipyflops.views.documents.markdown import escaped
+
+            caption = escaped(caption_of(shown))
+        return f"{table}\n\n{caption}" if caption else table
     if form == "latex":
         from ipyflops.views.documents.latex import latex
 
+        if isinstance(shown, Report) and caption is None:
+            from ipyflops.views.documents.citation import caption_of
+            from ipyflops.views.documents.latex import escaped as in_latex
+
+            caption = in_latex(caption_of(shown))
+        caption = caption or ""
         return latex(_table(shown, options), caption=caption, label=label)
     assert isinstance(shown, Report)
     if form == "sentence":

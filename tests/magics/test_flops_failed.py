@@ -90,7 +90,7 @@ def test_a_view_that_fails_does_not_hide_the_cells_error(
         raise LookupError("of the view")
 
     monkeypatch.setattr("ipyflops.views.mime_bundle", broken)
-    done = run(shell, "%%flops\n1/0")
+    done = run(shell, "%%flops\nimport torch\ntorch.ones(2).relu()\n1/0")
     assert type(done.error) is ZeroDivisionError
     assert done.err == "ipyflops: LookupError: of the view\n"
     assert type(run(shell, "%%flops\n1").error) is LookupError

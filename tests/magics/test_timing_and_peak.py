@@ -154,7 +154,7 @@ def test_the_rate_is_set_against_the_peak(shell: InteractiveShell) -> None:
     assert peak.flops_per_second == 1e9
     assert peak.bytes_per_second == 1e8
     assert "1.00 GFLOPS" in done.out
-    assert "measuring float32 products" in done.err
+    assert done.err == ""  # no terminal and no notebook, so there is no progress line
     assert last().find("0").utilization > 0
 
 

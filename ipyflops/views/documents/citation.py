@@ -53,6 +53,15 @@ def citation(report: Report, *, of: str = "", input: str = "") -> str:
     return " ".join([visible(sentence), *_missing(report)])
 
 
+def caption_of(report: Report) -> str:
+    """Write the caption of a table: the whole in FLOPs and MACs, and the convention."""
+    caption = (
+        f"{scaled(report.flops, 'FLOPs')} ({scaled(report.macs, 'MACs')}; 1 MAC = 2 FLOPs), "
+        f'convention "{report.convention}": {_COUNTED[report.convention]}.'
+    )
+    return " ".join([visible(caption), *_missing(report)])
+
+
 def _modules(report: Report) -> str:
     modules = [one for one in report.tree.children if one.kind == "module"]
     names = [one.type.rpartition(".")[2] or one.name for one in modules]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipyflops.costs import METRICS, Metric, check_choice
+from ipyflops.costs import METRICS, Metric, add_totals, check_choice
 from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.documents.plain_table import (
@@ -19,6 +19,7 @@ from ipyflops.views.documents.plain_table import (
 )
 from ipyflops.views.rows.columns import GROUPS
 from ipyflops.views.rows.operators import operator_rows
+from ipyflops.views.rows.outline import own_name
 from ipyflops.views.rows.tree import TreeRow, numbers_of_places, tree_rows
 
 #: The names of columns that are not their metric's: calls are those of whatever a row stands for.
@@ -30,11 +31,9 @@ _SEVERAL = {"shapes": GROUPS["shapes"]}
 COLUMNS: tuple[str, ...] = tuple(
     sorted(_BY_NAME, key=lambda name: (_BY_NAME[name].of_place, _BY_NAME[name].format == "share"))
 )
-#: The columns where nothing else is asked for, as far as they say something.
-_USUAL = (
-    *("flops", "share", "int_ops", "params", "saved_bytes", "peak_bytes"),
-    *("seconds", "flops_per_second"),
-)
+#: The columns where nothing else is asked for, as far as they say something. The times of a single
+#: run are not among them: they are noisy.
+_USUAL = ("flops", "share", "macs", "int_ops", "params", "saved_bytes", "peak_bytes")
 
 
 def report_table(
@@ -44,6 +43,7 @@ def report_table(
     depth: int = 1,
     columns: Sequence[str] | None = None,
     prefix: str = "column",
+    code: bool = False,
 ) -> PlainTable:
     """Choose rows and columns; the last row is the total.
 
@@ -58,10 +58,12 @@ def report_table(
         Some of ``flops``, ``share``, ``macs``, ``int_ops``, ``bytes``, ``calls``, ``params``,
         ``seconds``, ``time_share``, ``flops_per_second``, ``utilization``, ``intensity`` and the
         other keys of `ipyflops.costs.metrics.METRICS`, in their order; ``shapes`` is ``input``,
-        ``output`` and ``kernel``. FLOPs, share, parameters, time and FLOPS, as far as they are
-        known, where it is left out.
+        ``output`` and ``kernel``. FLOPs, share, MACs and parameters, as far as they say
+        something, where it is left out.
     prefix : {"column", "cell"}
         Whether a column has one SI prefix, in its title, or each number has its own.
+    code : bool
+        Whether lines of code outside of modules have rows; one row sums them up otherwise.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def report_table(
     """
     check_choice(by, ("modules", "operators"), f"a table cannot be by {by!r}")
     check_depth_and_prefix(depth, prefix)
-    rows = _modules(report, depth) if by == "modules" else _operators(report)
+    rows = _modules(report, depth, code=code) if by == "modules" else _operators(report)
     chosen = _check(columns, by) if columns is not None else _usual(report, rows)
     numbers = [_numbers(report, rows, _BY_NAME[name], prefix) for name in chosen]
     typed = any(row.full_type for row in rows)
@@ -90,7 +92,7 @@ def report_table(
     )
 
 
-def _modules(report: Report, depth: int) -> list[TreeRow]:
+def _modules(report: Report, depth: int, *, code: bool) -> list[TreeRow]:
     """The rows of the tree, the whole as the last of them."""
     # A single outermost module is the whole, and so no level of its own.
     alone = len(report.tree.children) == 1 and not report.tree.own.calls
@@ -98,7 +100,20 @@ def _modules(report: Report, depth: int) -> list[TreeRow]:
     if not rows:
         return [replace(whole, kind="module", repeats=1)]
     inside = [replace(row, level=row.level - 1) for row in rows]
+    if not code:
+        inside = _without_code(inside)
     return [*inside, replace(whole, kind="root", name="total", repeats=1)]
+
+
+def _without_code(rows: list[TreeRow]) -> list[TreeRow]:
+    """The rows with one, the last, for the lines of code, and for what else is in no module."""
+    outside = [row for row in rows if row.kind == "code" or (row.kind == "own" and not row.level)]
+    if not any(row.kind == "code" for row in outside):
+        return rows
+    others = [row for row in rows if row not in outside]
+    totals = add_totals(row.totals for row in outside if not row.level)
+    name = own_name("root")
+    return [*others, TreeRow(0, "own", name, "", "", 0, 0, totals, {})]
 
 
 def _operators(report: Report) -> list[TreeRow]:
@@ -126,12 +141,11 @@ def _check(columns: Sequence[str], by: str) -> Sequence[str]:
 def _usual(report: Report, rows: Sequence[TreeRow]) -> list[str]:
     says_something = {
         "share": report.flops,
+        "macs": report.macs,
         "int_ops": report.int_ops > report.flops,
         "params": any(row.parameters for row in rows),
         "saved_bytes": any(row.held.saved_bytes for row in rows),
         "peak_bytes": any(row.held.peak_bytes for row in rows),
-        "seconds": report.seconds,
-        "flops_per_second": report.seconds,
     }
     return [name for name in _USUAL if says_something.get(name, True)]
 

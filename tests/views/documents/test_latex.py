@@ -78,7 +78,7 @@ def test_what_is_written(name: str, written: str) -> None:
 
 
 def test_the_rules_of_booktabs() -> None:
-    text = reports.resnet().to_latex(columns=["flops", "params"])
+    text = reports.resnet().to_latex(columns=["flops", "params"], caption="")
     assert text.split("\n")[:4] == [
         r"\begin{tabular}{llrr}",
         r"  \toprule",
@@ -98,7 +98,8 @@ def test_a_table_with_a_caption_or_a_label_floats() -> None:
     assert text.startswith("\\begin{table}\n  \\centering\n  \\caption{FLOPs of \\textsc{ResNet}.}")
     assert "  \\label{tab:resnet-50}\n  \\begin{tabular}" in text
     assert text.endswith("\\end{tabular}\n\\end{table}")
-    assert r"\caption" not in reports.resnet().to_latex(label="a")
+    assert r"\caption" not in reports.resnet().to_latex(label="a", caption="")
+    assert r"\caption{7.73 GFLOPs (" in reports.resnet().to_latex()
 
 
 @pytest.mark.parametrize("caption", ["}", "{", r"\{}", "a}b{c", r"{\}"])

@@ -44,7 +44,7 @@ def read(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("by", ["modules", "operators"])
 @pytest.mark.parametrize("name", [name for name in reports.ALL if name != "deep"])
 def test_a_reader_finds_a_table_and_nothing_else(name: str, by: str) -> None:
-    rows = read(reports.ALL[name]().to_markdown(by=by, depth=4))
+    rows = read(reports.ALL[name]().to_markdown(by=by, depth=4, caption=""))
     assert {len(row) for row in rows} == {len(rows[0])}
 
 
@@ -53,7 +53,7 @@ def test_any_name_is_read_as_it_is(name: str) -> None:
     builder = reports.Builder()
     model = builder.scope(0, "model", "Net")
     builder.run(builder.scope(model, name, name[:60]), "aten::add", reports.Cost.of(other="7"))
-    (_, row, total) = read(builder.report().to_markdown())
+    (_, row, total) = read(builder.report().to_markdown(caption=""))
     whole = visible(name) or "(no name)"
     assert row[0] == (whole if len(whole) <= 60 else f"{whole[:29]}…{whole[-30:]}")
     assert total[0] == "total"
@@ -62,7 +62,9 @@ def test_any_name_is_read_as_it_is(name: str) -> None:
 
 
 def test_the_total_is_last_and_the_parts_add_up() -> None:
-    text = reports.resnet().to_markdown(columns=["flops", "calls", "share"], prefix="cell")
+    text = reports.resnet().to_markdown(
+        columns=["flops", "calls", "share"], prefix="cell", caption=""
+    )
     rows = read(text)
     assert rows[0] == ["module", "type", "FLOPs", "calls", "share (%)"]
     assert rows[-1] == ["total", "ResNet", "7.73 G", "1", "100"]
@@ -71,7 +73,7 @@ def test_the_total_is_last_and_the_parts_add_up() -> None:
 
 
 def test_a_column_has_one_prefix_in_its_title() -> None:
-    rows = read(reports.resnet().to_markdown(columns=["flops", "seconds", "bytes"]))
+    rows = read(reports.resnet().to_markdown(columns=["flops", "seconds", "bytes"], caption=""))
     assert rows[0][2:] == ["GFLOPs", "time (ms)", "traffic (MB)"]
     moved = 4 * (3 * 112**2 + 64 * 112**2 + 3 * 64 * 7**2)
     assert rows[1] == ["conv1", "Conv2d", "0.236", "1.31", f"{moved / 1e6:.2f}"]
@@ -79,10 +81,13 @@ def test_a_column_has_one_prefix_in_its_title() -> None:
 
 
 def test_columns_that_say_nothing_are_left_out() -> None:
-    assert read(reports.ALL["integers"]().to_markdown())[0] == [
+    assert read(reports.ALL["integers"]().to_markdown(caption=""))[0] == [
         "module", "type", "FLOPs", "int ops (k)"
     ]  # fmt: skip
-    assert read(reports.ALL["empty"]().to_markdown()) == [["module", "FLOPs"], ["(all)", "0"]]
+    assert read(reports.ALL["empty"]().to_markdown(caption="")) == [
+        ["module", "FLOPs"],
+        ["(all)", "0"],
+    ]
 
 
 def test_levels_are_indented_and_siblings_that_are_alike_are_one_row() -> None:
@@ -93,7 +98,7 @@ def test_levels_are_indented_and_siblings_that_are_alike_are_one_row() -> None:
 
 
 def test_it_can_be_read_as_it_is() -> None:
-    lines = reports.resnet().to_markdown().split("\n")
+    lines = reports.resnet().to_markdown(caption="").split("\n")
     assert len({len(line) for line in lines}) == 1
     assert re.fullmatch(r"\| -+ \| -+ (\| -+: )+\|", lines[1])
 
@@ -112,3 +117,26 @@ def test_it_can_be_read_as_it_is() -> None:
 def test_options_are_checked(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         reports.resnet().to_markdown(**options)
+
+
+def test_the_usual_table_is_for_a_paper() -> None:
+    """No times of a single run, no source code, MACs, and a caption with the convention."""
+    report = reports.ALL["training"]()
+    text = report.to_markdown()
+    table, caption = text.split("\n\n")
+    rows = read(table)
+    assert rows[0] == ["module", "type", "GFLOPs", "share (%)", "GMACs", "params (M)"]
+    assert [row[0] for row in rows[1:]] == ["model", "optimizer", "(outside modules)", "total"]
+    assert "loss =" not in text
+    assert 'MACs; 1 MAC = 2 FLOPs), convention "standard"' in caption
+    assert 'convention "article"' in report.under("article").to_markdown()
+    # Who asks for them has both.
+    asked = report.to_markdown(columns=["flops", "seconds"], code=True, caption="")
+    assert "time (ms)" in asked
+    assert "loss =" in asked
+
+
+def test_rows_without_code_add_up_to_the_total() -> None:
+    report = reports.ALL["training"]()
+    rows = read(report.to_markdown(columns=["share"], caption=""))
+    assert sum(float(row[-1].strip("<")) for row in rows[1:-1]) == pytest.approx(100, abs=0.3)
