@@ -177,14 +177,19 @@ def _no_such_option(word: str) -> OptionError:
         return OptionError(
             f"a semicolon cannot follow {flag}; it belongs behind the code: %flops {flag} model(x);"
         )
-    meant = get_close_matches(word.partition("=")[0], BY_FLAG, n=1, cutoff=0.7)
-    if word.startswith("--") and meant:
-        return OptionError(f"{word} is no option here; did you mean {meant[0]}?")
     flags = " ".join("|".join(option.flags) for option in OPTIONS)
     return OptionError(
-        f"{word} is no option here; the options are {flags}. "
+        f"{word} is no option here{_meant(word.partition('=')[0])}; the options are {flags}. "
         "Code that begins with a dash goes behind --, as in: %flops -- -x"
     )
+
+
+def _meant(flag: str) -> str:
+    """Ask whether another long option was meant: one that begins so, or one that is like it."""
+    flags = [one for one in BY_FLAG if one.startswith("--")]
+    begins = [one for one in flags if one.startswith(flag) and len(flag) > len("--")]
+    meant = begins or get_close_matches(flag, flags, n=1, cutoff=0.7)
+    return f" (did you mean {' or '.join(meant)}?)" if meant else ""
 
 
 def _skip_space(line: str, position: int) -> int:

@@ -26,7 +26,7 @@ def shell() -> Iterator[InteractiveShell]:
     ("line", "message"),
     [
         ("-q; layer(x)", "a semicolon cannot follow -q; it belongs behind the code"),
-        ("--bye lines layer(x)", "--bye is no option here; did you mean --by?"),
+        ("--bye lines layer(x)", "--bye is no option here (did you mean --by?)"),
         ("--convention=x layer(x)", "--convention takes standard"),
         ("--converntion=article layer(x)", "did you mean --convention?"),
         ("--per token layer(x)", "--per takes a number of items, as in --per 128:token"),

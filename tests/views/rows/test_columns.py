@@ -138,7 +138,7 @@ def test_a_dry_run_has_no_column_of_times() -> None:
         ("calls", 100_000, "100 k"),
         ("intensity", 0.004, "<0.01"),
         ("intensity", 0.01, "0.01"),
-        ("intensity", 0.0, "0.00"),
+        ("intensity", 0.0, "0"),
     ],
 )
 def test_how_a_number_is_written(key: str, value: float, text: str) -> None:
