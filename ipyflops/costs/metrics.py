@@ -8,7 +8,7 @@ metric is a ratio of two of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ipyflops.costs.cost import Cost
 from ipyflops.costs.metric import Metric
@@ -37,6 +37,16 @@ OF_CALL: dict[str, Callable[[Call], int]] = {
     "bytes": lambda call: call.bytes,
     "communicated": lambda call: call.communicated,
 }
+
+
+_VARIES = "varies where later calls differ"
+
+
+def _of_module(key: str, tip: str, needs: str, **more: Any) -> Metric:
+    """Make a metric of the module itself, which is shown where it is asked for."""
+    return Metric(
+        key, key, tip, needs=(needs,), adds_up=False, of_place=True, optional=True, **more
+    )
 
 
 #: Every metric by its key, in the order in which frames and the browser have them.
@@ -153,60 +163,33 @@ METRICS: dict[str, Metric] = {
             adds_up=False,
             of_place=True,
         ),
-        Metric(
-            "trainable",
+        _of_module(
             "trainable",
             "Parameters that require a gradient, those of its children included",
+            "trainable",
             name="trainable parameters",
             phrase="trainable parameters",
-            needs=("trainable",),
-            adds_up=False,
-            of_place=True,
-            optional=True,
         ),
-        Metric(
-            "frozen",
+        _of_module(
             "frozen",
             "Parameters that require no gradient, those of its children included",
+            "trainable",
             name="frozen parameters",
             phrase="frozen parameters",
-            needs=("trainable",),
-            adds_up=False,
-            of_place=True,
-            optional=True,
         ),
-        Metric(
+        _of_module(
             "input",
-            "input",
-            "Shapes of the tensors that went into the first call of the module; "
-            "varies where later calls differ",
+            f"Shapes of the tensors that went into the first call of the module; {_VARIES}",
+            "shapes",
             format="text",
-            needs=("shapes",),
-            adds_up=False,
-            of_place=True,
-            optional=True,
         ),
-        Metric(
+        _of_module(
             "output",
-            "output",
-            "Shapes of the tensors that came out of the first call of the module; "
-            "varies where later calls differ",
+            f"Shapes of the tensors that came out of the first call of the module; {_VARIES}",
+            "shapes",
             format="text",
-            needs=("shapes",),
-            adds_up=False,
-            of_place=True,
-            optional=True,
         ),
-        Metric(
-            "kernel",
-            "kernel",
-            "Kernel size of the module",
-            format="text",
-            needs=("kernel",),
-            adds_up=False,
-            of_place=True,
-            optional=True,
-        ),
+        _of_module("kernel", "Kernel size of the module", "kernel", format="text"),
         Metric(
             "activations",
             "acts",

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ipyflops.attribution import Locator, Place, read_variables, trainable_elements, vars_of
 from ipyflops.counting.signatures import shape_of
-from ipyflops.report import NO_SHAPES, VARIES, ModuleShapes
+from ipyflops.report import NO_SHAPES, ModuleShapes
 from ipyflops.torch_private import CALL_CODE, without_torch_function
 
 #: So many shapes of a call are shown; containers are looked into so deep.
@@ -66,9 +66,7 @@ class ModuleShapeRecorder:
                 self._of_place[place] = made
                 return
         if (given, gave) != (known.input, known.output):
-            self._of_place[place] = known._replace(
-                input=_either(known.input, given), output=_either(known.output, gave)
-            )
+            self._of_place[place] = known.merged(ModuleShapes(given, gave))
 
     def of_place(self, place: Place) -> ModuleShapes:
         """Give what is known of a place; of a module that was never called, its parameters."""
@@ -150,10 +148,6 @@ def _tensors(value: object, depth: int) -> Iterator[Tensor]:
     if depth:
         for one in inside:
             yield from _tensors(one, depth - 1)
-
-
-def _either(first: str, later: str) -> str:
-    return first if first == later else VARIES
 
 
 def _kernel(module: object) -> str:

@@ -253,7 +253,8 @@ def _shapes(nodes: Sequence[Node]) -> ModuleShapes:
     shapes = nodes[0].shapes
     if shapes.trainable < 0:
         return shapes
-    return shapes._replace(trainable=sum(node.shapes.trainable for node in nodes))
+    trainable = sum(node.shapes.trainable for node in nodes)
+    return ModuleShapes(shapes.input, shapes.output, shapes.kernel, trainable)
 
 
 def _own_held(group: Group[Node]) -> PlaceMemory:
