@@ -41,6 +41,7 @@ def values(option: Option) -> list[str]:
     if option.choices:
         return [*option.choices, *([""] if option.kind == "device" else [])]
     return {
+        "columns": ["shapes,params"],
         "switch": [""],
         "number": ["2"],
         "positive number": ["2"],
