@@ -155,8 +155,8 @@ class Beside:
         while not kernel.is_idle(name, seconds=0.05):
             self._number += 1
             click = {
-                "kind": "chart", "key": str(self._number), "convention": "standard", "nodes": [0],
-                "metric": "flops", "width": 400,
+                "kind": "chart", "of": "inside", "key": str(self._number), "nodes": [0],
+                "convention": "standard", "metric": "flops", "width": 400,
             }  # fmt: skip
             clicks.append(self._send(self._report, {"method": "custom", "content": click}))
             state = {"value": self._number % 100}
