@@ -1,10 +1,9 @@
 """Interrupts of a dry run (^C, the stop button): held back where PyTorch cannot bear them.
 
-Example: an interrupt arrives while PyTorch works out the shape of a product. It has told the
-dispatcher to take the kernels of the meta device, and would not take that back: every later dry run
-failed. Or it arrives where PyTorch's C++ code asks a fake tensor for its device, which must not
-raise: the process ended. So the interrupt waits until the operator is done, which takes less than a
-millisecond. In the user's own code it comes at once.
+Example: an interrupt arrives while PyTorch works out the shape of a product. PyTorch has set flags
+for that, and may not set them back. Or it arrives in Python code that PyTorch's C++ code has
+called and that must not raise: the process ends. So the interrupt waits until the operator is done,
+which takes less than a millisecond. In the user's own code it comes at once.
 """
 
 from __future__ import annotations
