@@ -23,11 +23,11 @@ from ipyflops.dry_runs.operators import is_higher_order
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _DISPATCH = "__torch_dispatch__"
-#: What Python calls when an object goes. It drops what is raised there: the interrupt would be
-#: lost.
-#: This package's own code is over soon, and may be about to set something or to put it back.
+#: Files whose code an interrupt waits for.
 _AT_WORK = (
+    # It is over soon, and may be about to set something or to put it back.
     _PACKAGE,
+    # What Python calls when an object goes: it drops what is raised there, also an interrupt.
     weakref.__file__,
     os.path.join(PYTORCH_FOLDER, "utils", "weak.py"),
     os.path.join(PYTORCH_FOLDER, "multiprocessing", "reductions.py"),
