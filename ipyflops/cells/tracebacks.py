@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from traceback import format_exception
 from types import CodeType, TracebackType
 from typing import Any
 
 from IPython import get_ipython
 
 from ipyflops.cells.code_files import package_of
+from ipyflops.cells.shell import part_of
 from ipyflops.cells.source_lines import source_lines
 from ipyflops.torch_private import OPERATORS_MODULE
 
@@ -80,9 +82,11 @@ class CodesTraceback:
         )
         # The first frame is IPython's own, as it is for every error.
         offset = None if first is None else 0
-        lines: list[str] = self._shell.InteractiveTB.structured_traceback(
-            kind, error, first or traceback, tb_offset=offset
-        )
+        shown = first or traceback
+        structured = part_of(self._shell, "InteractiveTB.structured_traceback")
+        if structured is None:
+            return format_exception(kind, error, shown)
+        lines: list[str] = structured(kind, error, shown, tb_offset=offset)
         return lines
 
     def __reduce__(self) -> tuple[Any, ...]:

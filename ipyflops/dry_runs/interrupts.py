@@ -33,6 +33,18 @@ _AT_WORK = (
     os.path.join(PYTORCH_FOLDER, "multiprocessing", "reductions.py"),
 )
 
+#: PyTorch's files whose functions its C++ code calls, on the way to an operator on fake tensors.
+#: What they raise it may not bear.
+_CALLED_FROM_C = tuple(
+    os.path.join(PYTORCH_FOLDER, one)
+    for one in (
+        os.path.join("_library", ""),
+        os.path.join("_subclasses", ""),
+        os.path.join("utils", "_python_dispatch.py"),
+        "_ops.py",
+    )
+)
+
 
 class Interrupts:
     """Holds interrupts back while the parts of a dry run are at work.
@@ -106,6 +118,8 @@ def _is_at_work(frame: types.FrameType | None) -> bool:
         return True
     while frame is not None:
         code = frame.f_code
+        if code.co_filename.startswith(_CALLED_FROM_C):
+            return True
         if code.co_name == _DISPATCH and code.co_filename.startswith(_PACKAGE):
             # Those that take functions run the user's code, with operators of its own.
             return not is_higher_order(frame.f_locals.get("func"))

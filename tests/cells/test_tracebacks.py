@@ -76,8 +76,8 @@ def test_a_nested_magic_adds_ipythons_frames_alone(shell: InteractiveShell) -> N
         ("def f():\n    %flops -q fail()\nf()", [("Cell In[4], line 2", 1)]),
         ("%flops -q (lambda: fail())()", [("Cell In[4], line 1\n", 1)]),
         ("for i in [1]:\n    r = %flops -q fail()", [("Cell In[4], line 2", 1)]),
-        # The error is raised in the line itself: its frame is not that of the call.
-        ("%flops -q 1/0", [("Cell In[4], line 1", 2), ("-> 1 1/0", 1)]),
+        # The error is raised in the line itself, and the traceback begins there.
+        ("%flops -q 1/0", [("Cell In[4], line 1", 1), ("-> 1 1/0", 1)]),
         # A cell's own line is no other frame's.
         ("%%flops -q\nfail()", [("Cell In[4], line 2", 1), ("Cell In[3], line 1", 1)]),
     ],

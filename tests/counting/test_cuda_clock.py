@@ -34,6 +34,7 @@ class Gpu:
         monkeypatch.setattr(cuda_devices, "SPARE", {})
         monkeypatch.setattr(device_clocks, "accelerator_built_for", lambda: "cuda")
         monkeypatch.setattr(cuda, "is_initialized", lambda: True)
+        monkeypatch.setattr(cuda_clock, "is_set_up", lambda: True)
         monkeypatch.setattr(cuda, "Event", lambda enable_timing: Event(self, enable_timing))
         monkeypatch.setattr(cuda, "current_stream", lambda device=None: f"stream of {device}")
         monkeypatch.setattr(cuda, "current_device", lambda: 2)
@@ -218,7 +219,7 @@ def test_what_is_over_is_read_without_waiting(gpu: Gpu, monkeypatch: pytest.Monk
 
 def test_the_call_that_sets_cuda_up_has_no_time(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """That takes a second, and no kernel runs; before it there are only fake tensors."""
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(cuda_clock, "is_set_up", lambda: False)
     clock = CudaClock()
     into = entry()
     for device in (torch.device("cuda"), torch.device("cuda", 1)):

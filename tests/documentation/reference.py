@@ -37,6 +37,7 @@ from ipyflops.report import (
     Memory,
     MemoryPoint,
     ModelSizes,
+    ModuleShapes,
     Part,
     Peak,
     PlaceMemory,
@@ -63,7 +64,7 @@ OTHERS = (
     *(Call, Count, Progress),
     *(Difference, Change, Explanation, Totals, Timing, Peak, Rate, Rank),
     *(Estimate, Estimates, SweepEstimate, Part, Comparison, RuleComparison, Rule, ModelSizes),
-    *(MeterStep, Memory, DeviceMemory, PlaceMemory, MemoryPoint, Holding, DataSheet),
+    *(MeterStep, Memory, DeviceMemory, PlaceMemory, MemoryPoint, Holding, DataSheet, ModuleShapes),
     *(Growth, VariableGrowth, Term, Point, Variable),
     *(Scope, Line, Signature, Row, TotalsSum, Excerpt, LineCount),
 )
