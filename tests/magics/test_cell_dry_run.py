@@ -455,7 +455,7 @@ def test_tensors_that_have_no_fakes(shell: InteractiveShell, setup: str, message
 
 def test_what_cannot_be_copied_is_named(shell: InteractiveShell) -> None:
     run(shell, "numbers = (i for i in range(5))")
-    done = run(shell, "%flops --fake next(numbers)")
+    done = run(shell, "%flops --fake matrix + 0 * next(numbers)")
     assert done.error is None
     assert "not copied, so what the dry run did to them has happened: generator" in report().notes
     assert next(shell.user_ns["numbers"]) == 1

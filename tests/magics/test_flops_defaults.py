@@ -39,8 +39,8 @@ def test_defaults_are_configured(shell: InteractiveShell, shown: Shown) -> None:
     run(shell, "%flops model(x)")
     run(shell, "%flops -c standard --by modules --view html -d 0 model(x)")
     assert [options for _, options in shown] == [
-        {"view": "text", "by": "lines", "depth": 4, "per": None},
-        {"view": "html", "by": "modules", "depth": 0, "per": None},
+        {"view": "text", "by": "lines", "depth": 4, "per": None, "columns": ()},
+        {"view": "html", "by": "modules", "depth": 0, "per": None, "columns": ()},
     ]
     assert [report.convention for report, _ in shown] == ["article", "standard"]
     assert last().seconds == 0
@@ -95,5 +95,5 @@ def test_the_examples_of_the_help_work(
             done = run(shell, cell)
             assert done.error is None, cell
             ran += 1
-    assert ran == 14
+    assert ran == 15
     assert os.listdir(tmp_path) == ["base.json"]
