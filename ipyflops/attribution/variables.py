@@ -110,9 +110,7 @@ class UserNames:
         counted, others = groups
         own = [one for one in others if not is_installed(one.f_code.co_filename)]
         variables = list(_variables(counted))
-        loops = frozenset[str]().union(
-            *(_loop_variables(frame.f_code) for frame in (*counted, *own))
-        )
+        loops = {name for frame in counted for name in _loop_variables(frame.f_code)}
         names: list[str] = []
 
         def is_good(name: str) -> bool:
@@ -127,6 +125,8 @@ class UserNames:
             if (found := self._spelled_out(holder, candidates)) is not None:
                 return found
         of_others = list(_variables(own))
+        # A loop around the counted code may go over models: then its variable is their name.
+        loops.update(name for frame in own for name in _loop_variables(frame.f_code))
         names += [*_named_in_code(holder, of_others), *_held_by(holder, variables + of_others)]
         if good := list(filter(is_good, names)):
             return UserName(good[0], holder)

@@ -12,6 +12,7 @@ from torch import nn
 
 from ipyflops import FlopCounter, Report
 from tests.names.programs import count_cell, library, own_file, top_names
+from tests.shells import fresh_shell, run
 
 X = torch.ones(2, 4)
 #: Of one call of a layer of 4 by 4: 2 rows, 4 by 4 multiply-adds of 2 FLOPs each.
@@ -269,3 +270,11 @@ def test_what_a_method_is_called_on_is_self_by_any_name() -> None:
     # So it is where the function's file is the cell's own, and the cell does not name it.
     cell = "def train():\n    opt.step()\ntrain()"
     assert "opt.inner" in names_of(cell, opt=opt)
+
+
+def test_a_loop_around_the_counted_code_names_what_that_calls() -> None:
+    cell = "for net in nets.values():\n    report = %flops -q -o net(x)"
+    with fresh_shell("ipyflops") as shell:
+        shell.user_ns |= {"nets": {"a b": nn.Linear(4, 4)}, "x": X}
+        assert run(shell, cell).error is None
+        assert top_names(shell.user_ns["report"]) == ["net"]
