@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.browser.looking import cell, chart, choose, menu, row, rows
@@ -48,6 +49,7 @@ def test_methods_are_shown_on_request_with_what_ran_on_their_lines(workbench: Se
     widget = workbench.again([REAL + CLASS, "%%flops --by lines\nmine(x)\nmine(x)"])
     assert rows(widget)[1:] == ["%%flops --by lines", "mine(x)", "mine(x)"]
     menu(widget, "View").get_by_label("methods").click()
+    widget.page.keyboard.press("Escape")
     assert rows(widget)[4:] == [
         "Net.forward",
         "def forward(self, x):",
@@ -71,11 +73,11 @@ def test_the_roofline_says_what_memory_limits(workbench: Session) -> None:
     widget = workbench.again([BY_HAND + PEAK, "FlopsView(replace(reports.resnet(), peak=peak))"])
     assert cell(widget, "model", "MFU").endswith(" %")
     widget.get_by_role("tab", name="Roofline").click()
-    widget.get_by_text("Memory-bound (below about 17.6 FLOPs per byte)").wait_for()
+    widget.get_by_text(re.compile(r"Memory-bound \(below about 17\.6 FLOPs per byte\)")).wait_for()
     assert "peak" in chart(widget)
     modules = chart(widget)
     widget.get_by_label("Points").select_option("operators")
-    widget.get_by_text("aten::relu_").wait_for()
+    widget.locator("svg").get_by_text("aten::relu_").wait_for()
     assert chart(widget) != modules
     widget.get_by_role("tab", name="Modules").click()
     assert rows(widget)[0] == "model"

@@ -13,7 +13,7 @@
  */
 function column(key, title, more = {}) {
   return {
-    key, title, explanation: "", format: "count", unit: "", name: title, quantity: "", phrase: "", ratio: null,
+    key, title, explanation: "", format: "count", unit: "", name: title, quantity: "", phrase: "",
     of_whole: false, of_place: false, optional: false, ...more,
   };
 }

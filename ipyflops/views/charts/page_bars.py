@@ -29,6 +29,9 @@ LEAST = 0.42
 USUAL_BARS, MOST_BARS = 14, 40
 #: In pixels: sizes of texts, the height of a row, and the room between texts and bars.
 SIZE, NOTE_SIZE, ROW, LEAST_ROW, GAP = 12.0, 11.0, 20, 16, 6
+#: What the name of a bar ends with that is shown shorter than it is, and how many em of the name
+#: have to be left beside it.
+CUT, LEAST_NAME = " (cut)", 2.0
 LOOK = Look(INK, SIZE * 72 / DPI)
 
 
@@ -116,7 +119,7 @@ def _draw(
     room = width - LEAST * width - max(taken) - GAP - 2
     shown = shown_parts(bars, metric.key)
     labels = [
-        _label(one, room / SIZE) if part == 1 else f"{one.label} (cut)"
+        _label(one, room / SIZE) if part == 1 else _cut_label(one, room / SIZE)
         for one, part in zip(bars, shown, strict=True)
     ]
     names = min(max(SIZE * width_of(label) for label in labels), room) + GAP + 2
@@ -143,6 +146,12 @@ def _label(one: Bar, room: float) -> str:
     """The name with its type, without it, or cut in the middle: whatever there is room for."""
     typed = f"{one.label} {one.type}" if one.type else one.label
     return typed if width_of(typed) <= room else fitted(one.label, room)
+
+
+def _cut_label(one: Bar, room: float) -> str:
+    """The name of a bar that is shown shorter than it is, which it says if there is room for it."""
+    left = room - width_of(CUT)
+    return f"{fitted(one.label, left)}{CUT}" if left > LEAST_NAME else fitted(one.label, room)
 
 
 def _write_title(figure: Figure, title: str, tail: str, width: int) -> None:

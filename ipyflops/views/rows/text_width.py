@@ -57,7 +57,7 @@ def fitted(text: str, room: float) -> str:
     Examples
     --------
     >>> fitted("aten::convolution_backward", 9), fitted("relu", 9)
-    ('aten::c…ackward', 'relu')
+    ('aten::c…ckward', 'relu')
     """
     if width_of(text) <= room:
         return text

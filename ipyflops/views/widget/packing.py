@@ -85,7 +85,8 @@ def _table(report: Report, keys: tuple[str, ...]) -> list[str]:
 
 
 def _pack_column(metric: Metric) -> dict[str, Any]:
-    return {
+    """Give what the browser knows of a metric; it takes what is empty or false as not there."""
+    told = {
         "key": metric.key,
         "title": metric.title,
         "explanation": metric.explanation or metric.tip,
@@ -99,6 +100,7 @@ def _pack_column(metric: Metric) -> dict[str, Any]:
         "of_place": metric.of_place,
         "optional": metric.optional,
     }
+    return {key: value for key, value in told.items() if value}
 
 
 class _Texts:

@@ -7,7 +7,7 @@ export type Verdict = "formula" | "free" | "unknown";
 /** A column of numbers. The comment of a field says which numbers. */
 export type Binary = DataView | ArrayBuffer;
 
-/** A metric of `costs/metrics.py`, as a column shows it. */
+/** A metric of `costs/metrics.py`, as a column shows it; what is empty or false is left out. */
 export interface Column {
   /** What Python knows it by, as in `Totals`. */
   key: string;
@@ -17,21 +17,21 @@ export interface Column {
   /** A count has a prefix, and so has a rate, which is never whole; a time is in seconds. */
   format: "count" | "rate" | "time" | "share" | "text";
   /** As FLOPs or B; may be empty. */
-  unit: string;
+  unit?: string;
   /** What is counted, as "integer ops" or "kernel time". */
-  name: string;
+  name?: string;
   /** What the number is where its unit stands beside it, as "rate"; empty where that is the name. */
-  quantity: string;
+  quantity?: string;
   /** What is read after the number, as "in kernels". */
-  phrase: string;
+  phrase?: string;
   /** The keys of what is divided and by what. */
-  ratio: [string, string] | null;
+  ratio?: [string, string];
   /** Whether it is divided by the number of the whole run. */
-  of_whole: boolean;
+  of_whole?: boolean;
   /** Whether it is a number of the module itself and not a sum over what ran. */
-  of_place: boolean;
+  of_place?: boolean;
   /** Whether the column is hidden until somebody asks for it. */
-  optional: boolean;
+  optional?: boolean;
 }
 
 /** An item of the headline; its definition is the tooltip. */

@@ -58,13 +58,13 @@ export class Metric {
     this.title = message.title;
     this.explanation = message.explanation;
     this.format = message.format;
-    this.unit = message.unit;
-    this.name = message.name;
-    this.quantity = message.quantity;
-    this.phrase = message.phrase;
-    this.ratio = message.ratio;
-    this.ofWhole = message.of_whole;
-    this.ofPlace = message.of_place;
+    this.unit = message.unit ?? "";
+    this.name = message.name ?? "";
+    this.quantity = message.quantity ?? "";
+    this.phrase = message.phrase ?? "";
+    this.ratio = message.ratio ?? null;
+    this.ofWhole = message.of_whole ?? false;
+    this.ofPlace = message.of_place ?? false;
   }
 
   /**
