@@ -63,7 +63,7 @@ def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaul
     # The chart of the first sight is in the state; those of a click the browser draws itself.
     first = widget.locator(".fw-image > svg")
     first.wait_for()
-    assert "layer3 Sequential" in first.inner_text()
+    assert "layer3 Sequential" in (first.text_content() or "")
     page.wait_for_timeout(1500)  # so long the kernel is waited for
     assert first.is_visible()
     widget.locator(".fw-body > .fw-row", has_text="model").first.click()

@@ -42,7 +42,7 @@ def test_it_lives_there(counted: vscode.Notebook) -> None:
     widget = counted.widget
     assert rows(widget)[0] == "(all)"
     first = chart(widget)
-    widget.locator(".fw-body > .fw-row").nth(4).click()
+    widget.locator(".fw-body > .fw-row").nth(3).click()
     widget.locator(".fw-heading", has_text="net.0").wait_for()
     widget.locator(CHART, has_text="net.0 · ").wait_for()
     assert chart(widget) != first
