@@ -72,7 +72,8 @@ def build_report(
         f"the formula of {operator} failed: {reason}"
         for operator, reason in recorder.failures.items()
     ]
-    if recorder.saw_views and not tables.rows:
+    # While a CUDA graph is captured nothing runs at all: a note of the device says so.
+    if recorder.saw_views and not tables.rows and not more_notes:
         notes.append(VIEWS_ONLY)
     if recorder.without_values:
         notes.append(
