@@ -55,7 +55,7 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
             yield str(names[index]) if index < len(names) else str(index), item
     elif issubclass(kind, dict):
         mapping: Any = value
-        for key, item in list(dict.items(mapping))[:MAX_ITEMS]:
+        for key, item in _items(mapping)[:MAX_ITEMS]:
             if _is_name(key):
                 yield str(key), item
     elif kind is FunctionType:
@@ -70,10 +70,18 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     elif issubclass(kind, ModuleType):
         file = vars_of(value).get("__file__")
         if type(file) is str and not is_installed(file):
-            yield from list(vars_of(value).items())
+            yield from _items(vars_of(value))
     else:
-        yield from list(vars_of(value).items())
+        yield from _items(vars_of(value))
         yield from _in_slots(value)
+
+
+def _items(mapping: Any) -> list[tuple[Any, object]]:
+    """The items of a dictionary. It is copied first, which is one step.
+
+    Garbage may be collected while items are listed, and what that calls may change the dictionary.
+    """
+    return list(dict.copy(mapping).items())
 
 
 def _is_name(key: object) -> bool:
@@ -233,7 +241,7 @@ class Holdings:
 
 def _optimizers(owner: object) -> Iterator[tuple[str, object]]:
     """The optimizers that a module has as plain attributes."""
-    for name, value in list(vars_of(owner).items()):
+    for name, value in _items(vars_of(owner)):
         if issubclass(type(value), torch.optim.Optimizer):
             yield name, value
 
