@@ -72,7 +72,7 @@ def test_a_report_is_compared_and_saved(colab: Kernel, tmp_path: Path) -> None:
     first = colab.run(f"%flops --view text --save {file} -v before model(x)")
     assert FLOPS in shown(first)[0]
     for against in ("before", str(file)):
-        _, difference, _ = shown(colab.run(f"%flops --view text --against {against} model(x)"))
+        difference, _, _ = shown(colab.run(f"%flops --view text --against {against} model(x)"))
         assert "48 FLOPs → 48 FLOPs (unchanged)" in difference
 
 
