@@ -250,7 +250,8 @@ class MemoryTracker(LiveBytes):
         device.live = live = device.live + record.bytes
         if spot.rank == BACKWARD and may_add_in_place(func):
             first = self.records.get(id(_storage_of(args[0]))) if args else None
-            if first is not None and first is not source:
+            # A view holds its base, so that its storage is not its own to be written to.
+            if first is not None and first is not source and not is_view(args[0]):
                 self._held = Held(func, spot, first)
                 return record
         curve = device.curve
