@@ -35,7 +35,7 @@ from ipyflops.counting.memory.storages import (
     StorageRecord,
 )
 from ipyflops.formulas import operator_name
-from ipyflops.torch_private import is_view
+from ipyflops.torch_private import base_of, is_view
 
 _storage_of = Tensor.untyped_storage
 _is_grad_enabled = torch.is_grad_enabled
@@ -251,7 +251,7 @@ class MemoryTracker(LiveBytes):
         if spot.rank == BACKWARD and may_add_in_place(func):
             first = self.records.get(id(_storage_of(args[0]))) if args else None
             # A view holds its base, so that its storage is not its own to be written to.
-            if first is not None and first is not source and not is_view(args[0]):
+            if first is not None and first is not source and base_of(args[0]) is None:
                 self._held = Held(func, spot, first)
                 return record
         curve = device.curve
