@@ -90,7 +90,7 @@ test-all-programs: $(READY)
 	    tests/oracles/test_random_mixtures.py tests/pytorch_databases/test_other_paths.py \
 	    tests/pytorch_databases/test_module_db.py tests/pytorch_databases/test_remembered_costs.py \
 	    tests/counting/memory/test_tracker.py tests/dry_runs tests/architectures/test_fake.py \
-	    tests/safety/test_notebook_memory.py $(ARGS)
+	    tests/safety/test_notebook_memory.py tests/safety/test_interrupts.py $(ARGS)
 
 # With the machine's own PyTorch, and nothing is installed: a machine with a GPU may have no network.
 test-device:
