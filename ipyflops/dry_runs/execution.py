@@ -244,12 +244,16 @@ def _taken_together() -> Iterator[None]:
 
 
 def _count_alive(mode: DryRunMode) -> int:
-    """How many fake tensors of a run are still alive."""
+    """How many fake tensors of a run are still alive.
+
+    Each refers to its mode, itself or by its dictionary. `gc.get_objects` would find them, too, but
+    takes a reference to every object, and a tuple that another thread is just building must have
+    only one: that thread would get a `SystemError`.
+    """
     gc.collect()
     return sum(
-        1
-        for held in gc.get_objects()
-        if issubclass(type(held), FakeTensor) and getattr(held, "fake_mode", None) is mode
+        issubclass(type(one), FakeTensor) or (type(one) is dict and one.get("fake_mode") is mode)
+        for one in gc.get_referrers(mode)
     )
 
 

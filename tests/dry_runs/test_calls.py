@@ -330,6 +330,32 @@ def test_what_a_library_remembers_is_noted(library: Any) -> None:
     assert note.startswith("1 fake tensor is still held, by something outside the variables in use")
 
 
+def test_what_other_threads_build_is_not_held() -> None:
+    # A tuple that a thread is just building out of a generator must have no second reference.
+    errors: list[BaseException] = []
+    over = threading.Event()
+
+    def build() -> None:
+        try:
+            while not over.is_set():
+                assert len(tuple(one for one in range(2_000))) == 2_000
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=build)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        thread.start()
+        for _ in range(3):
+            dry_run(torch.nn.Linear(2, 2), torch.ones(1, 2))
+    finally:
+        over.set()
+        thread.join(30)
+        sys.setswitchinterval(interval)
+    assert not errors, errors
+
+
 def test_modules_of_the_users_own_are_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
