@@ -21,6 +21,8 @@ from ipyflops.torch_private import (
     GUARDED_CALLS_FILE,
     OPERATORS_MODULE,
     TorchDispatchMode,
+    UnwrappedMode,
+    direct_call,
 )
 
 #: The method by which dispatch modes and tensor subclasses handle operators.
@@ -75,7 +77,7 @@ def _handles(handler: FrameType, func: Any) -> bool:
 def references_between(frame: FrameType, asking: FrameType, tensor: Any) -> float:
     """Count the references to a tensor that those hold who handed an operator on.
 
-    Beside what their frames hold, calling an operator from Python takes one. Where a tensor
+    Beside what their frames hold, calling an operator from Python may take one. Where a tensor
     subclass hands it on there may be any number: its objects hold the tensors that they wrap.
     """
     found = 0
@@ -86,7 +88,7 @@ def references_between(frame: FrameType, asking: FrameType, tensor: Any) -> floa
         if current.f_code.co_name == _HANDLER:
             if not _is_of_mode(current, variables):
                 return math.inf
-            found += 1
+            found += _TAKEN
         for value in variables.values():
             found += value is tensor
             if isinstance(value, (tuple, list)) and id(value) not in seen:
@@ -112,5 +114,33 @@ def _references_without_holder() -> int:
     return sys.getrefcount(held)
 
 
+class _Counts(UnwrappedMode, TorchDispatchMode):
+    """Counts the references to what an operator is given, and hands it on if it is to."""
+
+    def __init__(self, hands_on: bool) -> None:
+        super().__init__()
+        self.references = 0
+        self._hands_on = hands_on
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        self.references = sys.getrefcount(args[0])
+        return direct_call(func)(*args) if self._hands_on else args[0]
+
+
+def _references_of_a_call() -> int:
+    """How many references to a tensor the call of an operator from Python takes.
+
+    It is one in PyTorch 2.13 and none in 2.11. The outer mode runs nothing, so that no mode of the
+    user's sees the operator.
+    """
+    tensor = torch.empty(0)
+    with _Counts(hands_on=False) as outer, _Counts(hands_on=True) as inner:
+        torch.neg(tensor)
+    return outer.references - inner.references - 1  # the inner mode's own `args`
+
+
 #: The references to a tensor in ``args`` when ``sys.getrefcount(args[0])`` asks.
 UNHELD = _references_without_holder()
+_TAKEN = _references_of_a_call()

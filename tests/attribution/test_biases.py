@@ -10,7 +10,7 @@ import functools
 import operator
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import pytest
@@ -114,10 +114,18 @@ class PassesOn(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def stacked(*modes: Callable[[], AbstractContextManager[Any]]) -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    for mode in modes:
+        stack.enter_context(mode())
+    return stack
+
+
 CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "plain": nullcontext,
     "under another counter": FlopCounter,
     "under another mode": PassesOn,
+    "under three others": lambda: stacked(PassesOn, FlopCounter, PassesOn),
     "in inference mode": torch.inference_mode,
     "without gradients": torch.no_grad,
 }
