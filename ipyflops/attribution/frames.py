@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
@@ -182,6 +182,9 @@ def _empty_snapshot(frame: FrameType, variables: dict[str, Any]) -> None:
     """
     if sys.gettrace() is not None and _may_be_traced_now(frame):
         return
+    profiler = sys.getprofile()
+    if profiler is not None and _is_running(profiler):
+        return
     code = frame.f_code
     for name in code.co_varnames:
         variables.pop(name, None)
@@ -232,18 +235,30 @@ class FrameIdentity:
 def _may_be_traced_now(frame: FrameType) -> bool:
     """Whether a trace function may be at work for a frame; see `_empty_snapshot`.
 
-    When it ends, Python takes the variables of the frame from the snapshot.
+    When it ends, Python takes the variables of the frame from the snapshot, as it does when a
+    profile function ends.
     """
     if not (frame.f_trace is None or issubclass(type(frame.f_trace), TraceFunction)):
         return True
-    tracer: Any = sys.gettrace()
-    if type(tracer) not in (FunctionType, MethodType):
-        tracer = inspect.getattr_static(type(tracer), "__call__", None)
-    code = getattr(tracer, "__code__", None)
+    return _is_running(sys.gettrace())
+
+
+def _is_running(tracer: Any) -> bool:
+    """Whether this thread runs a trace or profile function; one in C, as cProfile's, has no code."""
+    kind = type(tracer)
+    code = tracer.__code__ if kind in (FunctionType, MethodType) else _code_of_calls(kind)
+    if code is None:
+        return False
     running: FrameType | None = sys._getframe()
     while running is not None and running.f_code is not code:
         running = running.f_back
     return running is not None
+
+
+@lru_cache(64)
+def _code_of_calls(kind: type) -> CodeType | None:
+    """The code that runs when an object of a class is called."""
+    return getattr(inspect.getattr_static(kind, "__call__", None), "__code__", None)
 
 
 def calls_itself(frame: FrameType, module: object) -> bool:

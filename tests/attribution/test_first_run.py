@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import gc
+import sys
 
 import pytest
 import torch
@@ -37,7 +38,16 @@ def calls_of_the_first_run(layers: int, *, backward: bool) -> int:
     return total
 
 
-@pytest.mark.parametrize(("backward", "most"), [(False, 222), (True, 620)])
+#: A build that knows GPUs asks for the device of each kernel.
+FOR_DEVICES = 0 if torch.version.cuda is None else 3
+#: What was measured on Python 3.11; others count more of the calls of built-in functions.
+OF_PYTHON = 0 if sys.version_info[:2] == (3, 11) else 3
+
+
+@pytest.mark.parametrize(
+    ("backward", "most"),
+    [(False, 222 + FOR_DEVICES + OF_PYTHON), (True, 620 + 2 * FOR_DEVICES + OF_PYTHON)],
+)
 def test_a_new_module_takes_so_many_calls_and_no_more(backward: bool, most: int) -> None:
     """A bound from measuring: what is added for each module, or each entry, has to be seen here."""
     calls_of_the_first_run(2, backward=backward)

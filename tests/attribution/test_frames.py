@@ -195,8 +195,9 @@ def test_the_body_of_a_class_is_not_asked() -> None:
     assert not asked
 
 
-def test_a_trace_function_that_computes_leaves_the_variables_alone() -> None:
-    """When a trace function ends, Python takes a frame's variables from its snapshot."""
+@pytest.mark.parametrize("kind", ["trace", "profile"])
+def test_a_trace_function_that_computes_leaves_the_variables_alone(kind: str) -> None:
+    """When a trace or profile function ends, Python takes a frame's variables from its snapshot."""
 
     class Doubles(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -204,7 +205,8 @@ def test_a_trace_function_that_computes_leaves_the_variables_alone() -> None:
             return y * self.factor(y)
 
         def factor(self, y: Tensor) -> Tensor:
-            return y.sum()
+            half = y.sum() / 2
+            return half + y.sum() / 2
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename == __file__:
@@ -213,14 +215,27 @@ def test_a_trace_function_that_computes_leaves_the_variables_alone() -> None:
         return None
 
     model = Doubles()
-    before = sys.gettrace()
+    before, begin = getattr(sys, f"get{kind}")(), getattr(sys, f"set{kind}")
     with FlopCounter():
-        sys.settrace(trace)
+        begin(trace)
         try:
             result = model(X)
         finally:
-            sys.settrace(before)
+            begin(before)
     assert torch.equal(result, X * 2 * 16)
+
+
+@pytest.mark.parametrize("shapes", [False, True])
+def test_the_input_of_a_call_that_is_done_is_let_go(shapes: bool) -> None:
+    with torch.no_grad(), FlopCounter(shapes=shapes):
+        x = torch.ones(2, 4)
+        given = weakref.ref(x)
+        y = LAYER(x)
+        del x
+        # Up to Python 3.10 a profile function has Python keep variables until it is called again.
+        sys.getprofile()
+        assert given() is None
+    assert y.shape == (2, 4)
 
 
 @pytest.mark.parametrize("kind", [nn.Linear, nn.LayerNorm])
