@@ -244,7 +244,7 @@ def _may_be_traced_now(frame: FrameType) -> bool:
 
 
 def _is_running(tracer: Any) -> bool:
-    """Whether this thread runs a trace or profile function; one in C, as cProfile's, has no code."""
+    """Whether this thread runs a trace or profile function; one in C (cProfile) has no code."""
     kind = type(tracer)
     code = tracer.__code__ if kind in (FunctionType, MethodType) else _code_of_calls(kind)
     if code is None:
