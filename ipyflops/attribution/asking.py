@@ -118,7 +118,7 @@ class _Counts(UnwrappedMode, TorchDispatchMode):
     """Counts the references to what an operator is given, and hands it on if it is to."""
 
     def __init__(self, hands_on: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.references = 0
         self._hands_on = hands_on
 
@@ -138,7 +138,8 @@ def _references_of_a_call() -> int:
     tensor = torch.empty(0)
     with _Counts(hands_on=False) as outer, _Counts(hands_on=True) as inner:
         torch.neg(tensor)
-    return outer.references - inner.references - 1  # the inner mode's own `args`
+    taken: int = outer.references - inner.references - 1  # the inner mode's own `args`
+    return taken
 
 
 #: The references to a tensor in ``args`` when ``sys.getrefcount(args[0])`` asks.

@@ -245,7 +245,7 @@ def _may_be_traced_now(frame: FrameType) -> bool:
 
 def _is_running(tracer: Any) -> bool:
     """Whether this thread runs a trace or profile function; one in C (cProfile) has no code."""
-    kind = type(tracer)
+    kind: Any = type(tracer)
     code = tracer.__code__ if kind in (FunctionType, MethodType) else _code_of_calls(kind)
     if code is None:
         return False
@@ -256,7 +256,7 @@ def _is_running(tracer: Any) -> bool:
 
 
 @lru_cache(64)
-def _code_of_calls(kind: type) -> CodeType | None:
+def _code_of_calls(kind: Any) -> CodeType | None:
     """The code that runs when an object of a class is called."""
     return getattr(inspect.getattr_static(kind, "__call__", None), "__code__", None)
 
