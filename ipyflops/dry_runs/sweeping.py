@@ -15,7 +15,7 @@ from typing import Any
 from ipyflops.costs import COUNTED
 from ipyflops.dry_runs.calls import check_callable, count_call
 from ipyflops.dry_runs.cuda import AbsentDevice
-from ipyflops.report import Growth, Point, Sweep, Variable, counts_of, fit
+from ipyflops.report import PEAK, Growth, Point, Sweep, Variable, counts_of, fit
 
 MAX_POINTS = 10_000
 _UNKNOWN = ("irregular", "undetermined")
@@ -52,7 +52,8 @@ def sweep(
     device : str, optional
         A device that the function finds although it is not there: ``cuda``.
     memory : bool
-        Whether each point's report says what would hold memory (see `Report.memory`).
+        Whether each point's report says what would hold memory (see `Report.memory`). The peak is
+        then shown for each point, and with a formula where one fits.
     **variables : iterable of int
         The values of each variable; order and repetitions do not matter.
 
@@ -193,35 +194,39 @@ def _count_checks(
 ) -> tuple[tuple[Point, ...], tuple[str, ...]]:
     """Count one more value of each variable that has too few; say what failed.
 
-    The other variables have their largest values: the smallest of all are often special.
+    The other variables have their largest values: the smallest of all are often special. A peak is
+    checked at their smallest, too: it may be another moment's there.
     """
     checks = []
     failed = []
     for index, variable in enumerate(counted.variables):
         if len(variable.values) < 2 or not _needs_check(counted, index):
             continue
-        values = [one.values[-1] for one in counted.variables]
-        values[index] = _further_value(variable.values)
-        try:
-            checks.append(counter.count(values))
-        except SweepError as error:
-            failed.append(f"the growth with {variable.name} could not be checked {error}")
+        others = [[one.values[-1] for one in counted.variables]]
+        if counted.has_memory:
+            others.append([one.values[0] for one in counted.variables])
+        for values in others:
+            values[index] = _further_value(variable.values)
+        for point in dict.fromkeys(map(tuple, others)):
+            try:
+                checks.append(counter.count(point))
+            except SweepError as error:
+                failed.append(f"the growth with {variable.name} could not be checked {error}")
     return tuple(checks), tuple(failed)
 
 
 def _needs_check(counted: Sweep, index: int) -> bool:
     """Whether the points do not determine how some node grows with a variable."""
-    seen = set()
-    for path in counted.paths:
-        for metric in COUNTED:
-            counts = tuple(counts_of(counted.points, [path], metric))
-            if counts in seen:
-                continue
-            seen.add(counts)
-            known = fit(counted.variables, counts).by_variable[index].known
-            if known in ("undetermined", "irregular"):
-                return True
-    return False
+    series = {
+        tuple(counts_of(counted.points, [path], metric))
+        for metric in COUNTED
+        for path in counted.paths
+    }
+    if counted.has_memory:
+        series.add(tuple(counted.counts(metric=PEAK)))
+    return any(
+        fit(counted.variables, counts).by_variable[index].known in _UNKNOWN for counts in series
+    )
 
 
 def _count_planes(counter: _CallCounter, counted: Sweep) -> Sweep:
@@ -258,7 +263,9 @@ def _count_planes(counter: _CallCounter, counted: Sweep) -> Sweep:
 
 
 def _growths(counted: Sweep) -> Iterator[Growth]:
-    return (growth for metric in COUNTED for growth in counted.growths(metric).values())
+    yield from (growth for metric in COUNTED for growth in counted.growths(metric).values())
+    if counted.has_memory:
+        yield counted.growth(metric=PEAK)
 
 
 def _further_value(values: Sequence[int]) -> int:

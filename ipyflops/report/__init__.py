@@ -37,7 +37,7 @@ from ipyflops.report.run import Rank
 from ipyflops.report.serialization.reading import MAX_NUMBER, ReportFormatError
 from ipyflops.report.serialization.reports import MAX_FILE_BYTES
 from ipyflops.report.shown_tables import ShownAsTable
-from ipyflops.report.sweep import Point, Sweep, counts_of, growth_of
+from ipyflops.report.sweep import PEAK, Point, Sweep, counts_of, growth_of
 from ipyflops.report.tables import (
     NO_SHAPES,
     NUMPY_UNSEEN,
@@ -69,6 +69,7 @@ __all__ = [
     "MEMORY_KINDS",
     "NO_SHAPES",
     "NUMPY_UNSEEN",
+    "PEAK",
     "PHASES",
     "VARIES",
     "VIEWS_ONLY",

@@ -7,6 +7,7 @@ something about the growth.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -207,6 +208,7 @@ def fit(
     counts: Sequence[int],
     checks: Sequence[tuple[Sequence[int], int]] = (),
     unit: str = "FLOPs",
+    most_dropped: int = MAX_DROPPED,
 ) -> Growth:
     """Find the polynomial through counts on a grid, and say what it is known from.
 
@@ -219,6 +221,8 @@ def fit(
         Further points, each off the grid in one variable, and their counts.
     unit : str
         What is counted.
+    most_dropped : int
+        How many of the smallest values of a variable may be left out where they do not fit in.
 
     Returns
     -------
@@ -243,7 +247,7 @@ def fit(
             continue
         values = grid[place].values
         further = sum(point[place] not in values for point, _ in checks)
-        for dropped in range(1, MAX_DROPPED + 1):
+        for dropped in range(1, min(most_dropped, len(values)) + 1):
             # Through two values there is always a line; and one of the given values has to fit in.
             if (
                 len(values) - dropped + further < 3
@@ -332,11 +336,12 @@ def _known(
         return "fixed"
     assert terms is not None
     degree = max((term.factors[index][0] for term in terms), default=0)
-    # A check is off the grid in this variable and on it in the others.
+    # A check is off the grid in this variable and on it in the others, unless those are too small.
+    smallest = [variable.values[0] for variable in variables]
     further = [
         (point, count)
         for point, count in checks
-        if point[index] not in values and point[index] > values[0]
+        if point[index] not in values and all(map(operator.ge, point, smallest))
     ]
     if any(not _agrees(terms, point, count) for point, count in further):
         return "irregular"

@@ -16,7 +16,7 @@ from ipyflops.costs import (
     with_printable_repr,
 )
 from ipyflops.report.estimates import AnyDevice, SweepEstimate, estimates_of
-from ipyflops.report.growth import Growth, fit
+from ipyflops.report.growth import MAX_DROPPED, Growth, fit
 from ipyflops.report.polynomials import Variable
 from ipyflops.report.report import Report
 from ipyflops.report.tree import Node
@@ -25,6 +25,10 @@ from ipyflops.report.tree import Node
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
+
+PEAK = "peak_bytes"
+#: What is counted of memory, where it was asked for.
+OF_MEMORY = ("saved_bytes", PEAK)
 
 
 @with_printable_repr
@@ -148,9 +152,10 @@ class Sweep:
         path : str
             Of a node, as for `Report.find`; the whole run where it is left out. A node that is
             missing at a point counts zero there.
-        metric : {"flops", "macs", "int_ops", "bytes"}
+        metric : {"flops", "macs", "int_ops", "bytes", "saved_bytes", "peak_bytes"}
+            The last two are of sweeps with ``memory=True``; see `Node`.
         own : bool
-            Whether to leave out what ran in the node's children.
+            Whether to leave out what ran in the node's children. A peak has no such part.
 
         Raises
         ------
@@ -159,7 +164,7 @@ class Sweep:
         ValueError
             If there is no such metric.
         """
-        _check_metric(metric)
+        self._check(metric, own=own)
         return counts_of(self.points, [self.resolve(path)], metric, own)
 
     def growth(self, path: str = "", metric: str = "flops", *, own: bool = False) -> Growth:
@@ -174,14 +179,16 @@ class Sweep:
         -------
         Growth
             Its `name` is as ``linear in batch, quadratic in tokens``, its `expression` the exact
-            polynomial; `Growth.at` predicts the count for other sizes.
+            polynomial; `Growth.at` predicts the count for other sizes. A peak is the most of
+            several moments, each with a polynomial of its own: where none of them is the peak at
+            all points, the growth is that of the largest sizes, or *irregular*.
 
         Raises
         ------
         KeyError, ValueError
             As `counts`.
         """
-        _check_metric(metric)
+        self._check(metric, own=own)
         _, growth = growth_of(self, [self.resolve(path)], metric, own=own)
         return growth
 
@@ -193,8 +200,23 @@ class Sweep:
         ValueError
             If there is no such metric.
         """
-        _check_metric(metric)
+        self._check(metric)
         return {path: growth_of(self, [path], metric)[1] for path in self.paths}
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the points say what held memory."""
+        return all(point.report.memory is not None for point in self.points)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What was counted at each point."""
+        return (*COUNTED, *OF_MEMORY) if self.has_memory else COUNTED
+
+    def _check(self, metric: str, *, own: bool = False) -> None:
+        check_choice(metric, self.metrics, f"there is no metric {metric!r}")
+        if own and metric == PEAK:
+            raise ValueError("a peak is one of a place with all that is inside")
 
     def resolve(self, path: str) -> str:
         """Give the whole path of a node, which may be given without the outermost module's name.
@@ -218,7 +240,8 @@ class Sweep:
 
         Its columns are the variables, ``path``, ``type`` and ``kind`` of the node (the root, which
         is the whole run, has an empty path), ``calls`` of operators, ``flops``, ``macs``,
-        ``int_ops``, ``bytes`` and ``intensity`` (FLOPs per byte). A node includes what is inside.
+        ``int_ops``, ``bytes`` and ``intensity`` (FLOPs per byte), with ``memory=True`` also
+        ``saved_bytes`` and ``peak_bytes``. A node includes what is inside.
         Errors are those of `Report.to_frame`.
         """
         from ipyflops.views import to_frame
@@ -233,7 +256,7 @@ class Sweep:
         ----------
         depth : int
             How many levels are shown inside the whole.
-        metric : {"flops", "macs", "int_ops", "bytes"}
+        metric : {"flops", "macs", "int_ops", "bytes", "saved_bytes", "peak_bytes"}
 
         Raises
         ------
@@ -274,7 +297,7 @@ class Sweep:
             What the horizontal axis shows; the variable with the most values where it is left out.
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure that pyplot does not know is made where it is left out.
-        metric : {"flops", "macs", "int_ops", "bytes", "intensity"}
+        metric : {"flops", "macs", "int_ops", "bytes", "intensity", "saved_bytes", "peak_bytes"}
             ``intensity`` is FLOPs per byte.
         node : str
             Path of a node; the whole run where it is left out.
@@ -321,23 +344,34 @@ def growth_of(
     counts = counts_of(counted.points, paths, metric, own)
     further = counts_of(counted.checks, paths, metric, own)
     checks = [(point.values, n) for point, n in zip(counted.checks, further, strict=True)]
-    return counts, fit(counted.variables, counts, checks, METRICS[metric].name)
+    # Of the moments that may be the peak, one wins from some size on, which need not be small.
+    most_dropped = len(counts) if metric == PEAK else MAX_DROPPED
+    return counts, fit(counted.variables, counts, checks, METRICS[metric].name, most_dropped)
 
 
 def counts_of(
     points: Sequence[Point], paths: Sequence[str], metric: str, own: bool = False
 ) -> list[int]:
-    """Give the counts of several nodes together at each point; zero where there is none."""
-    counts = []
-    for point in points:
-        nodes = [point.nodes[path] for path in paths if path in point.nodes]
-        totals = [node.own if own else node.totals for node in nodes]
-        counts.append(sum(getattr(one, metric) for one in totals))
-    return counts
+    """Give the counts of several nodes together at each point; zero where there is none.
+
+    They add up, but for peaks: those are of all memory together, so the largest counts.
+    """
+    return [_count(point, paths, metric, own) for point in points]
 
 
-def _check_metric(metric: str) -> None:
-    check_choice(metric, COUNTED, f"there is no metric {metric!r}")
+def _count(point: Point, paths: Sequence[str], metric: str, own: bool) -> int:
+    nodes = [point.nodes[path] for path in paths if path in point.nodes]
+    if metric == PEAK:
+        memory = point.report.memory
+        # The peak may stand before the first operator, and then it is in no node.
+        whole = [memory.peak] if memory is not None and "" in paths else []
+        return max([*whole, *(node.peak_bytes for node in nodes)], default=0)
+    if metric in OF_MEMORY:
+        counts: list[int] = [getattr(node, metric) for node in nodes]
+        inside = [getattr(child, metric) for node in nodes for child in node.children]
+        return sum(counts) - sum(inside) if own else sum(counts)
+    totals = [node.own if own else node.totals for node in nodes]
+    return sum(getattr(one, metric) for one in totals)
 
 
 def _under(point: Point, convention: str) -> Point:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from ipyflops.costs import COUNTED, MEASURED, METRICS, SUMMED, Totals, check_choice
-from ipyflops.report import Difference, Node, Phase, Report, Row, Sweep
+from ipyflops.report import Difference, Node, Phase, Report, Row, Sweep, counts_of
 from ipyflops.views.rows.columns import RECORDED, chosen
 from ipyflops.views.rows.tree import OF_MEMORY
 
@@ -105,6 +105,7 @@ def difference_to_frame(difference: Difference) -> pandas.DataFrame:
 def sweep_to_frame(sweep: Sweep) -> pandas.DataFrame:
     """Give a row for each point and node; see `ipyflops.sweep.Sweep.to_frame`."""
     numbers = ("calls", *COUNTED, "intensity")
+    held = [name for name in sweep.metrics if name not in numbers]
     records = [
         (
             *point.values,
@@ -112,12 +113,13 @@ def sweep_to_frame(sweep: Sweep) -> pandas.DataFrame:
             node.type,
             node.kind,
             *(METRICS[number].value(node.totals) for number in numbers),
+            *(counts_of([point], [path], name)[0] for name in held),
         )
         for point in sweep.points
         for path, node in point.nodes.items()
     ]
     names = [variable.name for variable in sweep.variables]
-    return pandas.DataFrame(records, columns=[*names, "path", "type", "kind", *numbers])
+    return pandas.DataFrame(records, columns=[*names, "path", "type", "kind", *numbers, *held])
 
 
 def records_to_frame(records: Sequence[dict[str, Any]]) -> pandas.DataFrame:

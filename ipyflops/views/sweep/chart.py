@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ipyflops.costs import COUNTED, METRICS, check_choice
-from ipyflops.report import Point, Sweep, Variable, growth_of
+from ipyflops.costs import METRICS, check_choice
+from ipyflops.report import Point, Sweep, Variable, counts_of, growth_of
 from ipyflops.units import scaled
 from ipyflops.views.charts.axes import new_axes, title
 from ipyflops.views.rows.visible import shortened, visible
@@ -34,7 +34,11 @@ class _Measure:
 
     def value(self, point: Point, path: str) -> float:
         node = point.nodes.get(path)
-        value: float = getattr(node, self.metric) if node is not None else 0
+        value: float
+        if self.metric == "intensity":
+            value = node.intensity if node is not None else 0
+        else:
+            (value,) = counts_of([point], [path], self.metric)
         if self.per is None:
             return value
         return value / point.values[self.per] if point.values[self.per] else 0.0
@@ -63,7 +67,7 @@ def plot(
     per: str | None = None,
 ) -> Axes:
     """Draw a sweep; see `ipyflops.report.sweep.Sweep.plot`."""
-    check_choice(metric, (*COUNTED, "intensity"), f"there is no metric {metric!r}")
+    check_choice(metric, (*sweep.metrics, "intensity"), f"there is no metric {metric!r}")
     if per is not None and metric == "intensity":
         raise ValueError("an intensity is no count, so there is none for each of something")
     place = _place(sweep, variable)
@@ -229,4 +233,4 @@ def _title(sweep: Sweep, place: int, other: int | None, path: str, measure: _Mea
         if index not in (place, other)
     ]
     text = " · ".join(said)
-    return text if measure.metric == "bytes" else f"{text}  [{sweep.convention}]"
+    return text if METRICS[measure.metric].unit == "B" else f"{text}  [{sweep.convention}]"

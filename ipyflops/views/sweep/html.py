@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ipyflops.report import Sweep, VariableGrowth
+from ipyflops.report import Growth, Sweep, VariableGrowth
 from ipyflops.units import scaled
 from ipyflops.views.html.parts import (
     BLANK,
@@ -22,6 +22,7 @@ from ipyflops.views.html.parts import (
 )
 from ipyflops.views.rows.headline import CONVENTIONS
 from ipyflops.views.rows.visible import shortened
+from ipyflops.views.sweep.grid import grid
 from ipyflops.views.sweep.rows import ShownSweep, SweepRow, formula, growth_text, shown
 
 MAX_ROWS = 60
@@ -50,37 +51,74 @@ def to_html(sweep: Sweep, *, depth: int | None = None) -> Html:
     parts = [
         tag("p", line, class_="f-headline"),
         tag("p", text(said.growth, 1000)),
+        *([tag("p", text(said.peak, 1000))] if said.peak else []),
         tag("p", text(said.points, 1000), class_="f-dim"),
         tag("div", _table(said), class_="f-scroll"),
+        *(_points(sweep) if said.peak else []),
         *map(note, said.notes),
     ]
     return fragment(parts)
 
 
 def _table(said: ShownSweep) -> Html:
+    peak, formula_of_peak = (
+        ([Title("peak from"), Title("to")], [Title("peak =", left=True)]) if said.peak else ([], [])
+    )
     titles = [
         Title("module", left=True),
         Title("FLOPs from"),
         Title("to"),
+        *peak,
         *(Title(f"in {name}", left=True) for name in said.varied.values()),
         Title("FLOPs =", left=True),
+        *formula_of_peak,
     ]
-    return table(titles, (_row(row, list(said.varied)) for row in said.rows))
+    return table(titles, (_row(row, list(said.varied), bool(said.peak)) for row in said.rows))
 
 
-def _row(row: SweepRow, varied: Sequence[int]) -> Html:
-    full = shortened(formula(row.growth, short=False), 1000)
+def _row(row: SweepRow, varied: Sequence[int], with_peak: bool) -> Html:
+    growths = [row.growth, *([row.peak_growth] if with_peak else [])]
     return table_row(
         [
             cell(_name(row), left=True, tip=row.path),
-            *(
-                cell(text(scaled(n)), tip=f"{n:,} FLOPs")
-                for n in (min(row.counts), max(row.counts))
-            ),
+            *_from_to(row.counts, "FLOPs"),
+            *(_from_to(row.peaks, "B") if with_peak else []),
             *(_growth(row.growth.by_variable[place]) for place in varied),
-            cell(text(formula(row.growth), 400), left=True, tip=full),
+            *map(_formula, growths),
         ]
     )
+
+
+def _from_to(counts: Sequence[int], unit: str) -> list[Html]:
+    """The cells of the least and the most; empty ones where it is not known."""
+    if not counts:
+        return [cell(), cell()]
+    written = "B" if unit == "B" else ""
+    return [cell(text(scaled(n, written)), tip=f"{n:,} {unit}") for n in (min(counts), max(counts))]
+
+
+def _formula(growth: Growth | None) -> Html:
+    if growth is None:
+        return cell()
+    full = shortened(formula(growth, short=False), 1000)
+    return cell(text(formula(growth), 400), left=True, tip=full)
+
+
+def _points(sweep: Sweep) -> list[Html]:
+    """The points and what each takes at its peak."""
+    title = tag("p", text("The peak at each point"), class_="f-dim")
+    return [title, tag("div", _grid(sweep), class_="f-scroll")]
+
+
+def _grid(sweep: Sweep) -> Html:
+    titles, points = grid(sweep, MAX_ROWS)
+    *numbers, last = titles
+    heads = [*map(Title, numbers), Title(last, left=True)]
+    rows = (
+        table_row([*(cell(text(one)) for one in numbers), cell(text(kind), left=True)])
+        for *numbers, kind in points
+    )
+    return table(heads, rows)
 
 
 def _name(row: SweepRow) -> Html:

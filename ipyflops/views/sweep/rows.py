@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ipyflops.report import Growth, Node, Sweep, VariableGrowth, growth_of
+from ipyflops.report import PEAK, Growth, Node, Sweep, VariableGrowth, fit, growth_of
 from ipyflops.units import scaled
 from ipyflops.views.rows.folding import Group
 from ipyflops.views.rows.outline import OutlineItem, PlaceRow, ShownTree, own_name
@@ -25,10 +25,15 @@ class SweepRow(PlaceRow):
     counts : tuple of int
         At each point of the grid.
     growth : Growth
+    peaks : tuple of int
+        The most bytes that were live while it ran, at each point; empty where that is not known.
+    peak_growth : Growth or None
     """
 
     counts: tuple[int, ...]
     growth: Growth
+    peaks: tuple[int, ...] = ()
+    peak_growth: Growth | None = None
 
 
 def sweep_rows(
@@ -43,7 +48,7 @@ def sweep_rows(
         As many whole levels are shown as fit in so many rows, the first at least.
     depth : int, optional
         How many levels to show below the first row instead, however many rows they have.
-    metric : {"flops", "macs", "int_ops", "bytes"}
+    metric : {"flops", "macs", "int_ops", "bytes", "saved_bytes", "peak_bytes"}
 
     Returns
     -------
@@ -95,8 +100,18 @@ class _SweepTree(ShownTree[Node, SweepRow]):
         kind = group.first.kind
         name, type_name = self.name_of(group), self.type_of(group)
         counts, growth = self._counts(group, own=False)
+        peaks, peak_growth = self._peaks(group)
         return SweepRow(
-            item.level, kind, name, type_name, group.path, counts, growth, repeats=group.repeats
+            item.level,
+            kind,
+            name,
+            type_name,
+            group.path,
+            counts,
+            growth,
+            peaks,
+            peak_growth,
+            repeats=group.repeats,
         )
 
     def own(self, item: OutlineItem[Group[Node]]) -> SweepRow:
@@ -108,9 +123,18 @@ class _SweepTree(ShownTree[Node, SweepRow]):
         raise AssertionError("a sweep leaves no place out")
 
     def _counts(self, group: Group[Node], *, own: bool) -> tuple[tuple[int, ...], Growth]:
+        if own and self._metric == PEAK:  # no part of a place has a peak of its own
+            nothing = (0,) * len(self._sweep.points)
+            return nothing, fit(self._sweep.variables, nothing)
         paths = [node.path for node in group.places]
         counts, growth = growth_of(self._sweep, paths, self._metric, own=own)
         return tuple(counts), growth
+
+    def _peaks(self, group: Group[Node]) -> tuple[tuple[int, ...], Growth | None]:
+        if not self._sweep.has_memory:
+            return (), None
+        peaks, growth = growth_of(self._sweep, [node.path for node in group.places], PEAK)
+        return tuple(peaks), growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +147,8 @@ class ShownSweep:
         What the whole counts, or that no formula fits.
     growth : str
         How it grows, in words.
+    peak : str
+        What the peak of memory is and how it grows; empty where memory was not asked for.
     points : str
         The grid, in words.
     varied : mapping of int to str
@@ -134,6 +160,7 @@ class ShownSweep:
 
     headline: str
     growth: str
+    peak: str
     points: str
     varied: Mapping[int, str]
     rows: tuple[SweepRow, ...]
@@ -146,6 +173,7 @@ def shown(sweep: Sweep, *, most: int, depth: int | None) -> ShownSweep:
     return ShownSweep(
         _headline(growth),
         visible(growth.name),
+        visible(_peak_text(sweep)) if sweep.has_memory else "",
         visible(_points_text(sweep)),
         {
             index: visible(variable.name)
@@ -164,14 +192,30 @@ def formula(growth: Growth, *, short: bool = True) -> str:
     return visible(growth.short_expression if short else growth.expression)
 
 
+def peak_formula(row: SweepRow) -> str:
+    """The polynomial of its peak, where it is the only one that fits; safe to print."""
+    return formula(row.peak_growth) if row.peak_growth is not None else ""
+
+
 def _headline(growth: Growth) -> str:
     expression = formula(growth, short=False)
     return f"FLOPs = {expression}" if expression else "FLOPs: no one formula fits"
 
 
-def spread(row: SweepRow) -> str:
+def _peak_text(sweep: Sweep) -> str:
+    """The peak of the whole, as ``peak = 64·batch + 1,024 B, linear in batch``."""
+    growth = sweep.growth(metric=PEAK)
+    if growth.determined:
+        return f"peak = {growth.expression} B, {growth.name}"
+    found = spread(sweep.counts(metric=PEAK), "B")
+    return f"peak {found}: no one formula fits ({growth.name})"
+
+
+def spread(counts: Sequence[int], unit: str = "") -> str:
     """The least and the most that a place counts, as ``51.7 M … 31.8 G``."""
-    least, most = scaled(min(row.counts)), scaled(max(row.counts))
+    if not counts:
+        return ""
+    least, most = scaled(min(counts), unit), scaled(max(counts), unit)
     return least if least == most else f"{least} … {most}"
 
 
@@ -192,11 +236,15 @@ def _points_text(sweep: Sweep) -> str:
 def _notes(sweep: Sweep) -> list[str]:
     said = []
     if sweep.checks:
-        places = [
+        places = dict.fromkeys(
             f"{variable.name} {value:,}"
             for point in sweep.checks
             for variable, value in zip(sweep.variables, point.values, strict=True)
             if value not in variable.values
-        ]
+        )
         said.append(f"the growth was checked at {' and '.join(places)} as well")
+    if sweep.has_memory and sweep.growth(metric=PEAK).determined:
+        said.append(
+            "the peak is of one moment at these sizes; at others another moment may be the peak"
+        )
     return [*said, *sweep.notes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipyflops.costs import COUNTED, METRICS, check_choice
+from ipyflops.costs import METRICS, check_choice
 from ipyflops.report import Sweep
 from ipyflops.views.documents.plain_table import (
     MAX_ROWS,
@@ -23,17 +23,20 @@ def growth_table(sweep: Sweep, *, depth: int = 1, metric: str = "flops") -> Plai
         If there is no such metric, or the depth is less than 1.
     """
     check_depth_and_prefix(depth)
-    unit = METRICS[check_choice(metric, COUNTED, f"there is no metric {metric!r}")].name
+    chosen = METRICS[check_choice(metric, sweep.metrics, f"there is no metric {metric!r}")]
+    name = chosen.title if chosen.of_place else chosen.name
     rows = sweep_rows(sweep, most=MAX_ROWS, depth=depth, metric=metric)
     title, counts = column(
-        [count for row in rows for count in (min(row.counts), max(row.counts))], unit, unit
+        [count for row in rows for count in (min(row.counts), max(row.counts))],
+        name,
+        chosen.unit if chosen.of_place else name,
     )
     varied = [place for place, one in enumerate(sweep.variables) if len(one.values) > 1]
     return PlainTable(
         titles=(
             "module",
             *(f"in {sweep.variables[place].name}" for place in varied),
-            f"{unit} =",
+            f"{name} =",
             f"{title} from",
             "to",
         ),
