@@ -44,6 +44,23 @@ def active(widget: Locator) -> str:
     return name
 
 
+def parts(widget: Locator) -> list[str]:
+    """The names in the parts of the icicle that have room for them, row by row."""
+    script = """icicle => [...icicle.querySelectorAll('.fw-part')]
+        .map((part) => [...part.querySelectorAll('.fw-start, .fw-end')]
+            .map(one => one.textContent).join(''))
+        .filter(Boolean)"""
+    names: list[str] = widget.locator(".fw-icicle").evaluate(script)
+    return names
+
+
+def active_part(widget: Locator) -> str:
+    """What is said of the part of the icicle that has the focus."""
+    script = "icicle => document.getElementById(icicle.getAttribute('aria-activedescendant')).title"
+    said: str = widget.locator(".fw-icicle").evaluate(script)
+    return said
+
+
 def chart(widget: Locator) -> str:
     """The chart, once it is the one that was asked for."""
     widget.locator(CHART).wait_for()

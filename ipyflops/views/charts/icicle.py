@@ -8,10 +8,9 @@ from matplotlib.patches import Rectangle
 
 from ipyflops.costs import MEASURED, METRICS, check_choice
 from ipyflops.report import Report
-from ipyflops.views.charts.axes import AS_SET, Look, new_axes, root_figure, say, title
+from ipyflops.views.charts.axes import new_axes, root_figure, say, title
 from ipyflops.views.rows.bars import COLORS
-from ipyflops.views.rows.icicle import parts_of
-from ipyflops.views.rows.text_width import fitted
+from ipyflops.views.rows.icicle import named, parts_of
 from ipyflops.views.rows.visible import shortened, visible
 
 #: Narrower parts, of the whole width, stand together.
@@ -19,8 +18,8 @@ LEAST = 0.004
 #: Of a figure of its own, in inches.
 WIDTH = 7.5
 _MORE = "#9aa4ae"
-#: Of a row's label, in points; and so many em of it at least are worth showing.
-_SIZE, _LEAST_ROOM = 8.0, 1.2
+#: Of a name, in points.
+_SIZE = 8.0
 _TITLE_LENGTH = 50
 
 
@@ -31,7 +30,6 @@ def icicle(
     node: str = "",
     metric: str = "flops",
     levels: int = 8,
-    look: Look = AS_SET,
 ) -> Axes:
     """Draw the tree below a node: a row for each level, in which widths are shares of the node.
 
@@ -48,8 +46,6 @@ def icicle(
     metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
     levels : int
         How many rows there are at most.
-    look : Look
-        For a chart in the widget.
 
     Returns
     -------
@@ -73,7 +69,6 @@ def icicle(
         ax = new_axes(WIDTH, 0.5 + 0.3 * rows)
     else:
         part_of_figure = ax.get_position().width
-    look.dress(ax)
     ax.set(xlim=(0, 1), ylim=(rows, 0), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     figure = root_figure(ax)
@@ -83,9 +78,8 @@ def icicle(
     patches = PatchCollection(boxes, facecolors=colors, edgecolors="white", linewidths=0.8)
     ax.add_collection(patches)
     for one in parts:
-        room = one.width * points / _SIZE - 0.6
-        label = fitted(one.label, room) if room >= _LEAST_ROOM else "…"
-        if label != "…":
+        label = named(one, one.width * points / _SIZE)
+        if label:
             ax.text(
                 one.start + one.width / 2,
                 one.level + 0.5,
@@ -97,9 +91,9 @@ def icicle(
                 parse_math=False,
             )
     if not parts:
-        say(ax, f"no {drawn.name}" if top.totals.calls else "no operator ran", look)
+        say(ax, f"no {drawn.name}" if top.totals.calls else "no operator ran")
     text = drawn.long(drawn.value(top.totals))
     if node:
         text = f"{shortened(visible(top.path), _TITLE_LENGTH)} · {text}"
-    title(ax, f"{text} [{report.convention}]" if metric == "flops" else text, look)
+    title(ax, f"{text} [{report.convention}]" if metric == "flops" else text)
     return ax

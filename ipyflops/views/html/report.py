@@ -10,6 +10,7 @@ from ipyflops.report import Report
 from ipyflops.units import percent
 from ipyflops.views.html.chart import MAX_BARS, chart
 from ipyflops.views.html.fitting import ROOM, Section, fitted, left_out, size
+from ipyflops.views.html.icicle import LEVELS, icicle
 from ipyflops.views.html.memory import MAX_HOLDERS, memory_html
 from ipyflops.views.html.parts import (
     NOTHING,
@@ -103,6 +104,7 @@ def _sections(report: Report, by: By, depth: int | None, extra: Sequence[str]) -
     if report.memory is not None:
         yield Section("Memory", partial(memory_html, report), MAX_HOLDERS, is_open=True)
     yield Section("Chart", partial(chart, report), MAX_BARS, is_open=False)
+    yield Section("Icicle", partial(icicle, report), LEVELS, is_open=False)
     operators, lines = partial(_operators, report, extra), partial(_lines, report, extra)
     yield Section("By operator", operators, LIST_ROWS, is_open=by == "operators")
     yield Section("By source line", lines, LIST_ROWS, is_open=by == "lines")

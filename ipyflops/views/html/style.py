@@ -68,6 +68,9 @@ _RULES = """
 & .f-chart-row { display: contents; }
 & .f-chart-name { text-align: right; }
 & .f-chart svg { width: 100%; height: 1em; }
+& .f-icicle { display: block; min-width: 600px; font-size: 12px; }
+& .f-icicle rect { stroke: var(--line); }
+& .f-icicle tspan { display: none; }
 & .f-heat i { background: #d55e00; }
 & table { border-collapse: collapse; margin: 0; font-size: inherit; table-layout: auto;
   color: inherit; }

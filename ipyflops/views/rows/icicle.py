@@ -1,6 +1,7 @@
 """The icicle of a report as plain data: one row for each level, each part as wide as its amount.
 
 What is inside a part stands below it. What ran in a part but in nothing inside leaves a gap.
+``widget/static/icicle.js`` lays out the same in a browser, where one can go into a part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from dataclasses import dataclass
 from ipyflops.costs import Metric
 from ipyflops.report import Node, Phase
 from ipyflops.views.rows.outline import more_name
+from ipyflops.views.rows.text_width import fitted
 from ipyflops.views.rows.visible import visible
+
+#: In em: beside a name in its part, and of a name at least, for fewer letters say nothing.
+_GAP, _LEAST_ROOM = 0.6, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,20 @@ def parts_of(top: Node, metric: Metric, *, levels: int, least: float) -> list[Pa
         if not level:
             break
     return sorted(parts, key=lambda one: (one.level, one.start))
+
+
+def named(part: Part, width: float) -> str:
+    """The name of a part as it has room in it, cut in the middle; empty where it has none.
+
+    Parameters
+    ----------
+    part : Part
+    width : float
+        Of the part, in em of the name.
+    """
+    room = width - _GAP
+    label = fitted(part.label, room) if room >= _LEAST_ROOM else "…"
+    return "" if label == "…" else label
 
 
 def _part(level: int, start: float, node: Node, metric: Metric, whole: float) -> Part:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: The traits of `FlopsView` that are remembered.
-CHOSEN = ("by", "columns", "height")
+CHOSEN = ("by", "columns", "height", "icicle")
 
 
 class Choices:

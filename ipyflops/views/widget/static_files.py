@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
-STYLES = ("base.css", "controls.css", "grid.css", "panes.css", "ranks.css")
+STYLES = ("base.css", "controls.css", "grid.css", "icicle.css", "panes.css", "ranks.css")
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)

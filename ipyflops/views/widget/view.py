@@ -62,6 +62,9 @@ class FlopsView(anywidget.AnyWidget):
         Paths of the open places; None for as many levels as fit.
     by : {"modules", "operators", "lines", "roofline", "memory"}
         The tab that is open.
+    icicle : bool
+        Whether the modules are an icicle in the place of the table: a row for each level, and each
+        module as wide as its part of `metric`.
     height : int or None
         How high the table and the chart are, in pixels; None for what fits on a screen.
     columns : dict of str to list of str
@@ -86,6 +89,7 @@ class FlopsView(anywidget.AnyWidget):
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
     by = traitlets.Enum((*BY, "roofline", "memory"), "modules").tag(sync=True)
 
+    icicle = traitlets.Bool(False).tag(sync=True)
     height = traitlets.Int(None, allow_none=True, min=100, max=4000).tag(sync=True)
     columns = traitlets.Dict(
         value_trait=traitlets.List(traitlets.Unicode()), key_trait=traitlets.Enum(BY)

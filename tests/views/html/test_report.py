@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 import pytest
 
 from ipyflops.units import percent, scaled
+from ipyflops.views.html.icicle import SIZE, WIDTH
 from ipyflops.views.html.nested import MAX_LEVELS
 from ipyflops.views.html.report import LIST_ROWS, to_html
 from ipyflops.views.html.tree import MAX_ROWS
+from ipyflops.views.rows.text_width import width_of
 from tests.views import reports
 from tests.views.reports import HOSTILE
 
@@ -17,11 +19,12 @@ BYS = ("modules", "operators", "lines")
 #: What JupyterLab's sanitizer lets through; the style sheet and bars without text, which it drops.
 TAGS = {
     "code", "details", "div", "em", "i", "li", "p", "span", "strong", "style", "summary", "table",
-    "tbody", "td", "th", "thead", "tr", "ul", "svg", "rect",
+    "tbody", "td", "th", "thead", "tr", "ul", "svg", "rect", "g", "text", "tspan",
 }  # fmt: skip
 ATTRIBUTES = {
     "class", "colspan", "data-lm-suppress-shortcuts", "data-title", "open", "style", "title",
-    "aria-hidden", "fill", "height", "opacity", "preserveaspectratio", "viewbox", "width", "x",
+    "aria-hidden", "fill", "fill-opacity", "height", "opacity", "preserveaspectratio",
+    "text-anchor", "viewbox", "width", "x", "y",
 }  # fmt: skip
 
 
@@ -257,3 +260,40 @@ def test_indentation_survives() -> None:
 def test_something_to_show_it_by_is_checked() -> None:
     with pytest.raises(ValueError, match="choose one of modules, operators, lines"):
         to_html(reports.resnet(), by="colour")
+
+
+def test_the_icicle_is_a_picture_with_names_that_fit() -> None:
+    """60 of 100 FLOPs are in a block of 20 and 40, 30 in a head, and 10 the model's own."""
+    builder = reports.Builder()
+    model = builder.scope(0, "model", "Net")
+    block = builder.scope(
+        model, "a_block_with_a_name_that_its_part_of_the_row_has_no_room_for", "Block"
+    )
+    for where, name, flops in ((block, "a", 20), (block, "b", 40), (model, "head", 30)):
+        layer = builder.scope(where, name, "Linear")
+        builder.run(layer, "aten::mm", reports.Cost.of(other=str(flops)), microseconds=1)
+    builder.run(model, "aten::add", reports.Cost.of(other="10"), microseconds=1)
+    (icicle,) = (
+        one
+        for one in read(to_html(builder.report())).all("svg")
+        if one.attributes.get("class") == "f-icicle"
+    )
+    places = {
+        (box.attributes["x"], box.attributes["width"], box.attributes["y"])
+        for box in icicle.all("rect")
+    }
+    assert places == {
+        ("0.00%", "100.00%", "0"), ("0.00%", "100.00%", "20"), ("0.00%", "60.00%", "40"),
+        ("60.00%", "30.00%", "40"), ("0.00%", "20.00%", "60"), ("20.00%", "40.00%", "60"),
+    }  # fmt: skip
+    names = [one.text for one in icicle.all("text")]
+    assert names[:2] == ["(all)", "model"]
+    assert names[3:] == ["head", "a", "b"]
+    assert re.fullmatch(r"a_block_w.*….*room_for", names[2])
+    assert width_of(names[2]) <= 0.6 * WIDTH / SIZE
+    # Where a page strips the picture, the names are left with their numbers.
+    assert icicle.whole_text.endswith("a: 20 FLOPs · b: 40 FLOPs · ")
+
+
+def test_there_is_no_icicle_of_one_level() -> None:
+    assert 'class="f-icicle"' not in to_html(reports.empty())

@@ -79,6 +79,11 @@ function viewMenu(view, say) {
     text: "Fold what is alike", title: "Show siblings that are alike as one row", checked: true,
     on: (checked) => fold(view, checked),
   });
+  const icicle = tick({
+    text: "Icicle", checked: false,
+    title: "Show the modules as an icicle: a row for each level, as wide as what ran there",
+    on: (checked) => view.set("icicle", checked),
+  });
   const methods = tick({
     text: "methods", checked: false,
     title: "Show the modules' methods, as forward, with what ran on each of their lines",
@@ -95,12 +100,12 @@ function viewMenu(view, say) {
   const made = menu({
     text: "View", title: "convention, measure, columns", root,
     parts: [
-      make("div", { class: "fw-choices" }, convention.element, metric.element, folding.element, methods.element, heights),
+      make("div", { class: "fw-choices" }, convention.element, metric.element, icicle.element, folding.element, methods.element, heights),
       columns,
     ],
     fill: () => fillColumns(view, columns),
   });
-  return { menu: made, convention, metric, folding: folding.element, methods: methods.element, columns, heights };
+  return { menu: made, convention, metric, icicle, folding: folding.element, methods: methods.element, columns, heights };
 }
 
 /**

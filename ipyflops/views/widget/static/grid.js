@@ -27,7 +27,7 @@ import { OpenRows } from "./open_rows.js";
  * @property {() => void} resize
  */
 
-const ROW_HEIGHT = 24;
+export const ROW_HEIGHT = 24;
 const GUESS = 22; // rows in sight, where that is not known yet
 const MARGIN = 6; // rows kept ready above and below
 

@@ -27,6 +27,7 @@ function listenToModel(view) {
     "change:selected": () => view.select(model.get("selected")),
     "change:by": () => view.showTab(model.get("by")),
     "change:sort": () => view.sortModules(model.get("sort")),
+    "change:icicle": () => view.showAsIcicle(),
     "change:height": () => view.fit(),
     "change:columns": () => view.fit(),
     "change:expanded": () => view.openPlaces.show(model.get("expanded")),

@@ -177,6 +177,8 @@ export interface Traits {
   sort: string;
   expanded: string[] | null;
   by: TabName;
+  /** Whether the modules are an icicle, and no table. */
+  icicle: boolean;
   /** Pixels of the table; null for what fits on a screen. */
   height: number | null;
   /** By the table: columns that somebody has chosen. */

@@ -4,6 +4,7 @@ import { ChartPane } from "./chart.js";
 import { makeControls } from "./controls.js";
 import { DetailsPane } from "./details_pane.js";
 import { make, uniqueId } from "./dom.js";
+import { IciclePane } from "./icicle_pane.js";
 import { MemoryPane } from "./memory.js";
 import { RankList } from "./ranks.js";
 import { RooflinePane } from "./roofline.js";
@@ -30,6 +31,7 @@ export function makeParts(view) {
     controls: makeControls(view, say),
     note,
     panel: make("div", { class: "fw-panel", role: "tabpanel", id: panelId }),
+    icicle: new IciclePane(run, (place) => view.selectPlace(place)),
     details: new DetailsPane(run, () => view.fit()),
     chart: new ChartPane(model, "chart"),
     chartOpener: opener("Chart", () => view.fit()),
@@ -104,6 +106,22 @@ export function ofTables({ controls, details, chartOpener }) {
   return [
     search.element, expand, copying, metric.element, folding, methods, columns, heights, details.element, chartOpener,
   ];
+}
+
+/**
+ * Show the controls that the table of a tab has.
+ *
+ * @param {Parts} parts
+ * @param {string} name of the tab
+ * @param {boolean} asIcicle whether there is an icicle, which has no columns and nothing to open
+ */
+export function showControls({ controls }, name, asIcicle) {
+  controls.expand.hidden = name === "lines" || asIcicle;
+  controls.folding.hidden = name !== "modules" || asIcicle;
+  controls.columns.hidden = asIcicle;
+  controls.icicle.element.hidden = name !== "modules";
+  controls.icicle.box.checked = asIcicle;
+  controls.methods.hidden = name !== "lines";
 }
 
 /**

@@ -9,7 +9,7 @@ import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
 import { measureOf } from "./metrics.js";
 import { OpenPlaces } from "./open_places.js";
-import { arrange, chartBelow, mainArea, makeParts, ofTables } from "./parts.js";
+import { arrange, chartBelow, mainArea, makeParts, ofTables, showControls } from "./parts.js";
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
 import { LineList } from "./source_lines.js";
@@ -55,7 +55,7 @@ export class View {
       root, panel: this.parts.panel,
       rest: () => this.parts.details.body.offsetHeight + chartBelow(this.parts),
       beside: () => !this.parts.chartOpener.offsetHeight && !this.parts.chart.element.hidden,
-      table: () => this.grid.wholeHeight,
+      table: () => (this.asIcicle ? this.parts.icicle : this.grid).wholeHeight,
       get: () => model.get("height"),
       set: (height) => this.set("height", height),
     });
@@ -74,6 +74,11 @@ export class View {
 
   get grid() {
     return this.gridOf(this.table);
+  }
+
+  /** Whether the modules are shown, and as an icicle. */
+  get asIcicle() {
+    return this.tab === "modules" && this.model.get("icicle");
   }
 
   /**
@@ -127,19 +132,17 @@ export class View {
     const isTable = !pane;
     const { grid } = this;
     parts.panel.setAttribute("aria-labelledby", parts.tabs.mark(name));
-    parts.panel.replaceChildren(pane ? pane.element : grid.element);
+    parts.panel.replaceChildren((pane ?? (this.asIcicle ? parts.icicle : grid)).element);
     this.main.classList.toggle("fw-high", !isTable);
     for (const part of ofTables(parts)) part.hidden = !isTable;
     // Code needs all the width that there is.
     parts.chart.element.hidden = parts.chartOpener.hidden = !isTable || name === "lines";
     if (isTable) {
-      const { controls } = parts;
-      controls.expand.hidden = name === "lines";
-      controls.folding.hidden = name !== "modules";
-      controls.methods.hidden = name !== "lines";
+      showControls(parts, name, this.asIcicle);
       if (grid.source.query !== this.searching.query) this.searching.apply(grid);
       this._fitColumns();
       grid.rebuild();
+      this._drawIcicle();
       if (!this._detailSelected()) parts.details.show(null, this.settings.convention);
     }
     parts.controls.refresh();
@@ -170,9 +173,22 @@ export class View {
     for (const grid of this.grids.values()) Object.assign(grid.settings, this.settings, { heat: grid.settings.heat });
     this._drawSettings();
     this.grid.rebuild();
+    this._drawIcicle();
     this._detailSelected();
     this.height.apply();
     this._wantChart();
+  }
+
+  /** The modules are to be shown as an icicle, or as a table again. */
+  showAsIcicle() {
+    if (this.tab !== "modules") return;
+    this._open("modules");
+    this._show(this.path);
+    if (this.asIcicle) this.parts.icicle.show(this.charted[0]);
+  }
+
+  _drawIcicle() {
+    if (this.asIcicle) this.parts.icicle.draw(this.settings, this.searching.query);
   }
 
   readTheme() {
@@ -182,6 +198,7 @@ export class View {
   /** There is more room, or less. */
   fit() {
     if (this.empty) return;
+    this._drawIcicle();
     this.height.apply();
     this._fitColumns();
     this._wantChart();
@@ -241,6 +258,7 @@ export class View {
     this.searching.query = query;
     this.searching.apply(this.grid);
     this.grid.rebuild();
+    this._drawIcicle();
     if (query) this.nextHit();
   }
 
@@ -262,11 +280,22 @@ export class View {
     if (this.tab !== "modules") return;
     this.path = this.run.path(row.nodes[0]);
     this.charted = row.nodes;
+    if (this.asIcicle && row.nodes[0] !== this.parts.icicle.selected) this.parts.icicle.show(row.nodes[0]);
     this._wantChart();
     this._requested ||= requestAnimationFrame(() => {
       this._requested = 0;
       this.set("selected", this.path);
     });
+  }
+
+  /**
+   * A place of the icicle was selected.
+   *
+   * @param {number} place
+   */
+  selectPlace(place) {
+    const { source } = this.gridOf("modules");
+    if (source instanceof ModuleTree) this._selected(source.rowOf([place]));
   }
 
   /**
@@ -287,6 +316,7 @@ export class View {
     const place = this.run.placeAt(path);
     this.path = place >= 0 ? path : "";
     this.charted = [Math.max(place, 0)];
+    if (this.asIcicle) this.parts.icicle.show(this.charted[0]);
     const shown = Math.max(place, 0);
     let index = grid.indexOfKey(shown);
     if (index < 0 && shown > 0) {
