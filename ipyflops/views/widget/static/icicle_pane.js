@@ -358,7 +358,22 @@ export class IciclePane {
     }
     if (key === "Enter" || key === " ") this.enter(part);
     else if (key === "Escape" || key === "Backspace") return this.out() || key === "Backspace";
+    else if ([...key].length === 1) this._goTo(key.toLowerCase(), part);
     else return false;
     return true;
+  }
+
+  /**
+   * Go to the next part whose name begins with a letter.
+   *
+   * @param {string} letter
+   * @param {Drawn} part
+   */
+  _goTo(letter, part) {
+    const all = this.rows.flat();
+    const at = all.indexOf(part);
+    const next = [...all.slice(at + 1), ...all.slice(0, at)]
+      .find((one) => this._name(one).toLowerCase().startsWith(letter));
+    if (next) this.activate(next);
   }
 }
