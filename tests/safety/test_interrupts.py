@@ -120,6 +120,7 @@ FILES = {
 #: After these Python looks whether there was a signal, and only after these. In particular not
 #: between the last step inside a `with` statement and the call of its `__exit__`.
 CHECKED = ("CALL", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "RESUME")
+NOT_CHECKED = ("CALL_INTRINSIC",)
 
 
 class AtStep:
@@ -140,7 +141,7 @@ class AtStep:
         if frame.f_code.co_filename not in FILES or frame.f_code.co_flags & CO_GENERATOR:
             return None
         frame.f_trace_opcodes = True
-        if event == "call" or (event == "opcode" and self._last.startswith(CHECKED)):
+        if event == "call" or (event == "opcode" and self._is_checked()):
             self.left -= 1
             if self.left == 0:
                 raise Interrupt
@@ -150,10 +151,15 @@ class AtStep:
             self._last = opname[frame.f_code.co_code[frame.f_lasti]]
         return self
 
+    def _is_checked(self) -> bool:
+        return self._last.startswith(CHECKED) and not self._last.startswith(NOT_CHECKED)
+
 
 @contextmanager
 def traced(tracer: Any) -> Iterator[None]:
     before = sys.gettrace()
+    # Python 3.12 tells of opcodes only if a frame asks for them before the tracer is set.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(tracer)
     try:
         yield
