@@ -40,6 +40,9 @@ _PARTS = {
 #: The last part of the keys of calls that add a bias.
 BIAS = "the bias of a product"
 _LINEAR_CODE = torch.nn.Linear.forward.__code__
+#: How often a result is held outside of PyTorch: by the variable of the caller of `Biases.key`, and
+#: up to Python 3.10 by that call, which holds its arguments until it ends.
+_HELD_HERE = 2 if sys.version_info < (3, 11) else 1
 
 
 def bias_part(func: Any) -> int:
@@ -122,7 +125,7 @@ def _is_held_by_torch_alone(
 
     Beside the arguments, that is the result where it is the same tensor.
     """
-    others = sys.getrefcount(args[0]) - UNHELD - in_place
+    others = sys.getrefcount(args[0]) - UNHELD - in_place * _HELD_HERE
     return others <= 0 or (
         frame is not asking and others <= references_between(frame, asking, args[0])
     )

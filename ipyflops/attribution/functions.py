@@ -12,7 +12,9 @@ import os
 from types import CodeType, FrameType
 from typing import Any
 
-from ipyflops.attribution.frames import self_of
+from torch.autograd.function import BackwardCFunction
+
+from ipyflops.attribution.frames import read_variables, self_of
 from ipyflops.attribution.lines import Function
 from ipyflops.attribution.places import Place
 from ipyflops.cells import PYTORCH_FOLDER, library_of
@@ -79,9 +81,20 @@ def _class_of(code: CodeType, frame: FrameType | None) -> str:
     if qualified is not None:
         outer = qualified.rpartition(".")[0].rpartition(".")[2]
         return "" if outer == "<locals>" else outer
-    # Before Python 3.11.
-    value: Any = self_of(frame) if frame is not None else None
-    return "" if value is None else type(value).__name__
+    return _class_of_first_argument(code, frame) if frame is not None else ""
+
+
+def _class_of_first_argument(code: CodeType, frame: FrameType) -> str:
+    """The class of `self`, before Python 3.11; of a function of autograd, that of its context.
+
+    Autograd makes a class for the contexts of each function: ``ScaleBackward`` for ``Scale``.
+    """
+    value: Any = self_of(frame)
+    if value is not None:
+        return type(value).__name__
+    first = read_variables(frame).get(code.co_varnames[0]) if code.co_argcount else None
+    is_context = issubclass(type(first), BackwardCFunction)
+    return type(first).__name__.removesuffix("Backward") if is_context else ""
 
 
 def place_of_function(base: Place, function: Function) -> Place:

@@ -162,8 +162,7 @@ def test_functions_of_autograd_bear_their_names() -> None:
 
     w = torch.ones(2, 4, requires_grad=True)
     report = count_cell("Scale.apply(w).sum().backward()", {"w": w, "Scale": Scale})
-    name = "Scale" if sys.version_info >= (3, 11) else "ScaleBackward"
-    assert {path: flops for path, (_, _, flops) in rows(report).items()} == {name: 16}
+    assert {path: flops for path, (_, _, flops) in rows(report).items()} == {"Scale": 16}
 
 
 def test_a_function_that_calls_itself_is_one_row() -> None:
