@@ -10,7 +10,7 @@ import torch
 from ipyflops import FlopCounter
 from ipyflops.measuring import measurements
 from ipyflops.torch_private import scaled_product
-from tests.missing import needs
+from tests.missing import needs_float8
 
 CPU = torch.device("cpu")
 
@@ -88,7 +88,7 @@ def operands(
 ) -> list[torch.Tensor | Callable[[], torch.Tensor]]:
     """What a product of a dtype is measured with."""
     if dtype in measurements.FLOAT8:
-        needs(hasattr(torch.nn.functional, "scaled_mm"), "products of float8 on a CPU")
+        needs_float8()
     taken: list[torch.Tensor | Callable[[], torch.Tensor]] = []
 
     def mm(left: torch.Tensor, right: torch.Tensor, *, out: torch.Tensor) -> None:
