@@ -17,7 +17,6 @@ MAX_EQUAL = 5
 SMALL = {
     "counting/clock.py": "the clock of a CPU, which tests stand in for",
     "formulas/families/dropout.py": "a family of its own, which the article names",
-    "torch_private/devices.py": "each section of private names is a file",
     "views/text/ranks.py": "each section of the text is a file",
 }
 
