@@ -6,17 +6,20 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
+from ipyflops.costs import METRICS, Metric, check_choice
 from ipyflops.report import PHASES, Phase, Report
 from ipyflops.units import duration, percent, scaled
 from ipyflops.views.charts.axes import AS_SET, Look, label_bars, new_axes, say, title
 from ipyflops.views.rows.bars import (
     COLORS,
     LABEL_LENGTH,
+    MEMORY_BARS,
     Bar,
     bars_of,
     largest,
+    offered_bars,
     shown_parts,
+    whole_of,
 )
 from ipyflops.views.rows.visible import shortened, visible
 
@@ -39,7 +42,8 @@ def bar(
     node : str
         Path of the node, as for `Report.find`. Where it is left out, it is the whole run: the
         outermost modules, or what is inside if there is only one, and what ran beside them.
-    metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
+    metric : {"flops", "macs", "int_ops", "bytes", "seconds", "saved_bytes", "peak_bytes"}
+        The last two are of reports with memory.
     most : int
         How many bars to draw; the smallest of those that do not fit are one bar.
 
@@ -56,7 +60,9 @@ def bar(
     """
     if most < 2:
         raise ValueError(f"at least 2 bars are needed, not {most}")
-    bars = bars_of(report, [report.find(node) if node else report.tree])
+    check_choice(metric, offered_bars(report), f"there is no metric {metric!r}")
+    nodes = [report.find(node) if node else report.tree]
+    bars = bars_of(report, nodes, operators=metric not in MEMORY_BARS)
     return draw(ax, bars, report.convention, name=visible(node), metric=metric, most=most)
 
 
@@ -71,12 +77,12 @@ def draw(
     look: Look = AS_SET,
 ) -> Axes:
     """Draw bars with what they come to as a title; see `bar`."""
-    drawn = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
+    drawn = METRICS[metric]
     ran = bool(bars)
     bars = largest(bars, metric, most)
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.28 * len(bars))
-    whole = sum(one.length(metric) for one in bars)
+    whole = whole_of(bars, drawn)
     look.dress(ax)
     _draw(ax, bars, drawn, whole, look)
     if not bars:
@@ -112,11 +118,7 @@ def _draw(ax: Axes, bars: Sequence[Bar], metric: Metric, whole: float, look: Loo
 
 def phases_of(bars: Sequence[Bar], metric: Metric) -> list[Phase]:
     """The phases that have a part of any bar."""
-    return [
-        phase
-        for phase in PHASES
-        if any(phase in one.phases and metric.value(one.phases[phase]) for one in bars)
-    ]
+    return [phase for phase in PHASES if any(one.part(phase, metric) for one in bars)]
 
 
 def stack(
@@ -142,8 +144,7 @@ def stack(
     starts = [0.0] * len(bars)
     for phase in phases_of(bars, metric):
         widths = [
-            part * metric.value(one.phases[phase]) / divisor if phase in one.phases else 0.0
-            for one, part in zip(bars, shown, strict=True)
+            part * one.part(phase, metric) / divisor for one, part in zip(bars, shown, strict=True)
         ]
         patches = ax.barh(
             range(len(bars)), widths, left=starts, color=COLORS[phase], label=phase, height=0.7
@@ -157,5 +158,6 @@ def stack(
 
 def note(metric: Metric, length: float, whole: float) -> str:
     """What stands at the end of a bar: how much it is, and its share."""
-    amount = duration(length) if metric.format == "time" else scaled(length)
+    unit = "B" if metric.of_place else ""
+    amount = duration(length) if metric.format == "time" else scaled(length, unit)
     return f"{amount}  {percent(length / whole)}" if whole else amount

@@ -20,7 +20,7 @@ from ipyflops.units import percent
 from ipyflops.views.charts.axes import Look, say
 from ipyflops.views.charts.bars import note, phases_of, stack
 from ipyflops.views.charts.page_canvas import DPI, INK, page_figure, page_svg
-from ipyflops.views.rows.bars import COLORS, Bar, largest, shown_parts
+from ipyflops.views.rows.bars import COLORS, Bar, largest, shown_parts, whole_of
 from ipyflops.views.rows.text_width import fitted, width_of
 
 #: The longest bar's part of the width.
@@ -78,7 +78,7 @@ def page_bars(
     room = height - ROW - bottom if height else ROW * USUAL_BARS
     most = max(room // LEAST_ROW, 4) if height else USUAL_BARS
     bars = largest(bars, metric.key, min(most, MOST_BARS))
-    whole = sum(one.length(metric.key) for one in bars)
+    whole = whole_of(bars, metric)
     notes = [note(metric, one.length(metric.key), whole) for one in bars]
     row = min(max(room // max(len(bars), 1), LEAST_ROW), ROW)
     tall = ROW + row * max(len(bars), 2) + bottom

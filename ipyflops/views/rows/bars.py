@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs import Totals
-from ipyflops.report import PHASES, Node, Phase, Report, Row
+from ipyflops.costs import MEASURED, Metric, Totals
+from ipyflops.report import PHASES, Node, Phase, PlaceMemory, Report, Row
 from ipyflops.views.rows.folding import add_phases, own_phases
 from ipyflops.views.rows.outline import more_name, own_name
+from ipyflops.views.rows.tree import held_by
 from ipyflops.views.rows.visible import shortened, visible
 
+#: What bars can show of the memory of places, where it was asked for.
+MEMORY_BARS = ("saved_bytes", "peak_bytes")
+NOTHING_HELD = PlaceMemory()
 #: Okabe and Ito's colours, which the colour-blind can tell apart.
 COLORS: dict[Phase, str] = {
     "forward": "#0072b2",
@@ -26,12 +30,13 @@ MAX_OF_BUNDLE = 3
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar and what it is made of; whether it stands for many that did not fit."""
+    """A bar, what it is made of, and what it holds; whether it is of many that did not fit."""
 
     label: str
     phases: Mapping[Phase, Totals]
     bundle: bool = False
     type: str = ""
+    held: PlaceMemory = NOTHING_HELD
 
     @property
     def full_label(self) -> str:
@@ -42,15 +47,35 @@ class Bar:
 
     def length(self, metric: str) -> float:
         """Its length in the metric's unit."""
+        if metric in MEMORY_BARS:
+            held: float = getattr(self.held, metric)
+            return held
         lengths: list[float] = [getattr(totals, metric) for totals in self.phases.values()]
         return sum(lengths)
 
+    def part(self, phase: Phase, metric: Metric) -> float:
+        """The part of it that is of a phase; memory is drawn as one part, that of the forward."""
+        if metric.key in MEMORY_BARS:
+            return self.length(metric.key) if phase == PHASES[0] else 0.0
+        return metric.value(self.phases[phase]) if phase in self.phases else 0.0
 
-def bars_of(report: Report, nodes: Sequence[Node]) -> list[Bar]:
+
+def offered_bars(report: Report) -> tuple[str, ...]:
+    """The metrics that bars can show of a report."""
+    return (*MEASURED, *MEMORY_BARS) if report.memory is not None else MEASURED
+
+
+def whole_of(bars: Sequence[Bar], metric: Metric) -> float:
+    """What bars come to together: their sum, or of a peak the largest."""
+    lengths = [one.length(metric.key) for one in bars]
+    return sum(lengths) if metric.adds_up else max(lengths, default=0)
+
+
+def bars_of(report: Report, nodes: Sequence[Node], *, operators: bool = True) -> list[Bar]:
     """What is inside nodes that are alike, added up; of those with nothing inside, the operators.
 
-    Of the whole run it is what is outermost: an only outermost module is replaced by what is inside
-    it.
+    Without `operators`, which hold no memory, it is the nodes themselves then. Of the whole run it
+    is what is outermost: an only outermost module is replaced by what is inside it.
 
     Raises
     ------
@@ -58,6 +83,8 @@ def bars_of(report: Report, nodes: Sequence[Node]) -> list[Bar]:
         If the nodes have not the same children.
     """
     root = nodes[0]
+    if operators is False and not root.children:
+        return [_bar(nodes)]
     if root.kind != "root":
         return _inside(report, nodes)
     if not root.children:
@@ -65,27 +92,31 @@ def bars_of(report: Report, nodes: Sequence[Node]) -> list[Bar]:
     bars = _inside(report, [root])
     modules = [index for index, child in enumerate(root.children) if child.kind == "module"]
     if len(modules) == 1:
-        bars[modules[0] : modules[0] + 1] = _inside(report, [root.children[modules[0]]])
+        only = [root.children[modules[0]]]
+        if operators or only[0].children:
+            bars[modules[0] : modules[0] + 1] = _inside(report, only)
     return bars
 
 
 def _inside(report: Report, nodes: Sequence[Node]) -> list[Bar]:
     node = nodes[0]
-    bars = [
-        _bar(children[0], add_phases(child.phases for child in children))
-        for children in zip(*(one.children for one in nodes), strict=True)
-    ]
+    bars = [_bar(children) for children in zip(*(one.children for one in nodes), strict=True)]
     if not bars:
         return operator_bars(report, {one.scope for one in nodes})
     if node.own.calls:
         phases = add_phases(one.phases for one in nodes)
-        bars.append(Bar(own_name(node.kind), own_phases(phases, [one.phases for one in bars])))
+        inside = sum(one.held.saved_bytes for one in bars)
+        held = PlaceMemory(saved_bytes=held_by(nodes).saved_bytes - inside)
+        own = own_phases(phases, [one.phases for one in bars])
+        bars.append(Bar(own_name(node.kind), own, held=held))
     return bars
 
 
-def _bar(node: Node, phases: Mapping[Phase, Totals]) -> Bar:
+def _bar(alike: Sequence[Node]) -> Bar:
+    node = alike[0]
     name = visible(node.name) or ("(all)" if node.kind == "root" else "(no name)")
-    return Bar(name, phases, type=visible(node.type))
+    phases = add_phases(one.phases for one in alike)
+    return Bar(name, phases, type=visible(node.type), held=held_by(alike))
 
 
 def operator_bars(report: Report, scopes: Iterable[int] | None = None) -> list[Bar]:
@@ -178,7 +209,12 @@ def largest(bars: Sequence[Bar], metric: str, most: int) -> list[Bar]:
     longest = sorted(bars, key=lambda one: -one.length(metric))[: most - 1]
     chosen = {id(one) for one in longest}
     rest = [one for one in bars if id(one) not in chosen]
-    more = Bar(more_name(len(rest)), add_phases(one.phases for one in rest), bundle=True)
+    held = PlaceMemory(
+        saved_bytes=sum(one.held.saved_bytes for one in rest),
+        peak_bytes=max(one.held.peak_bytes for one in rest),
+    )
+    phases = add_phases(one.phases for one in rest)
+    more = Bar(more_name(len(rest)), phases, bundle=True, held=held)
     return [*(one for one in bars if id(one) in chosen), more]
 
 

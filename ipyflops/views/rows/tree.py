@@ -181,7 +181,7 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=sum(node.parameters for node in group.places),
             totals=group.add(lambda node: node.totals),
             phases=_phases(group),
-            held=_held(group.places),
+            held=held_by(group.places),
             shapes=_shapes(group.places),
             repeats=group.repeats * group.first.instances,
             hidden=0 if item.opened else group.size,
@@ -233,12 +233,12 @@ class _ReportTree(ShownTree[Node, TreeRow]):
             parameters=0,
             totals=add_totals(group.add(lambda node: node.totals) for group in groups),
             phases=add_phases(map(_phases, groups)),
-            held=_held([node for group in groups for node in group.places]),
+            held=held_by([node for group in groups for node in group.places]),
             hidden=places + sum(group.size for group in groups),
         )
 
 
-def _held(nodes: Sequence[Node]) -> PlaceMemory:
+def held_by(nodes: Sequence[Node]) -> PlaceMemory:
     """The memory of places together: what they hold adds up, a peak is that of all memory."""
     return PlaceMemory(
         sum(node.parameter_bytes for node in nodes),

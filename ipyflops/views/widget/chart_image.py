@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ipyflops.costs import MEASURED, METRICS, check_choice
+from ipyflops.costs import METRICS, check_choice
 from ipyflops.report import Node, Report, walk
 from ipyflops.units import percent, scaled
 from ipyflops.views.charts.memory import memory
 from ipyflops.views.charts.page_bars import LOOK, Picture, page_bars
 from ipyflops.views.charts.page_canvas import page_figure, page_svg
 from ipyflops.views.charts.roofline import MAX_LABELS, roofline
-from ipyflops.views.rows.bars import Bar, bars_of, caller_bars, operator_bars
+from ipyflops.views.rows.bars import (
+    MEMORY_BARS,
+    Bar,
+    bars_of,
+    caller_bars,
+    offered_bars,
+    operator_bars,
+)
 from ipyflops.views.rows.memory import kind_rows
 from ipyflops.views.rows.roofline import points_of
 from ipyflops.views.rows.visible import visible
@@ -37,7 +44,8 @@ def chart_picture(report: Report, request: Mapping[str, Any]) -> Picture:
     KeyError
         If something is not there.
     """
-    metric = METRICS[check_choice(str(request["metric"]), MEASURED, "there is no such metric")]
+    offered = offered_bars(report)
+    metric = METRICS[check_choice(str(request["metric"]), offered, "there is no such metric")]
     bars, title = _asked(report, request)
     tail = f"[{report.convention}]" if metric.key == "flops" else ""
     width, height = _kept(int(request["width"])), max(int(request.get("height", 0)), 0)
@@ -56,7 +64,8 @@ def _asked(report: Report, request: Mapping[str, Any]) -> tuple[list[Bar], str]:
         return caller_bars(report, operator, signature), f"{visible(operator)} called by"
     nodes = _nodes(report, request["nodes"])
     path = visible(nodes[0].path)
-    return bars_of(report, nodes), f"{path} ×{len(nodes):,}" if len(nodes) > 1 else path
+    bars = bars_of(report, nodes, operators=request["metric"] not in MEMORY_BARS)
+    return bars, f"{path} ×{len(nodes):,}" if len(nodes) > 1 else path
 
 
 def _nodes(report: Report, scopes: list[Any]) -> list[Node]:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from ipyflops.costs import METRICS, OF_CALL, Metric, conventions
 from ipyflops.report import NO_SHAPES, PHASES, Excerpt, Report, ScopeKind, Signature
+from ipyflops.views.rows.bars import MEMORY_BARS
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, chosen, that_matter
 from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.headline_item import Headline
@@ -22,7 +23,7 @@ KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
 #: The largest whole number up to which JavaScript has all.
 MAX_SAFE = 2**53 - 1
 #: The metrics that bars and charts can show, in the order of the browser's choice.
-BARS = ("flops", "macs", "seconds", "bytes", "int_ops")
+BARS = ("flops", "macs", "seconds", "bytes", "int_ops", *MEMORY_BARS)
 #: Longer texts are cut: nobody reads them, and a table row has no room.
 TEXT_LENGTH = 2000
 #: A row of the ranks' selector has less room.
@@ -51,7 +52,7 @@ def pack(
     return {
         "columns": {column_name(one): _pack_column(one) for one in METRICS.values()},
         "tables": {name: _table(report, layout.keys) for name, layout in BROWSER.items()},
-        "bars": [key for key in BARS if key == "flops" or getattr(report.totals, key)],
+        "bars": [key for key in BARS if key == "flops" or getattr(_whole(report, key), key)],
         "scopes": _scopes(report, texts),
         "held": _held(report),
         "shapes": _shapes(report, texts),
@@ -69,6 +70,11 @@ def pack(
             for name in conventions.CONVENTIONS
         },
     }
+
+
+def _whole(report: Report, key: str) -> object:
+    """What has a number of the whole run: its root, of the memory of places."""
+    return report.tree if METRICS[key].of_place else report.totals
 
 
 def column_name(metric: Metric) -> str:

@@ -53,8 +53,9 @@ class FlopsView(anywidget.AnyWidget):
     selected : str
         Path of the selected place; empty for the whole run.
     convention : {"standard", "contractions", "article"}
-    metric : {"flops", "macs", "seconds", "bytes", "int_ops"}
-        What bars and chart show.
+    metric : {"flops", "macs", "seconds", "bytes", "int_ops", "saved_bytes", "peak_bytes"}
+        What bars and chart show. The last two are of reports with memory, and of modules: where
+        there are none, it is FLOPs.
     sort : str
         The column that the modules are sorted by, with ``-`` in front for the largest first, as
         ``-flops``; empty for the order of the tree.

@@ -10,9 +10,21 @@ import pytest
 import torch
 
 from ipyflops import FlopCounter, Report
-from ipyflops.report import DeviceMemory, Holding, Memory, MemoryPoint, ReportFormatError
+from ipyflops.costs import METRICS
+from ipyflops.report import (
+    DeviceMemory,
+    Holding,
+    Memory,
+    MemoryPoint,
+    PlaceMemory,
+    ReportFormatError,
+)
+from ipyflops.units import scaled
 from ipyflops.views import one_line, to_html, to_text
+from ipyflops.views.rows.bars import Bar, largest, whole_of
 from ipyflops.views.rows.memory import holder_rows, memory_words
+from ipyflops.views.widget.chart_image import chart_picture
+from ipyflops.views.widget.packing import pack
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +173,57 @@ def test_ranks_have_a_memory_each_and_the_largest_is_shown(report: Report) -> No
     assert merged.memory.peak == 50_000_000
     assert merged.find("model").peak_bytes == report.find("model").peak_bytes
     assert merged.ranks[0].report == report
+
+
+# --- bars ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained() -> Report:
+    """Two layers and what is between: of 8 rows, 4·8·16 bytes, 4·8·16 and 4·8·4."""
+    model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4))
+    with FlopCounter(memory=True, device_time=False) as counter:
+        model(torch.zeros(8, 4)).sum().backward()
+    return counter.report
+
+
+def _bars(report: Report, path: str, metric: str) -> dict[str, str]:
+    """The bars that the widget draws beside a place, as its table for readers has them."""
+    wish = {"of": "inside", "nodes": [report.find(path).scope], "metric": metric, "width": 400}
+    return {name: amount for name, amount, _ in chart_picture(report, wish).rows}
+
+
+def test_bars_show_what_is_saved_and_what_is_live(trained: Report) -> None:
+    """Tanh keeps its result of 8×16 numbers, which is what the last layer keeps of its input."""
+    assert _bars(trained, "model", "saved_bytes") == {"1 Tanh": "512 B"}
+    peaks = _bars(trained, "model", "peak_bytes")
+    assert list(peaks) == ["0 Linear", "1 Tanh", "2 Linear"]
+    title = trained.plot("bar", node="model", metric="peak_bytes").get_title(loc="left")
+    # Peaks do not add up: the title is the largest.
+    largest = max(child.peak_bytes for child in trained.find("model").children)
+    assert title == f"model · {scaled(largest, 'B')}"
+
+
+def test_the_bar_of_a_place_with_nothing_inside_is_its_own(trained: Report) -> None:
+    """Operators hold no memory."""
+    assert _bars(trained, "model.1", "saved_bytes") == {"1 Tanh": "512 B"}
+    assert "aten::tanh" in _bars(trained, "model.1", "flops")
+
+
+def test_bars_that_do_not_fit_hold_their_sum_or_their_largest() -> None:
+    bars = [Bar(str(n), {}, held=PlaceMemory(saved_bytes=n, peak_bytes=10 * n)) for n in (1, 2, 3)]
+    for metric, last in (("saved_bytes", 1 + 2), ("peak_bytes", 20)):
+        assert [one.length(metric) for one in largest(bars, metric, 2)] == [
+            3 if metric == "saved_bytes" else 30,
+            last,
+        ]
+    assert whole_of(bars, METRICS["saved_bytes"]) == 6
+    assert whole_of(bars, METRICS["peak_bytes"]) == 30
+
+
+def test_the_browser_offers_them_only_where_there_is_memory(trained: Report) -> None:
+    assert pack(trained)["bars"][-2:] == ["saved_bytes", "peak_bytes"]
+    without = replace(trained, memory=None)
+    assert "peak_bytes" not in pack(without)["bars"]
+    with pytest.raises(ValueError, match="there is no metric 'peak_bytes'"):
+        without.plot("bar", metric="peak_bytes")

@@ -7,6 +7,7 @@ import { barsInside, callerBars, itemsOf, operatorBars, ownChart } from "./own_c
 /**
  * @import { Bar } from "./own_chart.js"
  * @import { BarsOf, Convention } from "./message"
+ * @import { Settings } from "./cells.js"
  * @import { Wanted } from "./chart.js"
  * @import { View } from "./view.js"
  */
@@ -26,11 +27,12 @@ import { barsInside, callerBars, itemsOf, operatorBars, ownChart } from "./own_c
  * @returns {Wanted}
  */
 export function barsWanted(view, how) {
-  const { of, description, bars } = view.tab === "operators" ? ofOperators(view) : ofPlaces(view);
+  const settings = view.settingsOf(view.tab);
+  const { of, description, bars } = view.tab === "operators" ? ofOperators(view, settings) : ofPlaces(view);
   return {
     request: { ...of, ...how },
-    description: `Bar chart: ${view.settings.bar.name} ${description}`,
-    draw: () => ownChart(bars(), view.settings),
+    description: `Bar chart: ${settings.bar.name} ${description}`,
+    draw: () => ownChart(bars(), settings),
   };
 }
 
@@ -50,9 +52,10 @@ function ofPlaces({ run, charted, path, settings }) {
 
 /**
  * @param {View} view
+ * @param {Settings} settings
  * @returns {Bars}
  */
-function ofOperators({ grid, run, settings }) {
+function ofOperators({ grid, run }, settings) {
   const row = grid.rows[grid.indexOfKey(grid.selected)];
   const signatures = row?.source.signatures?.(row) ?? [];
   if (!row || !signatures.length) {

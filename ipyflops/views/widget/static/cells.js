@@ -2,12 +2,14 @@
 
 import { shareText } from "./columns.js";
 import { make, marked } from "./dom.js";
+import { measureOf } from "./metrics.js";
 import { PHASES } from "./run.js";
 
 /**
- * @import { Convention } from "./message"
+ * @import { Convention, TabName } from "./message"
  * @import { Metric } from "./metrics.js"
  * @import { Row } from "./rows.js"
+ * @import { Run } from "./run.js"
  */
 
 /**
@@ -20,6 +22,24 @@ import { PHASES } from "./run.js";
  * @property {number} whole that of the whole run
  * @property {boolean} heat whether bars have the colour of heat and not those of the phases
  */
+
+/**
+ * What the bars of a table show. Only places hold memory: the other tables have FLOPs then, and so has a
+ * run whose memory was not followed.
+ *
+ * @param {Run} run
+ * @param {string} key of the metric that was chosen
+ * @param {Convention} convention
+ * @param {TabName} table
+ * @returns {Settings}
+ */
+export function settingsOf(run, key, convention, table) {
+  const chosen = run.metrics.of(key);
+  const known = !chosen.ofPlace || (table === "modules" && run.held.has(key));
+  const bar = known ? chosen : run.metrics.of("flops");
+  const measure = measureOf(bar.key, convention);
+  return { convention, bar, measure, whole: run.whole(measure), heat: table === "lines" };
+}
 
 const INDENT = 16;
 const LONG = 18; // characters of a name that may be cut in its middle
@@ -142,7 +162,7 @@ export function numberCell(row, name, settings) {
  * @param {Row} row
  * @param {Settings} settings
  */
-function shareCell(row, { measure, bar: metric, whole, heat }) {
+function shareCell(row, { convention, measure, bar: metric, whole, heat }) {
   const parts = row.phases(measure);
   const sum = row.sum(measure);
   const bar = make("span", { class: heat ? "fw-bar fw-heat" : "fw-bar", "aria-hidden": "true" });
@@ -153,7 +173,8 @@ function shareCell(row, { measure, bar: metric, whole, heat }) {
     const piece = make("i", { class: `fw-${phase}` });
     piece.style.width = `${(100 * parts[index]) / whole}%`;
     bar.append(piece);
-    lines.push(`${phase}: ${metric.longOfSum(parts[index])} (${shareText(parts[index], sum)})`);
+    lines.push(metric.ofPlace ? metric.full(row, convention)
+      : `${phase}: ${metric.longOfSum(parts[index])} (${shareText(parts[index], sum)})`);
   });
   return make(
     "div",

@@ -48,7 +48,8 @@ export function rowsInside(run, nodes) {
  */
 export function barsInside(run, nodes, measure) {
   const rows = rowsInside(run, nodes);
-  if (rows.length === 1 && !rows[0].expandable && rows[0].nodes[0] === nodes[0]) {
+  // Operators hold no memory; the place itself does.
+  if (rows.length === 1 && !rows[0].expandable && rows[0].nodes[0] === nodes[0] && !run.held.has(measure)) {
     return operatorBars(run, rows[0].source.items(rows[0]), measure);
   }
   return rows.map((row) => ({
@@ -146,9 +147,11 @@ function sumOf({ phases }) {
  */
 export function ownChart(every, { bar: metric }) {
   const bars = every.filter((one) => sumOf(one));
-  const whole = bars.reduce((sum, one) => sum + sumOf(one), 0);
+  const lengths = bars.map(sumOf);
+  // Places share the memory that was live, of which each tells the most.
+  const whole = metric.key === "peak_bytes" ? Math.max(...lengths, 0) : lengths.reduce((sum, one) => sum + one, 0);
   const largest = new Set([...bars].sort((a, b) => sumOf(b) - sumOf(a)).slice(0, MOST));
-  const longest = Math.max(...bars.map(sumOf), 0);
+  const longest = Math.max(...lengths, 0);
   const lines = bars.filter((one) => largest.has(one)).map((one) => {
     const bar = make("span", { class: "fw-bar" });
     PHASES.forEach((phase, index) => {

@@ -79,7 +79,9 @@ export class Row {
    * @param {string} measure
    */
   phases(measure) {
-    return this.source.phases(this, measure);
+    // Memory belongs to the place, and not to what ran in it.
+    const held = this.held[measure];
+    return held === undefined ? this.source.phases(this, measure) : [held, 0, 0, 0];
   }
 
   /**
@@ -98,6 +100,24 @@ export class Row {
     }
     return sum;
   }
+}
+
+/**
+ * What places have saved for the backward themselves, without what is inside them. A peak has no such part.
+ *
+ * @param {Run} run
+ * @param {number[]} nodes
+ * @returns {Record<string, number>}
+ */
+export function ownHeld(run, nodes) {
+  const saved = run.held.get("saved_bytes");
+  if (!saved) return {};
+  let own = 0;
+  for (const node of nodes) {
+    own += saved[node];
+    for (const child of run.childrenOf(node)) own -= saved[child];
+  }
+  return { saved_bytes: own, peak_bytes: 0 };
 }
 
 /**

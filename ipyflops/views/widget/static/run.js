@@ -84,7 +84,7 @@ export class Run {
     /** @type {Map<string, Float64Array>} */
     this._totals = new Map();
     /** @type {Map<string, number>} */
-    this._wholes = new Map();
+    this._wholes = new Map([...this.held].map(([key, values]) => [key, values[0]]));
     /** @type {Map<string, [Float64Array, Float64Array]>} */
     this._factorsOf = new Map();
     /** @type {Map<string, number> | null} */

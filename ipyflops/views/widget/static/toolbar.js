@@ -5,7 +5,7 @@ import { CONVENTIONS } from "./run.js";
 
 /**
  * @import { Convention, TabName } from "./message"
- * @import { Metrics } from "./metrics.js"
+ * @import { Metric, Metrics } from "./metrics.js"
  */
 
 /** @type {Record<TabName, string>} */
@@ -90,7 +90,9 @@ export function conventionChoice(on) {
  * @param {(key: string) => void} on
  */
 export function metricChoice(metrics, on) {
-  return choice("Bars", metrics.bars.map(({ key, name }) => [key, name]), on);
+  /** @param {Metric} metric */
+  const text = ({ name, ofPlace, title }) => (ofPlace ? `memory: ${title}` : name);
+  return choice("Bars", metrics.bars.map((metric) => [metric.key, text(metric)]), on);
 }
 
 /** The search field. */

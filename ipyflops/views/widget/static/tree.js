@@ -1,7 +1,7 @@
 // The tree of modules as rows: siblings that are alike are folded into one.
 
 import { isQuiet, linesOfBackwardPasses, onlyChildren, startedBackward, sumOf } from "./quiet_places.js";
-import { Row } from "./rows.js";
+import { ownHeld, Row } from "./rows.js";
 
 /**
  * @import { Key, Source } from "./rows.js"
@@ -388,6 +388,7 @@ export class ModuleTree {
       level: row.level + 1,
       kind: "own",
       nodes: row.nodes,
+      held: ownHeld(this.run, row.nodes),
       name: row.kind === "root" ? "(outside modules)" : "(own work)",
     });
   }

@@ -1,13 +1,13 @@
 // The view of one report: which table is shown, how, and which of its rows is selected.
 
 import { barsWanted } from "./bars_wanted.js";
+import { settingsOf } from "./cells.js";
 import { fitting, nameRoom, TABLES } from "./columns.js";
 import { Grid } from "./grid.js";
 import { drawHeadline } from "./headline.js";
 import { Height } from "./height.js";
 import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
-import { measureOf } from "./metrics.js";
 import { OpenPlaces } from "./open_places.js";
 import { arrange, chartBelow, mainArea, makeParts, ofTables, showControls } from "./parts.js";
 import { Run } from "./run.js";
@@ -64,7 +64,7 @@ export class View {
       (hits) => (this.parts.controls.search.count.textContent = hits),
       () => this.openPlaces.save(),
     );
-    this.settings = this._readSettings();
+    this.settings = this.settingsOf("modules");
     this._drawSettings();
     this.openPlaces.openAtFirst();
     this._open(model.get("by"));
@@ -98,7 +98,7 @@ export class View {
   /** @param {TableName} name */
   _makeGrid(name) {
     const source = new SOURCES[name](this.run);
-    const grid = new Grid(source, TABLES[name], { ...this.settings, heat: name === "lines" }, {
+    const grid = new Grid(source, TABLES[name], this.settingsOf(name), {
       select: (row) => this._selected(row),
       toggle: () => name === "modules" && !this.searching.isOpen && this.openPlaces.save(),
       fold: (row) => source.fold(row) && grid.rebuild(),
@@ -150,27 +150,29 @@ export class View {
     this._wantChart();
   }
 
-  /** @returns {Settings} */
-  _readSettings() {
-    const convention = this.model.get("convention");
-    const bar = this.run.metrics.of(this.model.get("metric"));
-    const measure = measureOf(bar.key, convention);
-    return { convention, bar, measure, whole: this.run.whole(measure), heat: false };
+  /**
+   * What is shown of a tab.
+   *
+   * @param {TabName} tab
+   * @returns {Settings}
+   */
+  settingsOf(tab) {
+    return settingsOf(this.run, this.model.get("metric"), this.model.get("convention"), tab);
   }
 
   _drawSettings() {
     const { convention, bar } = this.settings;
     this.parts.controls.convention.select.value = convention;
     this.parts.controls.metric.select.value = bar.key;
-    const phases = this.empty ? [] : this.run.byPhase(this.settings.measure);
+    const phases = this.empty ? [] : this.run.byPhase(this.settingsOf("operators").measure);
     drawHeadline(this.parts.headline, this.run.headlines[convention], phases);
     this.parts.ranks?.draw(convention);
   }
 
   /** Convention or metric have changed. */
   showSettings() {
-    this.settings = this._readSettings();
-    for (const grid of this.grids.values()) Object.assign(grid.settings, this.settings, { heat: grid.settings.heat });
+    this.settings = this.settingsOf("modules");
+    for (const [name, grid] of this.grids) Object.assign(grid.settings, this.settingsOf(name));
     this._drawSettings();
     this.grid.rebuild();
     this._drawIcicle();
@@ -348,7 +350,7 @@ export class View {
 
   _wantChart() {
     if (this.empty) return;
-    const { convention, bar } = this.settings;
+    const { convention, bar } = this.settingsOf(this.tab);
     if (this.tab === "roofline") {
       this.parts.roofline.update({ convention });
       return;
