@@ -100,21 +100,31 @@ class BackwardPasses:
         number. They count where the node before them counts.
         """
         number = current_node_number()
+        only = self._nodes.only
+        last = mark.last
+        if last is not None and last[0] == number and only is not None:
+            return last[1]  # one node runs several operators
+        thread = self._nodes.this_thread()
         origin: Location | None = None
         if 0 <= number < _NONE:
-            last = mark.last
-            if self._nodes.only is None:
-                last = mark.last_of_thread.get(self._nodes.this_thread())
-            if last is not None and last[0] == number:
-                return last[1]  # one node runs several operators
-            origins = self._nodes.origins_of(number, mark.engine_nodes)
-            if origins:
-                origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
+            if only is None:
+                last = mark.last_of_thread.get(thread)
+                if last is not None and last[0] == number:
+                    return last[1]
+                origins = self._nodes.origins_of(number, mark.engine_nodes)
+                if origins:
+                    origin = origins[0] if len(origins) == 1 else self._around(origins, mark.line)
+            else:
+                engine_nodes = mark.engine_nodes
+                if engine_nodes is not None:
+                    origin = engine_nodes.origin_of(number)
+                if origin is None:
+                    origin = only.origin_of(number)
         is_known = origin is not None
         if origin is not None:
-            self._last_origin[self._nodes.this_thread()] = origin
+            self._last_origin[thread] = origin
         else:
-            origin = self._last_origin.get(self._nodes.this_thread())
+            origin = self._last_origin.get(thread)
             if origin is None:
                 place = self._locations.code_place(mark.line)
                 return self._locations.at(place, mark.line, "backward")
@@ -124,10 +134,10 @@ class BackwardPasses:
                 origin.place, mark.line, "backward", False, origin.method_line
             )
         if is_known:
-            if self._nodes.only is not None:
+            if only is not None:
                 mark.last = (number, location)
             else:
-                mark.last_of_thread[self._nodes.this_thread()] = (number, location)
+                mark.last_of_thread[thread] = (number, location)
         return location
 
     def _around(self, origins: Sequence[Location], line: LineKey | None) -> Location:

@@ -80,6 +80,7 @@ class FrameMarker:
         #: Held while a place is found or made: several threads may arrive at one at once.
         self._arriving = RLock()
         self._marks = MarkTable(self, self._nodes)
+        self._remembered = self._marks.beside  # asked for with every operator
         self._kinds = CodeKinds(user_file, follow_methods=follow_methods)
         functions = self._kinds.functions
         self._arrivals = Arrivals(self._root, user_file, thread, functions, self._marks.around)
@@ -87,14 +88,16 @@ class FrameMarker:
     def _called(self, module: Any, around: Location) -> Location | None:
         """Where a module runs that was called at a location; None if that is to be found out."""
         location = around.callees.get(id(module))
-        if location is not None and location.place.holder is module:
-            location.place.calls += 1
-            return location
+        if location is not None:
+            place = location.place
+            if place.reference is not None and place.reference() is module:
+                place.calls += 1
+                return location
         with self._arriving:
-            place = self._arrivals.of_child(module, around)
-        if place is None:
+            child = self._arrivals.of_child(module, around)
+        if child is None:
             return None
-        location = self.locations.at(place, around.line, around.phase, False, around.method_line)
+        location = self.locations.at(child, around.line, around.phase, False, around.method_line)
         around.callees[id(module)] = location
         return location
 

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
+from sys import getprofile, getrefcount, gettrace
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
@@ -69,6 +70,8 @@ _UPDATES = frozenset(
         torch.optim.swa_utils.AveragedModel.update_parameters,
     )
 )
+#: Of a function's code: its variables are no dictionary.
+_OPTIMIZED = inspect.CO_OPTIMIZED
 _SUSPENDABLE_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 #: Whether reading a function's variables leaves a snapshot of them; see `read_variables`.
 _SNAPSHOTS = sys.version_info < (3, 13)
@@ -114,7 +117,7 @@ def is_to_follow(code: CodeType, kind: int, user_file: str) -> bool:
     if kind & SELF:
         return is_the_users(file)
     # A comprehension is on a line of what it stands in. A file may run as a whole, by %run.
-    is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
+    is_function = code.co_flags & _OPTIMIZED and not code.co_name.startswith("<")
     return (
         bool(is_function or code.co_name == "<module>")
         and file != user_file
@@ -125,12 +128,17 @@ def is_to_follow(code: CodeType, kind: int, user_file: str) -> bool:
 def self_of(frame: FrameType) -> Any:
     """The variable ``self`` of a frame; None if it has none now. See `read_variables`."""
     code = frame.f_code
-    if not code.co_flags & inspect.CO_OPTIMIZED:
+    if not code.co_flags & _OPTIMIZED:
         return None  # the body of a class, whose namespace may be an object of any kind
     variables = frame.f_locals
     value = variables.get("self")
-    if _SNAPSHOTS and sys.getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
-        _empty_snapshot(frame, variables)
+    if _SNAPSHOTS:
+        # This runs for each call of a module, so the usual case is asked for first.
+        if not _HELD and gettrace() is None and getprofile() is None:
+            if getrefcount(variables) <= 3:
+                _take_out(code, variables)
+        elif getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
+            _empty_snapshot(frame, variables)
     if value is None and not _has_self(code):
         return receiver(frame)
     return value
@@ -148,7 +156,7 @@ def receiver(frame: FrameType) -> Any:
     none: a plain function that is given a module is not its method.
     """
     code = frame.f_code
-    if not (code.co_flags & inspect.CO_OPTIMIZED and is_the_users(code.co_filename)):
+    if not (code.co_flags & _OPTIMIZED and is_the_users(code.co_filename)):
         return None
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] + code.co_freevars
     if not names:
@@ -180,14 +188,18 @@ def _empty_snapshot(frame: FrameType, variables: dict[str, Any]) -> None:
     Anything else stays: Python keeps nowhere but there what ``exec("scale = 3")`` or
     ``locals()["extra"] = 7`` in the function has made.
     """
-    if sys.gettrace() is not None and _may_be_traced_now(frame):
+    if gettrace() is not None and _may_be_traced_now(frame):
         return
-    profiler = sys.getprofile()
-    if profiler is not None and _is_running(profiler):
-        return
-    code = frame.f_code
+    profiler = getprofile()
+    if profiler is None or not _is_running(profiler):
+        _take_out(frame.f_code, variables)
+
+
+def _take_out(code: CodeType, variables: dict[str, Any]) -> None:
+    """Take the variables that code has from a snapshot."""
+    pop = variables.pop
     for name in code.co_varnames:
-        variables.pop(name, None)
+        pop(name, None)
     if variables:
         for name in code.co_cellvars + code.co_freevars:
             variables.pop(name, None)
@@ -207,7 +219,7 @@ class FrameIdentity:
         self._frame: FrameType | None = None
         self._snapshot: dict[str, Any] | None = None
         if not (
-            _SNAPSHOTS and frame.f_trace is None and frame.f_code.co_flags & inspect.CO_OPTIMIZED
+            _SNAPSHOTS and frame.f_trace is None and frame.f_code.co_flags & _OPTIMIZED
         ):
             self._frame = frame
             return
@@ -240,7 +252,7 @@ def _may_be_traced_now(frame: FrameType) -> bool:
     """
     if not (frame.f_trace is None or issubclass(type(frame.f_trace), TraceFunction)):
         return True
-    return _is_running(sys.gettrace())
+    return _is_running(gettrace())
 
 
 def _is_running(tracer: Any) -> bool:
@@ -283,12 +295,12 @@ def read_variables(frame: FrameType) -> Mapping[str, Any]:
     body may be: reading it would run code of the user's.
     """
     variables = frame.f_locals
-    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+    if not frame.f_code.co_flags & _OPTIMIZED:
         # A module's or class's own namespace, no snapshot.
         return variables if issubclass(type(variables), dict) else {}
     copied = dict(variables)
     # Three references: the frame's, this function's, and that of the question itself.
-    if _SNAPSHOTS and sys.getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
+    if _SNAPSHOTS and getrefcount(variables) <= 3 + _HELD.get(id(variables), 0):
         _empty_snapshot(frame, variables)
     return copied
 

@@ -87,7 +87,7 @@ class Locator(FrameMarker):
                 elif location is sequence.last:
                     sequence.next_number = number
                 else:
-                    sequence.note(location)
+                    sequence.note(location, number)
         return location
 
     def place_of_call(self, call_frame: FrameType) -> Place | None:
@@ -148,7 +148,7 @@ class Locator(FrameMarker):
         depth : int
             How many forwards with no mark yet it has found around each other.
         """
-        if frame is None or self._marks or gettrace() is not None:
+        if frame is None or self._remembered or gettrace() is not None:
             return None
         kinds = self._kinds.known
         methods: list[FrameType] = []
@@ -216,7 +216,7 @@ class Locator(FrameMarker):
         while current is not None:
             if current.f_trace is not None:
                 mark = self._marks.read(current)
-            if mark is None and self._marks:
+            if mark is None and self._remembered:
                 mark = self._marks.recall(current)
             if mark is not None:
                 break

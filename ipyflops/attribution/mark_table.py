@@ -18,25 +18,24 @@ from ipyflops.attribution.sequence import NodeMap, ThreadKey
 class MarkTable:
     """The marks of one counter.
 
-    It is true as long as it remembers marks that stand on no frame.
+    Attributes
+    ----------
+    beside : dict
+        The marks that stand on no frame, those of each thread with the outermost first.
     """
 
-    __slots__ = ("_by_thread", "_owner", "_threads")
+    __slots__ = ("_owner", "_threads", "beside")
 
     def __init__(self, owner: object, threads: NodeMap) -> None:
         self._owner = owner
         self._threads = threads
-        #: Outermost first.
-        self._by_thread: dict[ThreadKey, list[tuple[FrameIdentity, Mark]]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._by_thread)
+        self.beside: dict[ThreadKey, list[tuple[FrameIdentity, Mark]]] = {}
 
     def keep(self, frame: FrameType, mark: Mark) -> None:
         """Mark a frame: on the frame itself, or beside it where a tracer may use that."""
         present: Any = frame.f_trace
         if gettrace() is not None or not (present is None or _is_ours(present)):
-            self._by_thread.setdefault(self._threads.this_thread(), []).append(
+            self.beside.setdefault(self._threads.this_thread(), []).append(
                 (FrameIdentity(frame), mark)
             )
         elif present is None:
@@ -64,12 +63,12 @@ class MarkTable:
             if mark is not None:
                 yield mark
             outer = outer.f_back
-        remembered = self._by_thread.get(self._threads.this_thread(), [])
+        remembered = self.beside.get(self._threads.this_thread(), [])
         yield from (mark for _, mark in reversed(remembered))
 
     def recall(self, frame: FrameType) -> Mark | None:
         """Give the mark that is remembered for a frame; forgets the frames called from it."""
-        remembered = self._by_thread.get(self._threads.this_thread(), [])
+        remembered = self.beside.get(self._threads.this_thread(), [])
         for index in range(len(remembered) - 1, -1, -1):
             marked, mark = remembered[index]
             if marked.is_of(frame):
@@ -88,11 +87,11 @@ class MarkTable:
 
     def forget_thread(self) -> None:
         """Forget what is remembered for frames of this thread."""
-        self._by_thread.pop(self._threads.this_thread(), None)
+        self.beside.pop(self._threads.this_thread(), None)
 
     def clear(self) -> None:
         """Forget what is remembered for all frames."""
-        self._by_thread.clear()
+        self.beside.clear()
 
 
 def _is_ours(value: object) -> bool:

@@ -42,7 +42,7 @@ class SequenceMap:
         self.last: Location | None = None
         self.next_number = next_number
 
-    def note(self, location: Location | None) -> None:
+    def note(self, location: Location | None, next_number: int) -> None:
         """Note that the nodes made since the last operator were made at `location`."""
         if not self._starts or not _same_origin(location, self.last):
             self._starts.append(self.next_number)
@@ -50,11 +50,11 @@ class SequenceMap:
             self.last = location
             if len(self._starts) > self.MAX_CHANGES:
                 del self._starts[: self.MAX_CHANGES // 2], self._locations[: self.MAX_CHANGES // 2]
-        self.next_number = current_sequence_number()
+        self.next_number = next_number
 
     def skip(self) -> None:
         """Leave out the nodes that were made since the last operator: they were not counted."""
-        self.note(None)
+        self.note(None, current_sequence_number())
 
     def origin_of(self, number: int) -> Location | None:
         """Where the node of that number was made; None if it was not counted."""
@@ -143,7 +143,7 @@ class NodeMap:
         self.only = sequence if len(self._threads) == 1 and not self._ended else None
 
     def origins_of(self, number: int, engine_nodes: SequenceMap | None) -> Sequence[Location]:
-        """Where a node may have been made.
+        """Where a node may have been made, if several threads make nodes.
 
         That is one location in all but rare cases, and none if the node was not counted.
 
@@ -158,9 +158,6 @@ class NodeMap:
             origin = engine_nodes.origin_of(number)
             if origin is not None:
                 return (origin,)
-        if self.only is not None:
-            origin = self.only.origin_of(number)
-            return () if origin is None else (origin,)
         origins: list[Location] = []
         last: Location | None = None
         for sequence in self._all:

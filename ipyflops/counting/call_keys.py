@@ -105,8 +105,7 @@ def input_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: An
             if kind is Tensor or kind is Parameter:
                 if value.layout is not _STRIDED:
                     return (None, id(func))
-                append(value.shape)
-                append(value.dtype)
+                parts += (value.shape, value.dtype)
                 if value is before:
                     append(_AS_BEFORE)
                 elif value is first:

@@ -24,18 +24,18 @@ class KnownOperator(NamedTuple):
         Whether it neither computes nor moves data (a view).
     key_of : callable
         Gives what tells its calls apart.
-    operator : object
-        The operator itself, kept so that its id stays its own.
     bias_part : int
         What it may be in a product with a bias.
+    operator : object
+        The operator itself, kept so that its id stays its own.
     """
 
     verdict: Verdict
     run: Callable[..., Any]
     does_nothing: bool
     key_of: KeyFunction
-    operator: Any
     bias_part: int
+    operator: Any
 
 
 def look_up(func: Any, tracker: MemoryTracker | None) -> KnownOperator:
@@ -48,5 +48,5 @@ def look_up(func: Any, tracker: MemoryTracker | None) -> KnownOperator:
     elif tracker is not None:
         run = tracker.watcher(func, run)
     return KnownOperator(
-        verdict, run, does_nothing, key_function(func, verdict), func, bias_part(func)
+        verdict, run, does_nothing, key_function(func, verdict), bias_part(func), func
     )
