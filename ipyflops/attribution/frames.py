@@ -218,9 +218,7 @@ class FrameIdentity:
         self._number = id(frame)
         self._frame: FrameType | None = None
         self._snapshot: dict[str, Any] | None = None
-        if not (
-            _SNAPSHOTS and frame.f_trace is None and frame.f_code.co_flags & _OPTIMIZED
-        ):
+        if not (_SNAPSHOTS and frame.f_trace is None and frame.f_code.co_flags & _OPTIMIZED):
             self._frame = frame
             return
         self._snapshot = frame.f_locals
