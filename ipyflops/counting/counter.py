@@ -122,14 +122,13 @@ class FlopCounter(CountedBlocks):
                 f"{type(convention).__name__}: write with FlopCounter() as counter: model(x)"
             )
         self._convention = conventions.check(convention)
-        self._source = source
-        self._follow_methods = follow_methods
+        self._source, self._follow_methods = source, follow_methods
         self._clock = clock.now if device_time else clock.stopped
         self._device_clock = device_clock(is_timed=device_time)
         self._on_cuda = isinstance(self._device_clock, CudaClock)
         self._memory = MemoryTracker() if memory else None
         self._shapes = ModuleShapeRecorder() if shapes else None
-        #: Whether some calls need more than an entry: their memory, or what a CUDA graph captures.
+        #: Whether calls may need more than an entry.
         self._sees_more = memory or self._on_cuda
         self._followers = [one for one in (self._memory, self._shapes) if one is not None]
         self._recorder = Recorder()
@@ -284,11 +283,10 @@ class FlopCounter(CountedBlocks):
         return out
 
     def _known(self, func: Any) -> tuple[Any, ...]:
-        known = look_up(func, self._memory)
-        self._recorder.saw_views |= known.does_nothing
-        # A plain tuple is taken apart in a third of the time, which counts here.
-        plain = self._operators[id(func)] = tuple(known)
-        return plain
+        # A plain tuple is taken apart in half the time of a named one.
+        known = self._operators[id(func)] = tuple(look_up(func, self._memory))
+        self._recorder.saw_views |= known[2]
+        return known
 
     @contextmanager
     def around_replay(self, graph: Any, frame: FrameType) -> Iterator[None]:
