@@ -54,6 +54,8 @@ NODE_READY := $(NODE_MODULES)/.package-lock.json
 
 # The CUDA build of PyTorch that runs on the simulator, and the header with NVIDIA's types.
 CUDA_TORCH ?= 2.13.0
+# The Triton that this PyTorch asks for comes with it, and a library that launches Triton kernels.
+LINEAR_ATTENTION := fla-core==0.6.0
 CUDA_HEADERS := nvidia-cuda-runtime==13.0.96
 CUDA_VENV := $(VENV)-cuda-$(CUDA_TORCH)
 
@@ -154,6 +156,8 @@ $(CUDA_VENV)/.ready: $(wildcard tests/accelerators/simulator/*/*) $(wildcard tes
 	test -x $(CUDA_VENV)/bin/python || $(PYTHON) -m venv $(CUDA_VENV)
 	$(CUDA_VENV)/bin/python -m pip install --quiet --no-deps --no-compile "torch===$(CUDA_TORCH)"
 	$(CUDA_VENV)/bin/python -m pip install --quiet --requirement tests/accelerators/simulator/requirements.txt
+	$(CUDA_VENV)/bin/python -m pip install --quiet --no-deps $(LINEAR_ATTENTION) \
+	    "$$($(CUDA_VENV)/bin/python -m tests.accelerators.simulator.triton_release)"
 	test -d $(CUDA_VENV)/headers || \
 	    $(CUDA_VENV)/bin/python -m pip install --quiet --no-deps --target $(CUDA_VENV)/headers $(CUDA_HEADERS)
 	$(CUDA_VENV)/bin/python -m tests.accelerators.simulator $(CUDA_VENV)/headers $(CUDA_VENV)/simulator

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from ipyflops.attribution import BIAS, Biases, Location, Locator
 from ipyflops.costs import Convention, conventions
 from ipyflops.counting import clock, stack
+from ipyflops.counting.beside_dispatch import BesideDispatch
 from ipyflops.counting.blocks import COUNTING, CountedBlocks
 from ipyflops.counting.building import build_report
 from ipyflops.counting.call_keys import Key
@@ -24,13 +25,13 @@ from ipyflops.counting.decomposition import (
     python_kernel,
 )
 from ipyflops.counting.device_clocks import device_clock
+from ipyflops.counting.kernel_launches import KernelLaunch
 from ipyflops.counting.known_operators import look_up
 from ipyflops.counting.memory import MemoryTracker
 from ipyflops.counting.module_shapes import ModuleShapeRecorder
 from ipyflops.counting.outside_code import OutsideCode
 from ipyflops.counting.progress import Progress, Reader
 from ipyflops.counting.recording import Recorder, on_device
-from ipyflops.counting.replays import Replays
 from ipyflops.counting.source_code import source_of
 from ipyflops.formulas import UNKNOWN, Call, FormulaError, Verdict
 from ipyflops.report import Report, Source
@@ -132,7 +133,7 @@ class FlopCounter(CountedBlocks):
         self._sees_more = memory or self._on_cuda
         self._followers = [one for one in (self._memory, self._shapes) if one is not None]
         self._recorder = Recorder()
-        self._replays = Replays(self._recorder)
+        self._beside = BesideDispatch(self._recorder, self._device_clock)
         self._operators: dict[int, tuple[Any, ...]] = {}
         self._locator: Locator
         self._biases = Biases()
@@ -205,7 +206,10 @@ class FlopCounter(CountedBlocks):
             error=self._error,
             no_times=clock.no_times() if clock is not None else "",
             busy_share=clock.busy_share() if clock is not None else None,
-            more_notes=(*self._replays.notes(), *(clock.notes() if clock is not None else ())),
+            more_notes=(
+                *self._beside.replays.notes(),
+                *(clock.notes() if clock is not None else ()),
+            ),
             tracker=self._memory,
             shapes=self._shapes,
         )
@@ -288,19 +292,13 @@ class FlopCounter(CountedBlocks):
         self._recorder.saw_views |= known[2]
         return known
 
-    @contextmanager
-    def around_replay(self, graph: Any, frame: FrameType) -> Iterator[None]:
+    def around_replay(self, graph: Any, frame: FrameType) -> AbstractContextManager[None]:
         """Count, and time, what a CUDA graph runs in the block; `frame` replays it."""
-        clock = self._device_clock
-        assert isinstance(clock, CudaClock)
-        span = clock.begin_on(torch.cuda.current_device())
-        yield
-        clock.end(span)
-        if span.captured:
-            return  # the replay becomes part of another graph
-        location = self._locator.locate(frame)
-        entry = self._replays.replay(graph, location, span.device, self._locator.locations.in_phase)
-        clock.keep(span, entry)
+        return self._beside.replay(graph, self._locator, frame)
+
+    def around_launch(self, launch: KernelLaunch, frame: FrameType) -> AbstractContextManager[None]:
+        """Count, and time, a Triton kernel that the program itself launches in `frame`."""
+        return self._beside.launch(launch, self._locator, frame)
 
     def _unwrap_tensors(
         self,
@@ -356,7 +354,7 @@ class FlopCounter(CountedBlocks):
         if self._on_cuda and span is not None and span.captured:
             call = Call(func, args, kwargs, out, adds_bias=key[-1] is BIAS)
             signature = self._recorder.signature_of(location, key, call, verdict)
-            self._replays.capture(location, key, signature)
+            self._beside.replays.capture(location, key, signature)
             return ()
         return key
 

@@ -18,6 +18,7 @@ from typing import Any
 from ipyflops.counting import stack
 from ipyflops.counting.compiled import CompilerStance
 from ipyflops.counting.graphs import GraphHooks
+from ipyflops.counting.kernel_launches import KernelLaunch, LaunchHooks
 from ipyflops.counting.threads import NotCounted, ThreadHooks
 
 _MULTIPROCESSING = os.path.join("multiprocessing", "popen_fork.py")
@@ -53,6 +54,12 @@ class Counter(stack.BlockMode):
         """Count what a CUDA graph runs in the block; `frame` replays it."""
         raise NotImplementedError
 
+    def around_launch(
+        self, launch: KernelLaunch, frame: FrameType
+    ) -> AbstractContextManager[object]:
+        """Count a Triton kernel that the program itself launches in `frame`."""
+        raise NotImplementedError
+
     def cut_short(self, reason: str) -> None:
         """End all blocks of it, wherever they are; the report says why."""
         raise NotImplementedError
@@ -75,6 +82,7 @@ class OpenCounters:
         self.stance = CompilerStance()
         self._hooks = ThreadHooks(self._thread_begins)
         self._graphs = GraphHooks(self._around_replay)
+        self._launches = LaunchHooks(self._around_launch)
 
     def add(self, counter: Counter) -> None:
         """Open a counter; nothing happens if it is open."""
@@ -98,10 +106,12 @@ class OpenCounters:
         if self.counters:
             self.stance.step_aside()
             self._graphs.set()
+            self._launches.set()
         else:
             self._hooks.set_back()
             self.stance.step_back()
             self._graphs.set_back()
+            self._launches.set_back()
         self.settle_thread()
 
     def settle_thread(self) -> bool:
@@ -137,6 +147,13 @@ class OpenCounters:
         for counter in list(self.counters):
             if counter.counts_now():
                 yield counter.around_replay(graph, frame)
+
+    def _around_launch(
+        self, launch: KernelLaunch, frame: FrameType
+    ) -> Iterator[AbstractContextManager[object]]:
+        for counter in list(self.counters):
+            if counter.counts_now():
+                yield counter.around_launch(launch, frame)
 
     # --- processes that are forked -------------------------------------------------------------
 

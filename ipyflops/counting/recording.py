@@ -114,10 +114,10 @@ class Recorder:
             return known
         if key[0] is not None and len(entries) < MAX_ENTRIES:
             signature = self._remembered(key, call, verdict, location)
-            entry, is_new = self._kept(entries, key, signature, _device_of(call))
+            entry, is_new = self._kept(entries, key, signature, device_of(call))
         else:
             signature = self.signature_of(location, key, call, verdict)
-            entry, is_new = self._summed(entries, signature, _device_of(call))
+            entry, is_new = self._summed(entries, signature, device_of(call))
         if is_new:
             operator = entry.signature.operator
             in_backward = location.phase == "backward"
@@ -256,7 +256,7 @@ def _activations(call: Call) -> int:
     return next((int(tensor.numel()) for tensor in call.outputs()), 0)
 
 
-def _device_of(call: Call) -> str:
+def device_of(call: Call) -> str:
     """The accelerator that a call runs on; the CPU if it has no tensor on one."""
     if all(map(_is_on_cpu, (call.out, *call.args, *call.kwargs.values()))):
         return "cpu"

@@ -27,12 +27,17 @@ from weakref import ref
 
 from ipyflops.attribution import NOT_EAGERLY
 from ipyflops.cells import is_installed, is_the_users
+from ipyflops.counting.kernel_launches import can_launch
 from ipyflops.counting.thread_states import NUMBERS
 
 #: Code that the threads of a pool run.
 _WORKERS = (("concurrent.futures.thread", "_worker"), ("multiprocessing.pool", "worker"))
 #: Nanoseconds of a processor that a thread may use and still pass for one that only waits.
 _IDLE = 50_000
+TRITON_IMPORTED = (
+    "Triton was imported in this block: kernels that your code launched itself are not counted. "
+    "Run it again"
+)
 UNNOTICED = "not counted: a thread that began without threading, or under another profile function"
 
 
@@ -129,6 +134,8 @@ class NotCounted:
         self.stance_replaced = False
         self.engine_worked = False
         self._before: dict[threading.Thread, tuple[int, int]] = {}
+        #: Whether a program could launch kernels of Triton when the block began.
+        self._could_launch = True
         #: How many threads ran that `threading` had not started.
         self._unknown_before = 0
         #: How many threads of the process had begun; None where Python does not tell.
@@ -140,6 +147,7 @@ class NotCounted:
     def begin(self) -> None:
         """See what runs when the block begins."""
         own = threading.get_ident()
+        self._could_launch = can_launch()
         self._unknown_before = _unknown_threads()
         self._before = {
             thread: _activity(thread)
@@ -177,6 +185,8 @@ class NotCounted:
             notes.append(UNNOTICED if unknown == 1 else UNNOTICED.replace("a thread", "threads"))
         if self.hook_replaced:
             notes.append("not counted: threads that began after threading.setprofile was called")
+        if not self._could_launch and can_launch():
+            notes.append(TRITON_IMPORTED)
         if self.stance_replaced:
             notes.append(NOT_EAGERLY)
         if self.processes:

@@ -11,7 +11,7 @@ from ipyflops.formulas import families as _families  # noqa: F401 - fills the re
 from ipyflops.formulas.arithmetic_dtype import dtype_of, tf32_switches
 from ipyflops.formulas.call import Call, tensors
 from ipyflops.formulas.offsets import OFFSETS, offsets_among
-from ipyflops.formulas.operator_names import operator_name
+from ipyflops.formulas.operator_names import kernel_name, operator_name
 from ipyflops.formulas.registry import (
     UNKNOWN,
     Formula,
@@ -20,6 +20,7 @@ from ipyflops.formulas.registry import (
     NoFormulaError,
     Unknown,
     Verdict,
+    kernel_verdict,
     lookup,
     user_formula,
 )
@@ -37,6 +38,8 @@ __all__ = [
     "Unknown",
     "Verdict",
     "dtype_of",
+    "kernel_name",
+    "kernel_verdict",
     "lookup",
     "noting_missed_values",
     "offsets_among",

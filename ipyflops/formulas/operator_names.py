@@ -1,6 +1,7 @@
 """What an operator is called in a report: ``aten::mm``, ``higher_order::cond``, ``triton::kernel``.
 
-A Triton kernel that PyTorch launches (``torch.library.wrap_triton``) counts under its own name.
+A Triton kernel counts under its own name, whether PyTorch launches it
+(``torch.library.wrap_triton``) or the program itself.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def operator_name(func: Any) -> str:
     return f"higher_order::{func.name() if callable(getattr(func, 'name', None)) else func}"
 
 
-def triton_kernel_name(kernel: Any) -> str:
+def kernel_name(kernel: Any) -> str:
     """The name that a Triton kernel counts under: ``triton::`` and the name of its function.
 
     An autotuner or a heuristic wraps the kernel that it launches; the name is that kernel's.
@@ -37,7 +38,7 @@ def triton_kernel_name(kernel: Any) -> str:
 def launched_kernel_name(kernel_index: int) -> str:
     """The name of the kernel at an index of PyTorch's table of Triton kernels."""
     kernel = launched_triton_kernel(kernel_index)
-    return f"triton::kernel_{kernel_index}" if kernel is None else triton_kernel_name(kernel)
+    return f"triton::kernel_{kernel_index}" if kernel is None else kernel_name(kernel)
 
 
 def overload_name(func: Any) -> str:

@@ -193,6 +193,11 @@ class Registry:
         """Give the formula that a user has registered under a name; None if there is none."""
         return self.user_formulas.get(name)
 
+    def kernel_verdict(self, name: str) -> Formula | Unknown:
+        """Give the verdict on a Triton kernel by its name, as ``triton::add_kernel``."""
+        formula = self.user_formulas.get(name) or self.formulas.get(name)
+        return UNKNOWN if formula is None else formula
+
     def formula_for_structure(self, plain: Formula, call: Call) -> Formula | None:
         """Give the formula that replaces the plain one on sparse, nested or quantized tensors."""
         structure = call.structure
@@ -242,6 +247,7 @@ class Registry:
 
 REGISTRY = Registry()
 lookup = REGISTRY.lookup
+kernel_verdict = REGISTRY.kernel_verdict
 user_formula = REGISTRY.user_formula
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ipyflops.formulas.operator_names import (
     is_triton_kernel,
+    kernel_name,
     operator_name,
     overload_name,
-    triton_kernel_name,
 )
 from ipyflops.formulas.registry import REGISTRY, Formula, FormulaFunction, Function
 from ipyflops.torch_private import HigherOrderOperator, OpOverload, OpOverloadPacket
@@ -84,7 +84,7 @@ def _user_name(operator: Any) -> str:
     if isinstance(operator, HigherOrderOperator):
         return operator_name(operator)
     if is_triton_kernel(operator):
-        return triton_kernel_name(operator)
+        return kernel_name(operator)
     raise TypeError(
         f"{operator!r} is not an operator; give torch.ops.namespace.name, one of its overloads, "
         "a Triton kernel, or 'namespace::name'"

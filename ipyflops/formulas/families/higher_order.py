@@ -25,7 +25,6 @@ from ipyflops.formulas.registry import (
     NoFormulaError,
     formula,
     lookup,
-    user_formula,
 )
 from ipyflops.formulas.special_tensors import has_values
 from ipyflops.torch_private import TorchDispatchMode, launched_triton_constants
@@ -152,8 +151,8 @@ def triton_kernel(call: Call) -> Cost:
 
     The formula reads these by their names, and the grid of the launch as ``grid``.
     """
-    registered = user_formula(call.operator) or REGISTRY.formulas.get(call.operator)
-    if registered is None:
+    registered = REGISTRY.kernel_verdict(call.operator)
+    if not isinstance(registered, Formula):
         raise NoFormulaError(call.operator)
     constants = launched_triton_constants(call.kwargs["constant_args_idx"])
     arguments = {"grid": call.kwargs["grid"], **constants, **call.kwargs["kwargs"]}

@@ -1,9 +1,9 @@
-"""Triton kernels of flash-linear-attention, by their names, where PyTorch launches them.
+"""Triton kernels of flash-linear-attention, by their names.
 
 A sequence is cut into chunks of BT tokens. A state of K×V goes from chunk to chunk; inside a chunk
 every query meets every key, and those behind it are masked. So with `pairs` for the pairs inside
 of all chunks a head takes tokens·K·V multiply-accumulates for the state and pairs·K or pairs·V for
-each product inside. Kernels that are launched as ``kernel[grid](…)`` reach no dispatcher.
+each product inside.
 """
 
 from __future__ import annotations
@@ -102,3 +102,38 @@ def chunk_value_gradients_inside(call: Call) -> Cost:
         return cost(sizes, contraction="2·h·pairs·V", note=_NOTE)
     other = total("h·pairs", "3·h·pairs" if _decays(call) else "0")
     return cost(sizes, contraction="2·h·pairs·(K + V)", other=other, note=_NOTE)
+
+
+@formula("triton::chunk_bwd_kernel_dh", by_value=True)
+def chunk_state_gradients(call: Call) -> Cost:
+    """The gradients of the states: (q·scale)ᵀ·do of every token, added to one that may decay."""
+    sizes = _sizes(call, "HQ", "do", "q", "dh", "gk", "gv")
+    other = "h·tokens·K"
+    if _decays(call):
+        other = total(other, "h·(tokens·(1 + K) + chunks·(1 + K·V))")
+    for name, size in (("gk", "K"), ("gv", "V")):
+        if call[name] is not None:
+            other = total(other, f"h·(2·tokens·{size} + chunks·({size} + K·V))")
+    return cost(sizes, contraction="2·h·tokens·K·V", other=other)
+
+
+@formula("triton::chunk_bwd_kernel_dqkwg", by_value=True)
+def chunk_query_and_key_gradients(call: Call) -> Cost:
+    """The gradients of queries and keys, and of what the delta rule and the decay have beside them.
+
+    From the states do·stateᵀ and v·dstateᵀ; inside of the chunk do·vᵀ weighs the keys and the
+    queries. The delta rule has one more product with the states, whose sign changes. A decay by
+    token is three exponents (and what they are taken of), the products with them, and its own
+    gradient: sums of the states', queries' and keys' products with their gradients.
+    """
+    sizes = _sizes(call, "HV", "do", "q", "k", "v", "h", "dh", "dq", "dk", "dw")
+    contraction = "2·h·(2·tokens·K·V + pairs·V + 2·pairs·K)"
+    other = "3·h·tokens·K"
+    if _decays(call):
+        other = "h·(3·tokens + 3·tokens·K + 4·pairs)"
+    if call.get("g") is not None:
+        other = total(other, "h·(tokens + 6·tokens·K + chunks·(2·K·V + 2))")
+    if call["dw"] is not None:
+        contraction = "2·h·(3·tokens·K·V + pairs·V + 2·pairs·K)"
+        other = total(other, "h·tokens·K")
+    return cost(sizes, contraction=contraction, other=other, note=_NOTE)

@@ -1,6 +1,7 @@
 """Triton kernels that PyTorch launches: named, and counted by the formula of their author.
 
 Triton itself needs a GPU. The launches here are PyTorch's own, of kernels that are plain functions.
+Real kernels, which a program launches itself, are in `tests/accelerators/test_kernel_launches.py`.
 """
 
 from __future__ import annotations
@@ -178,6 +179,41 @@ def test_states_of_linear_attention() -> None:
     # exponential and the state. The kernel also takes a product for each token's exponent.
     added = H * B * (T * (3 + V) + 3 * (2 + K * V))
     assert decaying.flops == report.flops + added
+
+
+def test_gradients_of_states_that_decay() -> None:
+    sizes = {"T": T, "HQ": HV, "H": HV, "K": K, "V": V, "BT": BT}
+    arguments = {"q": Q, "do": VALUES, "dh": STATES}
+    plain = counted("chunk_bwd_kernel_dh", sizes, **arguments)
+    tokens, chunks = B * T, B * 3
+    # Every number of the queries is scaled.
+    assert (plain.macs, plain.flops - 2 * plain.macs) == (HV * tokens * K * V, HV * tokens * K)
+    by_token = counted("chunk_bwd_kernel_dh", sizes, **arguments, g=torch.ones(B, T, HV))
+    # An exponential for each token, times its query; one for each chunk, times the state.
+    assert by_token.flops - plain.flops == HV * (tokens + tokens * K + chunks + chunks * K * V)
+    by_key = counted("chunk_bwd_kernel_dh", sizes, **arguments, gk=torch.ones(B, T, HV, K))
+    # An exponential for each number of a key, times the query's; K for each chunk, and the state.
+    assert by_key.flops - plain.flops == HV * (2 * tokens * K + chunks * K + chunks * K * V)
+
+
+def test_gradients_of_queries_and_keys() -> None:
+    arguments = {"q": Q, "k": Q, "v": VALUES, "do": VALUES, "h": STATES, "dh": STATES, "dq": Q}
+    plain = counted("chunk_bwd_kernel_dqkwg", SIZES, **arguments, dk=Q)
+    tokens, chunks = B * T, B * 3
+    # do·stateᵀ and v·dstateᵀ for each token; for each pair do·vᵀ, which weighs a key and a query.
+    macs = HV * (2 * tokens * K * V + PAIRS * V + 2 * PAIRS * K)
+    # dq is scaled as a whole; of dk a part is scaled and added.
+    assert (plain.macs, plain.flops - 2 * macs) == (macs, 3 * HV * tokens * K)
+    delta = counted("chunk_bwd_kernel_dqkwg", SIZES, **arguments, dk=Q, dw=Q, dv=VALUES)
+    assert delta.macs - macs == HV * tokens * K * V
+    decaying = counted("chunk_bwd_kernel_dqkwg", SIZES, **arguments, dk=Q, g=torch.ones(B, T, HV))
+    # dq: an exponential, two products. dk: a difference, an exponential, a product. Pairs: a
+    # difference, an exponential, two products. Of the decay: for each chunk the sum over K·V
+    # products, times an exponential; the sums over dk·k (for the last token) and dq·q, dk·k (for
+    # each), and a difference.
+    own = 3 * tokens + 3 * tokens * K + 4 * PAIRS
+    gradient = chunks * (2 * K * V + 2) + 3 * 2 * tokens * K + tokens
+    assert decaying.flops - 2 * macs == HV * (own + gradient)
 
 
 def test_packed_sequences_are_read_from_their_offsets() -> None:
