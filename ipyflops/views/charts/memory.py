@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ipyflops.report import PHASES, DeviceMemory, Report
 from ipyflops.units import percent, prefix_of, scaled
 from ipyflops.views.charts.axes import AS_SET, Look, new_axes, say, title
 from ipyflops.views.rows.bars import COLORS
 from ipyflops.views.rows.memory import KIND_COLORS, kind_rows, place_of_peak
+from ipyflops.views.rows.text_width import width_of
+
+#: In em: what the numbers on the left take, and below which width a chart is narrow.
+LEFT, NARROW = 5.0, 26.0
 
 
 def memory(
@@ -51,16 +56,21 @@ def memory(
         say(ax, "no storage was made", look)
         return ax
     divisor, prefix = prefix_of(shown.peak)
+    # In em, without what stands on the left.
+    room = 72 * ax.figure.bbox.width / ax.figure.dpi / look.size - LEFT
+    is_narrow = room < NARROW
     _draw_curve(ax, shown, divisor)
-    _draw_peak(ax, shown, divisor, look)
+    _draw_peak(ax, shown, divisor, look, room)
     # Room above for the legend.
-    ax.set_ylim(0, 1.25 * shown.peak / divisor)
+    ax.set_ylim(0, (1.5 if is_narrow else 1.25) * shown.peak / divisor)
     ax.set_ylabel(f"live {prefix}B")
     ax.set_xlabel("operators")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper left", ncol=4, **look.legend())
-    where = place_of_peak(report, shown)
-    title(ax, f"{shown.name} · peak {scaled(shown.peak, 'B')}{where}", look)
+    ax.legend(loc="upper left", ncol=2 if is_narrow else 4, handlelength=1, **look.legend())
+    peak = f"{shown.name} · peak {scaled(shown.peak, 'B')}"
+    said = f"{peak}{place_of_peak(report, shown)}"
+    # The widget says below the chart where it stood.
+    title(ax, said if not look.ink or width_of(said) < room else peak, look)
     return ax
 
 
@@ -82,19 +92,29 @@ def _draw_curve(ax: Axes, device: DeviceMemory, divisor: float) -> None:
         )
         start = index
     ax.plot(numbers, live, color=COLORS[PHASES[0]], lw=1)
-    ax.plot([device.number], [device.peak / divisor], "o", ms=4, color="#000000", mfc="none")
+    ax.plot(
+        [device.number],
+        [device.peak / divisor],
+        "o",
+        ms=4,
+        mec=ax.xaxis.label.get_color(),
+        mfc="none",
+    )
 
 
-def _draw_peak(ax: Axes, device: DeviceMemory, divisor: float, look: Look) -> None:
+def _draw_peak(ax: Axes, device: DeviceMemory, divisor: float, look: Look, room: float) -> None:
     """Stack the kinds on the right of the curve, named where there is room."""
     last = max(device.curve[-1].operator, 1)
     at, width, bottom = 1.06 * last, 0.1 * last, 0.0
+    taken = 0.0
     for row in kind_rows(device):
         height = row.bytes / divisor
         ax.bar(at, height, width, bottom=bottom, color=KIND_COLORS[row.kind])
         if row.share >= 0.04:
+            label = row.kind if room < NARROW else f"{row.kind} {percent(row.share)}"
+            taken = max(taken, width_of(label))
             ax.annotate(
-                f"{row.kind} {percent(row.share)}",
+                label,
                 (at + width / 2, bottom + height / 2),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -102,4 +122,8 @@ def _draw_peak(ax: Axes, device: DeviceMemory, divisor: float, look: Look) -> No
                 **look.text("small"),
             )
         bottom += height
-    ax.set_xlim(0, 1.45 * last)
+    # The curve and the stack have what the names leave.
+    ax.set_xlim(0, (at + width) * room / max(room - taken, room / 3))
+    ticks = MaxNLocator(3 if room < NARROW else 6, integer=True).tick_values(0, last)
+    ax.set_xticks([tick for tick in ticks if 0 <= tick <= last])
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

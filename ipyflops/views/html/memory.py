@@ -49,7 +49,8 @@ def _rows(rows: Sequence[MemoryRow], *, with_meaning: bool) -> Html:
 def _row(row: MemoryRow, with_meaning: bool) -> Html:
     bar = tag("rect", x="0", width=f"{LENGTH * row.share:.1f}", height="10", fill=_color(row))
     what = KIND_MEANINGS[row.kind] if with_meaning else row.kind
-    amount = f"{scaled(row.bytes, 'B')} · {percent(row.share)} · {what}"
+    said = [scaled(row.bytes, "B"), percent(row.share), *([] if row.is_rest else [what])]
+    amount = " · ".join(said)
     return chart_row(row.name, bars_svg(LENGTH, 10, [bar]), amount)
 
 

@@ -45,6 +45,8 @@ class MemoryRow:
     kind : str
     storages : int
         How many storages it is; 0 where that is not asked.
+    is_rest : bool
+        Whether it sums up smaller ones, of any kind.
     """
 
     name: str
@@ -52,6 +54,7 @@ class MemoryRow:
     share: float
     kind: MemoryKind
     storages: int = 0
+    is_rest: bool = False
 
 
 def memory_items(report: Report) -> list[HeadlineItem]:
@@ -118,7 +121,12 @@ def holder_rows(report: Report, device: DeviceMemory, most: int) -> list[MemoryR
     left = rows[most - 1 :]
     size = sum(row.bytes for row in left)
     rest = MemoryRow(
-        f"{len(left)} more", size, size / whole, "other", sum(row.storages for row in left)
+        f"{len(left)} more",
+        size,
+        size / whole,
+        "other",
+        sum(row.storages for row in left),
+        is_rest=True,
     )
     return [*rows[: most - 1], rest]
 
@@ -133,7 +141,8 @@ def memory_words(report: Report, most: int = 8) -> list[str]:
         )
         words += filter(None, [allocator_words(device)])
         words += [
-            f"{scaled(row.bytes, 'B')} ({percent(row.share)}) {row.kind} · {row.name}"
+            f"{scaled(row.bytes, 'B')} ({percent(row.share)}) "
+            + (f"{row.kind} · {row.name}" if not row.is_rest else row.name)
             for row in holder_rows(report, device, most)
         ]
     return words

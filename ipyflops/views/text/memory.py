@@ -46,5 +46,7 @@ def _table(
         Column("", [percent(row.share) for row in rows], 8, gap=1),
     ]
     if with_kind:
-        columns.append(Column("kind", [row.kind for row in rows], 7, right=False))
+        columns.append(
+            Column("kind", ["" if row.is_rest else row.kind for row in rows], 7, right=False)
+        )
     return table(columns, width)

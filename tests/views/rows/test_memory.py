@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,10 @@ from ipyflops.units import scaled
 from ipyflops.views import one_line, to_html, to_text
 from ipyflops.views.rows.bars import Bar, largest, whole_of
 from ipyflops.views.rows.memory import holder_rows, memory_words
-from ipyflops.views.widget.chart_image import chart_picture
+from ipyflops.views.rows.text_width import width_of
+from ipyflops.views.widget.chart_image import chart_picture, memory_picture
 from ipyflops.views.widget.packing import pack
+from tests.views import reports
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +230,24 @@ def test_the_browser_offers_them_only_where_there_is_memory(trained: Report) -> 
     assert "peak_bytes" not in pack(without)["bars"]
     with pytest.raises(ValueError, match="there is no metric 'peak_bytes'"):
         without.plot("bar", metric="peak_bytes")
+
+
+@pytest.mark.parametrize("width", [240, 900])
+def test_the_picture_fits_its_pane(trained: Report, width: int) -> None:
+    """No number of an operator stands beyond the run, and no text leaves the pane."""
+    svg = memory_picture(trained, width).svg
+    # Those of the horizontal axis are centred, and the others begin or end at their place.
+    below = re.findall(r'text-anchor="middle">([\d,]+)<', svg)
+    assert trained.memory is not None
+    assert max(int(text.replace(",", "")) for text in below) <= trained.memory.curve[-1].operator
+    began = re.findall(r'<text x="([\d.]+)" y="[\d.]+" font-size="([\d.]+)">([^<]*)<', svg)
+    assert {"forward", "backward"} <= {text for _, _, text in began}
+    for x, size, text in began:
+        assert float(x) + float(size) * width_of(text) <= width, text
+
+
+def test_what_is_left_out_is_of_no_kind() -> None:
+    """It may be of any: it must not be read as the kind *other*."""
+    holdings = tuple(Holding(0, -1, "forward", "activations", 10 + n, 1, n > 0) for n in range(2))
+    report = replace(reports.resnet(), memory=Memory((DeviceMemory("cpu", 21, holdings=holdings),)))
+    assert memory_words(report, most=1)[-1] == "21 B (100 %) 2 more"
