@@ -87,12 +87,13 @@ def deliver(
         estimates = _estimates(report, request, view_options)
         shown = report
         if estimates and view_options.view != "text":
-            # The widget has no place of its own for them; in text they stand right below.
+            # The widget has columns of each place, and none of the whole; in text they stand below.
             said = map(views.one_line, estimates)
             shown = replace(report, notes=(*report.notes, *said))
         # What has changed comes first: it is what was asked for.
         changes = [] if request.baseline is None else [report - request.baseline]
-        _show(shell, shown, view_options, line, above=changes)
+        options_on = {"devices": request.devices} if request.devices else {}
+        _show(shell, shown, view_options, line, above=changes, **options_on)
         if estimates:
             table = estimates[0] if len(estimates) == 1 else Estimates(estimates)
             _publish_table(shell, table, view_options)
@@ -124,6 +125,7 @@ def _show(
     line: ProgressLine | None,
     *,
     above: Sequence[Difference],
+    **options: Any,
 ) -> None:
     """Show a report, and tables above it."""
     if view_options.has_traceback:
@@ -140,6 +142,7 @@ def _show(
                 depth=view_options.depth,
                 per=view_options.per,
                 columns=view_options.columns,
+                **options,
             ),
         ]:
             publish(shell, bundle, places.pop(0) if places else None)

@@ -151,7 +151,8 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
         besides; ``auto`` does so where a notebook is likely to show it.
     **options
         ``by``, ``depth``, ``per`` and ``columns`` of a report, as for `to_text`. Where `by` is
-        None, or left out, a widget shows the tab that was chosen in the one before.
+        None, or left out, a widget shows the tab that was chosen in the one before. ``devices`` are
+        those whose least times a widget has as columns.
 
     Returns
     -------
@@ -164,6 +165,7 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
         If there is no such view, or the report cannot be shown by `by`.
     """
     check_view(view)
+    devices = options.pop("devices", ())
     if options.get("by") is None:
         options.pop("by", None)
     bundle: dict[str, Any] = {"text/plain": to_text(shown, color=in_colour(), **options)}
@@ -173,7 +175,8 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     if isinstance(shown, Report) and (view == "widget" or (view == "auto" and shows_widgets())):
         from ipyflops.views.shown_views import SHOWN_VIEWS
 
-        widget = to_widget(shown, extra=options.pop("columns", ()), **options)
+        extra = options.pop("columns", ())
+        widget = to_widget(shown, extra=extra, devices=devices, **options)
         SHOWN_VIEWS.add(widget)
         bundle[WIDGET_VIEW] = {
             "version_major": 2,

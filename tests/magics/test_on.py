@@ -48,19 +48,26 @@ def test_the_last_report_can_be_asked_again(shell: InteractiveShell) -> None:
     assert "at least 1.00 ms on mine" in out
 
 
-def test_the_widget_says_it_in_its_notes(
+def test_the_widget_says_it_in_its_notes_and_columns(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Any] = []
+    taken: dict[str, Any] = {}
     whole = views.displays
     monkeypatch.setattr(
         views,
         "displays",
-        lambda report, **options: shown.append(report) or whole(report, **options),
+        lambda report, **options: (
+            shown.append(report) or taken.update(options) or whole(report, **options)
+        ),
     )
     done = run(shell, "%flops --view widget --on mine@0.5,T4 -v counted x @ x")
     assert done.error is None
-    view = views.to_widget(shown[0])
+    view = views.to_widget(shown[0], devices=taken["devices"])
+    titles = view._data["columns"]
+    assert [titles[name]["title"] for name in view._data["asked"]] == [
+        *("on mine", "bound on mine", "on T4", "bound on T4"),
+    ]
     said = view._data["headlines"]["standard"]["notes"]
     view.close()
     assert "2.00 ms on mine at 50.0 % of its peak · compute-bound" in said

@@ -18,6 +18,7 @@ from ipyflops.views.rows.headline import headline
 from ipyflops.views.rows.headline_item import Headline
 from ipyflops.views.rows.tree import OF_MEMORY, OF_SHAPES
 from ipyflops.views.rows.visible import source_line, visible
+from ipyflops.views.widget.estimate_packing import Devices, estimate_columns
 
 KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
 #: The largest whole number up to which JavaScript has all.
@@ -31,7 +32,11 @@ RANK_TEXT_LENGTH = 300
 
 
 def pack(
-    report: Report, *, per: tuple[int, str] | None = None, columns: Sequence[str] = ()
+    report: Report,
+    *,
+    per: tuple[int, str] | None = None,
+    columns: Sequence[str] = (),
+    devices: Devices = (),
 ) -> dict[str, Any]:
     """Give a report as JSON with binary columns; every text in it is visible on a screen.
 
@@ -42,6 +47,8 @@ def pack(
         As for `ipyflops.views.rows.headline.headline`.
     columns : sequence of str
         What the tables show besides, as for `ipyflops.views.rows.columns.columns`.
+    devices : sequence of (Device, float)
+        Those whose least times the modules have, with the share of their peaks that is reached.
 
     Returns
     -------
@@ -49,14 +56,25 @@ def pack(
         What ``static/message.d.ts`` describes.
     """
     texts = _Texts()
+    estimated = estimate_columns(report, devices)
+    on_devices = [one for both in estimated for one in (both.time, both.bound)]
+    metrics = [*METRICS.values(), *on_devices]
+    tables = {name: _table(report, layout.keys) for name, layout in BROWSER.items()}
+    tables["modules"] += [one.key for one in on_devices]
     return {
-        "columns": {column_name(one): _pack_column(one) for one in METRICS.values()},
-        "tables": {name: _table(report, layout.keys) for name, layout in BROWSER.items()},
+        "columns": {column_name(one): _pack_column(one) for one in metrics},
+        "tables": tables,
         "bars": [key for key in BARS if key == "flops" or getattr(_whole(report, key), key)],
         "scopes": _scopes(report, texts),
-        "held": _held(report),
-        "shapes": _shapes(report, texts),
-        "asked": [column_name(METRICS[key]) for key in chosen(columns)],
+        "held": {**_held(report), **{one.time.key: _floats(one.seconds) for one in estimated}},
+        "shapes": {
+            **_shapes(report, texts),
+            **{one.bound.key: _ints(map(texts.index, one.bounds)) for one in estimated},
+        },
+        "asked": [
+            *(column_name(METRICS[key]) for key in chosen(columns)),
+            *(one.key for one in on_devices),
+        ],
         "names": texts.all,
         "lines": [
             [_text(line.file), line.number, source_line(line.text)[:TEXT_LENGTH]]

@@ -20,13 +20,18 @@ from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
 from ipyflops.views.widget.choices import CHOICES
+from ipyflops.views.widget.estimate_packing import ESTIMATE_COLUMNS, Devices
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
 from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 
 #: The size of the first chart, in pixels: the page asks for its own.
 FIRST_WIDTH, FIRST_HEIGHT = 440, 256
 #: What the table of modules can be sorted by.
-COLUMNS = ("name", *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)))
+COLUMNS = (
+    "name",
+    *(column_name(METRICS[key]) for key in (*BROWSER["modules"].keys, *OPTIONAL)),
+    *ESTIMATE_COLUMNS,
+)
 
 
 class FlopsView(anywidget.AnyWidget):
@@ -44,6 +49,8 @@ class FlopsView(anywidget.AnyWidget):
         How many levels of modules are open at first; as many as fit where it is left out.
     extra : sequence of str
         Columns that are shown besides, as ``shapes``.
+    devices : sequence of (Device, float)
+        Devices whose least times are columns, each with the share of its peaks that is reached.
     **traits
         Values of the traits.
 
@@ -115,18 +122,20 @@ class FlopsView(anywidget.AnyWidget):
         per: tuple[int, str] | None = None,
         depth: int | None = None,
         extra: Sequence[str] = (),
+        devices: Devices = (),
         **traits: Any,
     ) -> None:
         self.report = report
         self._under: dict[str, Report] = {report.convention: report}
         self._paths: dict[str, str] | None = None
         traits.setdefault("convention", report.convention)
-        self._whole, self._per, self._extra = report, per, extra
+        self._whole = report
+        self._packed: dict[str, Any] = {"per": per, "columns": extra, "devices": devices}
         self._has_own_layout = "layout" not in traits
         super().__init__(
-            _data={**pack(report, per=per, columns=extra), "ranks": pack_ranks(report, None)},
+            _data={**pack(report, **self._packed), "ranks": pack_ranks(report, None)},
             _depth=depth,
-            **_with_extra(CHOICES.added_to(traits), extra),
+            **_with_extra(CHOICES.added_to(traits), extra, devices),
         )
         self._key = self.model_id or ""
         self._chart = self._first_chart()
@@ -211,7 +220,7 @@ class FlopsView(anywidget.AnyWidget):
         self.report = reports.get(change["new"]) or self._whole
         self._under, self._paths = {self.report.convention: self.report}, None
         self._data = {
-            **pack(self.report, per=self._per, columns=self._extra),
+            **pack(self.report, **self._packed),
             "ranks": pack_ranks(self._whole, self.rank),
         }
 
@@ -285,11 +294,12 @@ class FlopsView(anywidget.AnyWidget):
         return self._under[convention]
 
 
-def _with_extra(traits: dict[str, Any], extra: Sequence[str]) -> dict[str, Any]:
+def _with_extra(traits: dict[str, Any], extra: Sequence[str], devices: Devices) -> dict[str, Any]:
     """The traits with columns that are asked for among those of an earlier view."""
     columns = traits.get("columns", {}).get("modules")
-    if not extra or columns is None:
-        return traits
     asked = [column_name(METRICS[key]) for key in chosen(extra)]
+    asked += ESTIMATE_COLUMNS[: 2 * len(devices)]
+    if not asked or columns is None:
+        return traits
     shown = [*columns, *(one for one in asked if one not in columns)]
     return {**traits, "columns": {**traits["columns"], "modules": shown}}

@@ -49,7 +49,7 @@ const WIDTHS = {
 
 /** @param {Metric} metric */
 export function columnWidth(metric) {
-  if (metric.format === "text") return metric.column === "kernel" ? 66 : 118;
+  if (metric.format === "text") return metric.column === "kernel" ? 66 : metric.column.startsWith("bound") ? 8 * metric.title.length + 16 : 118;
   return WIDTHS[metric.column] ?? Math.max(66, 8 * metric.title.length + 8);
 }
 

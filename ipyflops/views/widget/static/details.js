@@ -65,7 +65,8 @@ function heading(row) {
  * @param {Convention} convention
  */
 function facts(run, row, convention) {
-  const told = FACTS.map((key) => run.metrics.of(key)).filter(
+  const onDevices = [...run.held.keys()].filter((key) => key.startsWith("time_on"));
+  const told = [...FACTS, ...onDevices].map((key) => run.metrics.of(key)).filter(
     (metric) => ALWAYS.has(metric.key) || metric.value(row, convention),
   );
   return make(

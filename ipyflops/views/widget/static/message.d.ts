@@ -97,7 +97,8 @@ export interface Message {
     parameters: Binary; // float64
     instances: Binary; // float64
   };
-  /** What was asked for of the memory of each scope, with what is inside it; none otherwise. */
+  /** What was asked for of the memory of each scope, with what is inside it, and its seconds on
+   *  devices, by the key of the metric; none otherwise. */
   held: Record<string, Binary>; // float64
   /** What went into each scope and came out, where that was asked for; none otherwise. */
   shapes: {
@@ -105,6 +106,8 @@ export interface Message {
     output?: Binary; // int32, into `names`
     kernel?: Binary; // int32, into `names`
     trainable?: Binary; // float64, -1 where it is not known
+    /** What bounds it on a device. */
+    [bound: `bound_on_${number}`]: Binary; // int32, into `names`
   };
   /** Columns that somebody has asked for: they are shown first. */
   asked: string[];

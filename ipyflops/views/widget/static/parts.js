@@ -27,7 +27,7 @@ export function makeParts(view) {
   const { ranks, shown } = model.get("_data").ranks ?? {}; // of all of them, whichever is shown
   return {
     headline: make("div", { class: "fw-headline" }),
-    tabs: new Tabs(panelId, (name) => view.showTab(name), run.held.size > 0),
+    tabs: new Tabs(panelId, (name) => view.showTab(name), run.held.has("peak_bytes")),
     controls: makeControls(view, say),
     note,
     panel: make("div", { class: "fw-panel", role: "tabpanel", id: panelId }),

@@ -102,22 +102,30 @@ export class Row {
   }
 }
 
+/** Numbers of a place that are no sums over what is inside it. */
+const NO_SUMS = new Set(["peak_bytes", "parameter_bytes"]);
+
 /**
- * What places have saved for the backward themselves, without what is inside them. A peak has no such part.
+ * What is of places themselves, without what is inside them: what they save, and their least times.
  *
  * @param {Run} run
  * @param {number[]} nodes
  * @returns {Record<string, number>}
  */
 export function ownHeld(run, nodes) {
-  const saved = run.held.get("saved_bytes");
-  if (!saved) return {};
-  let own = 0;
-  for (const node of nodes) {
-    own += saved[node];
-    for (const child of run.childrenOf(node)) own -= saved[child];
+  /** @type {Record<string, number>} */
+  const held = {};
+  for (const [key, values] of run.held) {
+    held[key] = 0;
+    if (NO_SUMS.has(key)) continue;
+    for (const node of nodes) {
+      held[key] += values[node];
+      for (const child of run.childrenOf(node)) held[key] -= values[child];
+    }
+    // What is left of fractions that add up to the whole is nothing.
+    if (held[key] < 1e-12) held[key] = 0;
   }
-  return { saved_bytes: own, peak_bytes: 0 };
+  return held;
 }
 
 /**

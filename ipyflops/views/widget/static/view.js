@@ -124,7 +124,7 @@ export class View {
 
   /** @param {TabName} name */
   _open(name) {
-    if (name === "memory" && !this.run.held.size) name = "modules";
+    if (name === "memory" && !this.run.held.has("peak_bytes")) name = "modules";
     this.tab = name;
     const { parts } = this;
     const pane = name === "roofline" || name === "memory" ? parts[name] : null;
