@@ -104,7 +104,7 @@ OPTIONS = (
         "NAME",
         CONVENTIONS,
     ),
-    Option("output", ("-o", "--output"), "give the Report back as the result, as %timeit -o does"),
+    Option("output", ("-o", "--output"), "return the Report as the result, as %timeit -o does"),
     Option(
         "variable",
         ("-v", "--variable"),
@@ -116,28 +116,32 @@ OPTIONS = (
     Option(
         "time",
         ("-t", "--time"),
-        "clean repeats too, with nothing intercepted, as by %timeit",
+        "also time repeats without interception, as %timeit does",
         needs_code="times code",
     ),
-    Option("loops", ("-n",), "loops of a clean repeat, as for %timeit", "positive number", "LOOPS"),
-    Option("repeats", ("-r",), "clean repeats, as for %timeit", "positive number", "REPEATS"),
+    Option(
+        "loops", ("-n",), "loops of each clean repeat, as for %timeit", "positive number", "LOOPS"
+    ),
+    Option(
+        "repeats", ("-r",), "number of clean repeats, as for %timeit", "positive number", "REPEATS"
+    ),
     Option(
         "restore",
         ("--restore",),
-        "after them, put modules, optimizers and random numbers back",
+        "reset modules, optimizers and random numbers after -t",
     ),
-    Option("depth", ("-d", "--depth"), "levels of the tree that are shown open", "number", "N"),
+    Option("depth", ("-d", "--depth"), "how many levels of the tree are open", "number", "N"),
     Option("by", ("--by",), "what the rows are", "choice", "WHAT", BY),
     Option(
         "fake",
         ("--fake",),
-        "a dry run: nothing is computed or changed; with cuda as on a GPU",
+        "a dry run: nothing is computed or changed; cuda: as on a GPU",
         "device",
         "DEVICE",
         FAKE_DEVICES,
         needs_code="runs code",
     ),
-    Option("ranks", ("--ranks",), "run on every engine of the ipyparallel view, merge the reports"),
+    Option("ranks", ("--ranks",), "run on every ipyparallel engine and merge the reports"),
     Option(
         "timeout",
         ("--timeout",),
@@ -145,8 +149,8 @@ OPTIONS = (
         "seconds",
         "SECONDS",
     ),
-    Option("memory", ("--memory",), "what holds memory, and the peak of it"),
-    Option("peak", ("--peak",), "set the rate against the measured peak of the device"),
+    Option("memory", ("--memory",), "show what uses memory, and its peak"),
+    Option("peak", ("--peak",), "compare the rate with the measured peak of the device"),
     Option(
         "on",
         ("--on",),
@@ -161,11 +165,11 @@ OPTIONS = (
         "columns",
         "NAMES",
     ),
-    Option("per", ("--per",), "also per item, as in --per 128:token", "items", "N[:NAME]"),
+    Option("per", ("--per",), "show FLOPs per item too: --per 128:token", "items", "N[:NAME]"),
     Option(
         "against",
         ("--against",),
-        "compare with a Report in the variable NAME, or with a saved file",
+        "compare with the Report in the variable NAME, or in a saved file",
         "report",
         "NAME",
     ),
