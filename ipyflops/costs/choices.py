@@ -18,7 +18,7 @@ def check_choice(value: str, choices: Iterable[Name], problem: str) -> Name:
     choices : iterable of str
         The valid values.
     problem : str
-        What the message begins with, as ``"there is no color 'pink'"``.
+        What the message begins with, such as ``"there is no color 'pink'"``.
 
     Raises
     ------

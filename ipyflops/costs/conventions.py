@@ -59,7 +59,7 @@ def expression(cost: Cost, convention: Convention) -> str:
 
 
 def within_layer(cost: Cost, layer: str | None) -> Cost:
-    """Give the cost of an operator that runs inside a layer which a convention treats as a whole.
+    """Return the cost of an operator that runs inside a layer which a convention treats as a whole.
 
     A dropout of the article reaches the dispatcher as several plain operators (``bernoulli_``,
     ``div_`` and ``mul`` on CPU), which only the scope tells from a user's own. The article counts

@@ -37,8 +37,8 @@ ZERO_COUNT = Count()
 class Cost:
     """What one call of an operator costs.
 
-    A cost keeps the parts apart that the conventions treat differently, so that a finished report
-    can be read under any of them (see `ipyflops.costs.conventions`). Make one with `Cost.of`.
+    A cost keeps separate parts for what the conventions treat differently, so you can read a
+    finished report under any of them (see `ipyflops.costs.conventions`). Make one with `Cost.of`.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Cost:
     other : Count
         FLOPs of everything else: one for each add, multiply, divide, comparison, transcendental.
     article : Count or None
-        FLOPs by the article's formula, where the article names this operator; else None.
+        FLOPs by the article's formula; None if the article does not name this operator.
     integer : Count
         Integer operations; never part of the FLOPs.
     integer_macs : int
@@ -55,7 +55,7 @@ class Cost:
     symbols : tuple of (str, int)
         The values of the symbols in the expressions.
     note : str
-        What a reader has to know to understand the number; often empty.
+        What a reader must know to understand the number; often empty.
     """
 
     contraction: Count = ZERO_COUNT
@@ -159,7 +159,7 @@ class CostSum:
         self.integer_macs += cost.integer_macs
 
     def total(self) -> Cost:
-        """Give the sum as a cost whose expressions are the plain numbers."""
+        """Return the sum as a cost whose expressions are the plain numbers."""
         return Cost(
             contraction=Count(str(self.contraction), self.contraction),
             other=Count(str(self.other), self.other),

@@ -75,7 +75,7 @@ def _compiled(expression: str) -> CodeType:
 
 
 def evaluate(expression: str, symbols: Symbols) -> int:
-    """Give the value of an expression as a whole number, rounded where it is not whole.
+    """Return the value of an expression as a whole number, rounded where it is not whole.
 
     Parameters
     ----------

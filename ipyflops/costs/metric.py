@@ -31,13 +31,13 @@ class Metric:
         A few words for a tooltip, and all there is to say.
     format : {"count", "rate", "time", "share", "text"}
     unit : str
-        As ``FLOPs`` or ``B``; empty where the title says what the numbers are.
+        Such as ``FLOPs`` or ``B``; empty where the title says what the numbers are.
     name : str
-        What is counted, in a sentence or beside an axis, as ``integer ops``.
+        What is counted, in a sentence or beside an axis, such as ``integer ops``.
     quantity : str
         The title where the unit stands in it, too, as in ``traffic (GB)``.
     phrase : str
-        What is read after a number with its unit, as ``in kernels``.
+        What is read after a number with its unit, such as ``in kernels``.
     needs : tuple of str
         It says something where none of these numbers of the whole run is zero; ``peak`` is whether
         the report knows the device's peak.

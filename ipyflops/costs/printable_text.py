@@ -36,7 +36,7 @@ _PLAIN = {
 
 
 def printable(text: str) -> str:
-    """Give a text as ``print`` can write it to the standard output of this process.
+    """Return a text as ``print`` can write it to the standard output of this process.
 
     Where that takes all characters, the text stays as it is. Elsewhere ``2·m·n`` becomes ``2*m*n``,
     and a letter that it does not know is written as Python writes it in a literal.

@@ -21,24 +21,24 @@ class Totals:
     Attributes
     ----------
     calls : int
-        Operator calls; views, which do nothing, are not among them.
+        Operator calls, without views, which do nothing.
     flops, macs, int_ops, bytes : int
     seconds : float
         Time inside the kernels, in the one counted run.
     peak_seconds : float
-        Time that the FLOPs would take at the report's peak, each dtype's by its own.
+        Time that the FLOPs take at the report's peak, each dtype at its own peak.
     mfu_seconds, hfu_seconds : float
-        Time that the products of the forward and backward pass would take at the report's peak,
-        without those that are recomputed and with them; where clean repeats tell the time of the
-        run, stretched so that the kernel time stands for theirs.
+        Time that the products of the forward and backward pass take at the report's peak, without
+        and with recomputed ones. If there are clean repeats, it is scaled by the ratio of kernel
+        time to their time.
     communicated : int
-        Bytes of payload of the collectives, as the ranks hand them in or get them; not what goes
-        over the wire, which depends on the algorithm.
+        Bytes of payload of the collectives, as the ranks pass them in or get them. The traffic on
+        the wire depends on the algorithm.
     replicated : int
-        Those of the FLOPs that another rank had computed already, on the same values.
+        FLOPs that another rank had already computed, on the same values.
     activations : int
         Elements of the outputs of convolutions, linear layers and matrix products in the forward
-        pass: what papers on vision print as MActs.
+        pass, which vision papers call MActs.
     """
 
     calls: int = 0
@@ -94,7 +94,7 @@ def add_totals(parts: Iterable[Totals]) -> Totals:
 
 
 def subtract_totals(whole: Totals, part: Totals) -> Totals:
-    """Give what is left of totals without a part of them; no time is less than zero.
+    """Return what is left of totals without a part of them; no time is less than zero.
 
     Examples
     --------

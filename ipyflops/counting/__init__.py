@@ -4,7 +4,7 @@ The dispatch mode that sees every operator (`FlopCounter`), the sums it keeps, i
 report that is made of them. The words, each for one thing:
 
 operator
-    What PyTorch dispatches, as ``aten::addmm``. It has a verdict: a formula, free, or unknown.
+    What PyTorch dispatches, such as ``aten::addmm``. It has a verdict: a formula, free, or unknown.
 call
     One run of an operator. Its key (`call_keys`) tells apart calls that may cost differently.
 entry (`Entry`)

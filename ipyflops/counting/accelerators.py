@@ -17,7 +17,7 @@ _TELLS_KIND = "check_available" in _ASKED.parameters
 
 
 def accelerator_built_for() -> str | None:
-    """The kind of accelerator that PyTorch was built for, as ``cuda``; None for none."""
+    """The kind of accelerator that PyTorch was built for, such as ``cuda``; None for none."""
     if _TELLS_KIND:
         accelerator: Any = torch.accelerator.current_accelerator()
         return None if accelerator is None else str(accelerator.type)
@@ -29,7 +29,7 @@ def accelerator_built_for() -> str | None:
 
 
 def accelerator_in_use() -> str | None:
-    """The kind of accelerator that this process has set up, as ``cuda``; None for none.
+    """The kind of accelerator that this process has set up, such as ``cuda``; None for none.
 
     Examples
     --------

@@ -105,7 +105,7 @@ class CountedBlocks(UnwrappedMode, Counter):
         raise NotImplementedError
 
     def _take_problem(self) -> Exception | None:
-        """Give what is wrong with a count that has ended, once."""
+        """Return what is wrong with a count that has ended, once."""
         raise NotImplementedError
 
     # --- the block -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ fast. A key holds:
 - the shapes and dtypes of the tensors that go in, whole numbers, texts and dtypes;
 - the shapes and dtypes of the results: ``x[mask]`` is as large as the mask says, an image is
   resized by a factor, and ``x / 2`` of whole numbers has the default dtype;
-- which of the tensors are the same object, as ``x * x`` reads x once;
+- which of the tensors are the same object: ``x * x`` reads x once;
 - of the other numbers those that formulas look at. All of them would make a new key in every step
   of a learning rate's schedule. Where any number decides, the formula says so (`by_number`).
 """
@@ -130,7 +130,7 @@ def input_key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: An
 
 
 def key_function(func: Any, verdict: Verdict) -> KeyFunction:
-    """Give what makes the keys of an operator's calls."""
+    """Return what makes the keys of an operator's calls."""
     if type(verdict) is not Formula:
         return call_key
     if verdict.by_value:

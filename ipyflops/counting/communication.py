@@ -20,7 +20,7 @@ from ipyflops.report import COLLECTIVE_OF
 
 
 def payload(call: Call) -> int:
-    """Give the bytes that a call exchanges; 0 for an operator that is no collective."""
+    """Return the bytes that a call exchanges; 0 for an operator that is no collective."""
     collective = COLLECTIVE_OF.get(call.operator)
     if collective is None or collective == "barrier":
         return 0  # a barrier's tensor carries nothing

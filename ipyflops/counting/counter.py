@@ -55,33 +55,32 @@ class FlopCounter(CountedBlocks):
     Parameters
     ----------
     convention : {"standard", "contractions", "article"}
-        Under which the report is read at first; `Report.under` switches it afterwards.
+        The convention of the report; `Report.under` changes it afterwards.
     device_time : bool
-        Whether to take the time that each operator's kernel runs.
+        Whether to measure the time of each operator's kernel.
     source : Source, optional
         The code whose lines the report shows; the file of the ``with`` statement by default.
     follow_methods : bool
-        Whether to tell what ran on each line of the modules' own methods, wherever they are
-        written, and of your functions in other cells and files (see `Report.excerpts`). Counting is
-        slower then.
+        Whether to count by line in the modules' own methods, wherever they are written, and in your
+        functions in other cells and files (see `Report.excerpts`). Counting is slower then.
     memory, shapes : bool
-        Whether to follow the memory of the tensors (see `Report.memory`), and what goes into each
-        module and comes out (see `Node.shapes`). Counting is slower then.
+        Whether to follow the memory of the tensors (see `Report.memory`), and to record the inputs
+        and outputs of each module (see `Node.shapes`). Counting is slower then.
 
     Raises
     ------
     TypeError
-        If it is given what is to be counted, as a model: that runs in the block.
+        If you pass what is to be counted, such as a model. Run it in the block instead.
     ValueError
         If there is no such convention.
     FormulaError
-        Where the block ends, if a formula that was registered failed or gave no number of FLOPs.
-        All that ran in the block is as it should be; the report names the operator as unknown.
+        At the end of the block, if a registered formula failed or did not return a number of FLOPs.
+        The code in the block has run normally; the report lists the operator as unknown.
 
     Notes
     -----
-    Entering the same counter again adds to what it has counted. Counters can be nested; each counts
-    all that runs in its own block.
+    If you enter the same counter again, it adds to its counts. Counters can be nested; each counts
+    everything that runs in its own block.
 
     What is counted where a program does several things at once:
 
@@ -194,7 +193,7 @@ class FlopCounter(CountedBlocks):
 
     @property
     def report(self) -> Report:
-        """What was counted so far; incomplete while the block is open, or if it was cut short."""
+        """What was counted so far; incomplete while the block is open or if it was interrupted."""
         clock = self._device_clock
         if clock is not None:
             clock.resolve()
@@ -220,7 +219,7 @@ class FlopCounter(CountedBlocks):
         return self._recorder.errors
 
     def progress(self) -> Progress:
-        """How far the count has come; another thread may ask while the block is open."""
+        """How far the count is; another thread may call this while the block is open."""
         if not self._entered:
             return Progress(0, 0, "")
         if self._reader is None:

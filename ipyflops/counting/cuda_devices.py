@@ -23,7 +23,7 @@ class Span:
     Attributes
     ----------
     device : str
-        As ``cuda:0``.
+        Such as ``cuda:0``.
     captured : bool
         Whether the call was not run, but became part of a graph.
     line : Line or None

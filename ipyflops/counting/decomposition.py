@@ -37,7 +37,7 @@ def decomposed(
     kwargs: Mapping[str, Any],
     counted: Callable[[Function], Function],
 ) -> Function | None:
-    """Give what runs an operator by running others, so that a counter sees them.
+    """Return what runs an operator by running others, so that a counter sees them.
 
     - A composite operator is a sequence of others in every backend. It arrives whole in inference
       mode and from inside tensor subclasses.
@@ -92,14 +92,14 @@ class ArithmeticDetector(TorchDispatchMode):
 
 
 def runner(func: Any) -> Function:
-    """Give what runs an operator, which may run others inside of it."""
+    """Return what runs an operator, which may run others inside of it."""
     run = direct_call(func)
     inside = can_decompose(func) or getattr(func, "overloadpacket", None) in MAKE_CONJUGATES
     return keeping_promises(run) if inside else run
 
 
 def python_kernel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Function | None:
-    """Give the Python function that implements a custom operator on these tensors.
+    """Return the Python function that implements a custom operator on these tensors.
 
     Only for operators of `torch.library.custom_op`: those remember it. None for all others, and
     where the tensors hold no values.

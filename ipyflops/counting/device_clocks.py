@@ -31,7 +31,7 @@ class DeviceClock(Protocol):
 
     @property
     def device(self) -> str | None:
-        """The device with the most calls, as ``cuda:0``; None if none had any."""
+        """The device with the most calls, such as ``cuda:0``; None if none had any."""
 
     def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Mark the beginning of a call; None if it does not run on the accelerator."""
@@ -83,7 +83,7 @@ class _AllTimes:
 
 
 def device_clock(*, is_timed: bool = True) -> DeviceClock | None:
-    """Give a clock for the accelerator that PyTorch was built for; None where there is none.
+    """Return a clock for the accelerator that PyTorch was built for; None where there is none.
 
     It sets up no device: the user's code does that, before the block or in it. Without times there
     is one for CUDA alone, which tells what becomes part of a graph.
@@ -148,7 +148,7 @@ class XpuClock(_AllTimes):
 
     @property
     def device(self) -> str | None:
-        """The device with the most calls, as ``xpu:0``; None if none had any."""
+        """The device with the most calls, such as ``xpu:0``; None if none had any."""
         return f"xpu:{self.calls.most_common(1)[0][0]}" if self.calls else None
 
 
@@ -162,7 +162,7 @@ class BlockClock(_AllTimes):
     Parameters
     ----------
     kind : str
-        As ``mps``.
+        Such as ``mps``.
     """
 
     def __init__(self, kind: str) -> None:
@@ -172,7 +172,7 @@ class BlockClock(_AllTimes):
         self._seconds = 0.0
 
     def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
-        """Give the device that a call runs on; None if it does not run on the accelerator."""
+        """Return the device that a call runs on; None if it does not run on the accelerator."""
         device = device_among(self.kind, (args, kwargs))
         if device is not None:
             self.calls[device] += 1
@@ -189,7 +189,7 @@ class BlockClock(_AllTimes):
 
     @property
     def device(self) -> str | None:
-        """The device with the most calls, as ``mps:0``; None if none had any."""
+        """The device with the most calls, such as ``mps:0``; None if none had any."""
         return f"{self.kind}:{self.calls.most_common(1)[0][0]}" if self.calls else None
 
     def begin_block(self) -> None:

@@ -12,7 +12,7 @@ class Entry:
     Attributes
     ----------
     device : str
-        That the calls run on, as ``cuda:0``.
+        That the calls run on, such as ``cuda:0``.
     signature : Signature
         Of one call; where `sums` has calls that differ, of the first of them.
     calls, nanoseconds : int

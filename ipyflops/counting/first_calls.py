@@ -26,7 +26,7 @@ MAX_NAMES = 4
 
 
 def notes(recorder: Recorder) -> list[str]:
-    """Give a note on slow first calls, or none.
+    """Return a note on slow first calls, or none.
 
     The first call is compared with the mean of the operator's other calls that have at least as
     many FLOPs and bytes; the times of single calls are not kept, so there is no median. Times are

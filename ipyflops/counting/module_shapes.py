@@ -69,7 +69,7 @@ class ModuleShapeRecorder:
             self._of_place[place] = known.merged(ModuleShapes(given, gave))
 
     def of_place(self, place: Place) -> ModuleShapes:
-        """Give what is known of a place; of a module that was never called, its parameters."""
+        """Return what is known of a place; of a module that was never called, its parameters."""
         known = self._of_place.get(place)
         if known is not None:
             return known
@@ -126,7 +126,7 @@ LISTENING = _Listening()
 
 
 def shapes(value: object) -> str:
-    """Give the shapes of the tensors in a value, as ``128×768, 768×3072``."""
+    """Return the shapes of the tensors in a value, such as ``128×768, 768×3072``."""
     found: list[str] = []
     for tensor in _tensors(value, MAX_DEPTH):
         if len(found) == MAX_SHAPES:

@@ -217,7 +217,7 @@ class OtherPaths:
             self._watch(call.out[more[1]], more[0])
 
     def notes(self) -> list[str]:
-        """Give the note on all paths that were taken, or none."""
+        """Return the note on all paths that were taken, or none."""
         if not self._taken:
             return []
         named = "; ".join(f"{path.what} ({path.differs})" for path in PATHS if path in self._taken)

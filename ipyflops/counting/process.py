@@ -183,13 +183,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def reset() -> None:
-    """End all counting in this process, and take back all that it has set.
+    """End all counting in this process, and undo everything that it has set.
 
-    No counter is left on the stack of dispatch modes of this thread, new threads are not followed
-    any more, and compiled functions run compiled. Other threads are rid of their counters with the
-    next operator that they run. This is needed only where a block was not left as it should be; to
-    call it more often does no harm. What was counted remains in ``counter.report``, which is not
-    complete.
+    No counter is left on this thread's stack of dispatch modes, new threads are no longer followed,
+    and compiled functions run compiled. Other threads remove their counters with the next operator
+    that they run. You need this only if a block did not end properly; calling it more often does no
+    harm. The counts so far remain in ``counter.report``, which is incomplete.
 
     Examples
     --------

@@ -58,7 +58,7 @@ class SignatureCache:
         self._signatures: dict[Key, tuple[Verdict, Any, Signature]] = {}
 
     def get(self, key: Key, verdict: Verdict) -> Signature | None:
-        """Give the signature of a call, if the operator still has the same verdict."""
+        """Return the signature of a call, if the operator still has the same verdict."""
         remembered = self._signatures.get(key)
         return remembered[2] if remembered is not None and remembered[0] is verdict else None
 
@@ -101,7 +101,7 @@ class Recorder:
         self._adding = RLock()
 
     def record(self, location: Location, key: Key, call: Call, verdict: Verdict) -> Entry:
-        """Give the entry of a call: a new one, or one that sees every call."""
+        """Return the entry of a call: a new one, or one that sees every call."""
         entry = self._entry(location, key, call, verdict)
         if entry.sample is not None and sampling.due(entry.calls):
             entry.sample = sampling.add(entry.sample, call) or None
@@ -148,7 +148,7 @@ class Recorder:
     def _kept(
         self, entries: dict[Any, Any], key: Key, signature: Signature, device: str
     ) -> tuple[Entry, bool]:
-        """Give the entry of calls that are all alike, and whether it is new."""
+        """Return the entry of calls that are all alike, and whether it is new."""
         made = Entry(signature, None, _sampled(signature), device)
         # In one step: another thread may have made it meanwhile, and counts there.
         entry: Entry = entries.setdefault(key, made)

@@ -20,7 +20,7 @@ _STRIDED = torch.strided
 
 
 def without_guards(call: Call) -> AbstractContextManager[Any]:
-    """Give a block in which the sizes of a call's tensors are read as the numbers they have now.
+    """Return a block in which the sizes of a call's tensors are read as the numbers they have now.
 
     It leaves no guard behind. So what the user finds out about the shapes is what it would be
     without a count.
@@ -36,7 +36,7 @@ def without_guards(call: Call) -> AbstractContextManager[Any]:
 
 
 def shapes_of(call: Call) -> str:
-    """The shapes of the input tensors, as ``128×768, 768×3072``; long lists are summed up."""
+    """The shapes of the input tensors, such as ``128×768, 768×3072``; long lists are summed up."""
     parts: list[str] = []
     for value in (*call.args, *(v for name, v in call.kwargs.items() if name != "out")):
         if isinstance(value, Tensor):
@@ -52,7 +52,7 @@ def shapes_of(call: Call) -> str:
 
 
 def shape_of(tensor: Tensor) -> str:
-    """The shape of a tensor, as ``128×768``."""
+    """The shape of a tensor, such as ``128×768``."""
     if tensor.is_nested and tensor.layout is _STRIDED:
         return f"{tensor.size(0)}×…"
     return "×".join(map(str, tensor.shape)) if tensor.dim() else "scalar"

@@ -34,7 +34,7 @@ _GOES_ON = frozenset({"elif", "else", "except", "finally"})
 
 
 def source_of(frame: FrameType) -> Source:
-    """Give the file that a frame runs."""
+    """Return the file that a frame runs."""
     filename = frame.f_code.co_filename
     return Source(filename, readable_name(filename))
 
@@ -172,7 +172,7 @@ class FollowedLines:
             known[1] += nanoseconds
 
     def counts(self) -> Mapping[CodeType, list[LineCount]]:
-        """Give the sums of each method."""
+        """Return the sums of each method."""
         return {
             code: [
                 *(LineCount(*key, calls, time) for key, (calls, time) in sums.items()),

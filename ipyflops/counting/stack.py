@@ -63,7 +63,7 @@ def leave_all(*, elsewhere: bool) -> None:
 
 
 def user_modes() -> list[TorchDispatchMode]:
-    """Give the modes on the stack that are the user's: neither of a block nor PyTorch's."""
+    """Return the modes on the stack that are the user's: neither of a block nor PyTorch's."""
     return [mode for mode in _upper() if not issubclass(type(mode), BlockMode)]
 
 

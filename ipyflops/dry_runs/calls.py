@@ -21,23 +21,22 @@ from ipyflops.report import Report, Source
 def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Report:
     """Count what a call does, on fake tensors: nothing is computed, and any size fits.
 
-    The function sees copies of its arguments and of all objects that it reaches by name (variables,
+    The function gets copies of its arguments and of all objects that it uses by name (variables,
     closures, defaults). Tensors in the copies, also those of modules, optimizers and containers,
     have the same shape, strides, dtype and device as the real ones, but no values and no memory.
-    The real objects stay as they are: parameters, buffers, gradients, optimizer state, random
-    numbers, variables and containers. A number that the function reads (``loss.item()``,
-    ``float(loss)``) is a stand-in, which can be kept, averaged and printed.
+    The real objects do not change: parameters, buffers, gradients, optimizer state, random numbers,
+    variables and containers. A number that the function reads (``loss.item()``, ``float(loss)``) is
+    a placeholder. It can be kept, averaged and printed.
 
     Parameters
     ----------
     function : callable
         A function, or a module.
     *args, **kwargs
-        What to call it with, except for ``device``: ``dry_run(step, device="cuda")`` counts as if
-        there were a CUDA device, where there is none; for ``memory``: with ``memory=True`` the
-        report says what would hold memory (see `Report.memory`); and for ``shapes``: with
-        ``shapes=True`` it says what goes into each module and comes out. A function that has a
-        parameter of such a name gets it too.
+        Arguments of the call, with three exceptions. ``dry_run(step, device="cuda")`` counts as on
+        a CUDA device, even if there is none. With ``memory=True`` the report says what uses memory
+        (see `Report.memory`). With ``shapes=True`` it has the inputs and outputs of each module. If
+        the function has a parameter of such a name, it gets the value too.
 
     Returns
     -------
@@ -47,9 +46,9 @@ def dry_run(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> Re
     Raises
     ------
     TypeError
-        If it is given no function, as in ``dry_run(model(x))``.
+        If the first argument is not a function, as in ``dry_run(model(x))``.
     ValueError
-        If `device` is another than a CUDA device or the CPU.
+        If `device` is neither a CUDA device nor the CPU.
     DryRunError
         If what the call does depends on the values of tensors (an ``if``, a size, a mask as an
         index), or if there are no fake tensors of a kind; the message says where.

@@ -24,7 +24,7 @@ def is_of_dry_run(value: Any) -> bool:
 
 
 def _as_real(_: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Give a conversion that tells fake parameters with new data where and what they are."""
+    """Return a conversion that tells fake parameters with new data where and what they are."""
     convert = conversion_of_modules(is_of_dry_run)
     if convert is None:
         return None

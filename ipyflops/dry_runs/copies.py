@@ -85,7 +85,7 @@ class Copier:
         self.uncopied: dict[str, None] = {}
 
     def copy(self, value: Any) -> Any:
-        """Give the copy of an object; the object itself where it is shared or cannot change."""
+        """Return the copy of an object; the object itself where it is shared or cannot change."""
         kind = type(value)
         if kind in _IMMUTABLE or issubclass(kind, _IMMUTABLE):
             return value

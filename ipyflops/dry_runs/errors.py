@@ -89,7 +89,7 @@ class FileLabels:
     Attributes
     ----------
     filename, name : str
-        Of the code that is run, as ``In[5]``.
+        Of the code that is run, such as ``In[5]``.
     others : callable
         Gives what the user calls another file.
     """
@@ -99,7 +99,7 @@ class FileLabels:
     others: Callable[[str], str] = readable_name
 
     def line(self, frame: TracebackType) -> str:
-        """What the user calls the line of a frame, as ``In[5]:3``."""
+        """What the user calls the line of a frame, such as ``In[5]:3``."""
         filename = frame.tb_frame.f_code.co_filename
         label = self.name if filename == self.filename else self.others(filename)
         return f"{label}:{frame.tb_lineno}"

@@ -62,7 +62,7 @@ class DryRun:
     *variables : mapping
         Namespaces in which all variables are the user's.
     device : str, optional
-        A device that the code finds although it is not there, as ``cuda``.
+        A device that the code finds although it is not there, such as ``cuda``.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class DryRun:
         }
 
     def copy(self, value: Any) -> Any:
-        """Give a copy of a value with fake tensors; the same one for the same value.
+        """Return a copy of a value with fake tensors; the same one for the same value.
 
         Raises
         ------

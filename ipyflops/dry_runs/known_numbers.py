@@ -69,7 +69,7 @@ class Numbers:
             self.met_stand_in = self.met_stand_in or self.given
 
     def number(self, tensor: Any) -> int | None:
-        """Give a number that is known, or any one where a stand-in will do; else None.
+        """Return a number that is known, or any one where a stand-in will do; else None.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Numbers:
 
 
 def _finite_number() -> int | None:
-    """Give the number of a normal run, if the code that reads one asks for infinite values."""
+    """Return the number of a normal run, if the code that reads one asks for infinite values."""
     frame = _reader()
     while frame is not None and frame.f_code.co_name in ("<genexpr>", "<listcomp>"):
         frame = frame.f_back

@@ -46,7 +46,7 @@ class KnownCopies:
         self._storages: dict[int, tuple[Tensor, torch.UntypedStorage]] = {}
 
     def copy(self, tensor: Tensor) -> Tensor | None:
-        """Give a copy of a tensor whose values are kept; None for all others."""
+        """Return a copy of a tensor whose values are kept; None for all others."""
         if type(tensor) is not Tensor or tensor.device.type != "cpu" or tensor.requires_grad:
             return None
         storage = tensor.untyped_storage()

@@ -24,7 +24,7 @@ _FILES = tuple(os.path.join(_FOLDER, one) for one in ("sampler.py", "dataloader.
 
 
 def number_of_a_loader(tensor: Any) -> int | None:
-    """Give a number in the place of the one that a data loader reads; None if none does.
+    """Return a number in the place of the one that a data loader reads; None if none does.
 
     A list of indices is read one by one, each from a view: where that begins is its place.
 

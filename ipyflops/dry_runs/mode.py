@@ -141,7 +141,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         return self._run(func, types, args, kwargs or {})
 
     def _run(self, func: Any, types: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
-        """Give what an operator makes, with its values where they are known."""
+        """Return what an operator makes, with its values where they are known."""
         if func in MAKERS:
             known = made_known(func, args, kwargs)
             if known is not None:
@@ -211,7 +211,7 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
     # --- from real to fake ---------------------------------------------------------------------
 
     def fake_of(self, tensor: Tensor) -> Tensor:
-        """Give a tensor of the same shape, strides, dtype and device, without values.
+        """Return a tensor of the same shape, strides, dtype and device, without values.
 
         Fakes of tensors that share memory share memory too. Single numbers and small tensors of
         whole numbers on the CPU keep their values for as long as they are known: an optimizer reads

@@ -87,7 +87,7 @@ _TYPES: dict[str, type] = {"float": _Float, "int": _Int}
 
 
 def types_for(parts: Iterable[CodeType], variables: MutableMapping[str, Any]) -> dict[str, type]:
-    """Give the types that code may find among its global variables, by the names that it uses."""
+    """Return the types that code may find among its global variables, by the names that it uses."""
     codes = [one for part in parts for one in _with_nested(part)]
     return {
         name: kind

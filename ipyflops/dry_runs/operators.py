@@ -115,7 +115,7 @@ def grouped_product(
     bias: Tensor | None = None,
     out_dtype: torch.dtype | None = None,
 ) -> Tensor | None:
-    """Give the result of ``aten::_grouped_mm`` on fake tensors of a dtype that PyTorch refuses.
+    """Return the result of ``aten::_grouped_mm`` on fake tensors of a dtype that PyTorch refuses.
 
     PyTorch's own rule is that of CUDA's kernel, which takes bfloat16 alone. None if it holds.
     """

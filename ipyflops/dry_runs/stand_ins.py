@@ -176,7 +176,7 @@ class StandIn:
         return StandInBool() if _kind(other) is not None else NotImplemented
 
     def conjugate(self) -> StandIn:
-        """Give the number itself, as every real one does."""
+        """Return the number itself, as every real one does."""
         return _number(self)
 
     def is_integer(self) -> StandIn:
@@ -184,7 +184,7 @@ class StandIn:
         return StandInBool()
 
     def item(self) -> StandIn:
-        """Give the number itself, as NumPy's numbers do."""
+        """Return the number itself, as NumPy's numbers do."""
         return self
 
     @property
@@ -251,7 +251,7 @@ def is_for_printf() -> bool:
 
 
 def given_inside(value: Any) -> Any:
-    """Give what PyTorch is given: each stand-in in a nested value is what is inside of it."""
+    """Return what PyTorch is given: each stand-in in a nested value is what is inside of it."""
     return tree_map(lambda one: one.inside if isinstance(one, StandIn) else one, value)
 
 
@@ -333,7 +333,7 @@ class StandInBool(StandIn):
 
 
 def stand_in_for(dtype: torch.dtype) -> StandIn:
-    """Give a stand-in for an element of a tensor.
+    """Return a stand-in for an element of a tensor.
 
     Raises
     ------
@@ -348,7 +348,7 @@ def stand_in_for(dtype: torch.dtype) -> StandIn:
 
 
 def array_of_stand_ins(shape: Iterable[int], dtype: torch.dtype) -> Any:
-    """Give a NumPy array of objects, with a stand-in for each element of a tensor."""
+    """Return a NumPy array of objects, with a stand-in for each element of a tensor."""
     import numpy as np
 
     made = np.empty(tuple(shape), dtype=object)

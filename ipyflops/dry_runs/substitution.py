@@ -72,7 +72,7 @@ class Substitution:
         self._code.setdefault(id(variables), (variables, []))[1].extend(parts)
 
     def copy(self, value: Any) -> Any:
-        """Give the copy of a value, and copy what its code reaches."""
+        """Return the copy of a value, and copy what its code reaches."""
         if isinstance(value, types.FunctionType):
             self._own.setdefault(id(value.__globals__), value.__globals__)
         made = self.copier.copy(value)

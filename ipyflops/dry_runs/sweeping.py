@@ -39,36 +39,37 @@ def sweep(
 ) -> Sweep:
     """Count a call over a grid of sizes, on fake tensors: nothing is computed, and any size fits.
 
-    Every combination of the values is one call ``function(name=value, …)``, counted as
-    `ipyflops.dry_run` does, so it has to make its own inputs from the sizes. Where the given values
-    are too few to tell how a count grows, one further value of a variable is counted, between the
-    given ones if there is room, only to check the growth. If two or three values show no growth
-    that fits, up to three further ones are counted.
+    Every combination of the values is one call ``function(name=value, …)``, counted as by
+    `ipyflops.dry_run`. So the function must make its own inputs from the sizes. If there are too
+    few values to tell how a count grows, one more value of a variable is counted to check the
+    growth, between the given ones if possible. If two or three values show no growth that fits, up
+    to three more are counted.
 
     Parameters
     ----------
     function : callable
         Called with each of the variables by name.
     device : str, optional
-        A device that the function finds although it is not there: ``cuda``.
+        Count as on this device, even if it does not exist: ``cuda``.
     memory : bool
-        Whether each point's report says what would hold memory (see `Report.memory`). The peak is
-        then shown for each point, and with a formula where one fits.
+        Whether each point's report says what uses memory (see `Report.memory`). Then the peak is
+        shown for each point, with a formula if one fits.
     **variables : iterable of int
         The values of each variable; order and repetitions do not matter.
 
     Returns
     -------
     Sweep
-        With a frame, a plot, and the growth of every module by name.
+        It has a frame, a plot, and the growth of every module by name.
 
     Raises
     ------
     TypeError
-        If the function is none, does not take the variables by name, or a value is no whole number.
+        If the function is not callable or does not take the variables by name, or if a value is not
+        a whole number.
     ValueError
-        If there is no variable, one has no values, none has two, there are too many points, or no
-        dry run can stand in for the device.
+        If there is no variable, a variable has no values, no variable has two values, there are too
+        many points, or a dry run cannot act as the device.
     SweepError
         If the function fails at a point; the message names the point, and the error is its cause.
 

@@ -24,7 +24,7 @@ from ipyflops.formulas.registry import REGISTRY, RESULT, DtypeSource, Formula
 
 
 def dtype_of(call: Call) -> str:
-    """The dtype of a call's arithmetic, as ``bfloat16``; ``none`` where there is no tensor.
+    """The dtype of a call's arithmetic, such as ``bfloat16``; ``none`` where there is no tensor.
 
     The first of these that gives one:
 

@@ -17,10 +17,10 @@ Structure: TypeAlias = Literal["sparse", "nested", "quantized"]
 
 
 class Call:
-    """An operator call: what was called, with what, and what came out.
+    """An operator call: the operator, its arguments and its result.
 
-    A formula reads the arguments by the names of the operator's schema, so that it need not care
-    whether they were given by position, by keyword or not at all.
+    A formula reads the arguments by the names of the operator's schema, whether they were passed by
+    position, by keyword or not at all.
 
     Parameters
     ----------
@@ -33,9 +33,10 @@ class Call:
     out : object
         The result.
     name : str, optional
-        What to call the operator, if not by its own name.
+        A name for the operator, if not its own.
     adds_bias : bool
-        Whether it is an addition by which PyTorch adds a bias to a product that it has just made.
+        Whether it is an addition with which PyTorch adds a bias to a product that it has just
+        computed.
 
     Examples
     --------
@@ -68,7 +69,7 @@ class Call:
 
     @property
     def operator(self) -> str:
-        """The operator's name without its overload, as ``aten::mm``; a Triton kernel's own."""
+        """The operator's name without its overload, such as ``aten::mm``; a Triton kernel's own."""
         if not self._name:
             name = operator_name(self.func)
             if name in TRITON_LAUNCHES:
@@ -94,7 +95,7 @@ class Call:
         return name in self._arguments
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The argument of that name; `default` where the schema has none of that name."""
+        """The argument of that name; `default` if the schema has none."""
         return self[name] if name in self else default  # noqa: SIM401 - this is that `get`
 
     def _bind(self) -> dict[str, Any]:
@@ -112,7 +113,7 @@ class Call:
         return bound
 
     def inputs(self) -> Iterator[Tensor]:
-        """Every tensor among the arguments, those in lists too; `out=` tensors are not inputs."""
+        """Every tensor in the arguments, also in lists; `out=` tensors are not inputs."""
         yield from tensors(self.args)
         if self.kwargs:
             written = self._out_arguments()
@@ -135,7 +136,7 @@ class Call:
     def structure(self) -> Structure | None:
         """Whether an argument or the result is more than one dense block of numbers.
 
-        What such a call costs does not follow from the shapes: it has to be counted every time.
+        The cost of such a call does not follow from the shapes: it must be counted every time.
         """
         for tensor in (*self.inputs(), *self.outputs()):
             if tensor.is_nested:

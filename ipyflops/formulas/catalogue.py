@@ -43,7 +43,7 @@ class Entry:
     Attributes
     ----------
     operator : str
-        As ``aten::mm``.
+        Such as ``aten::mm``.
     verdict : {"formula", "free", "composite", "unknown"}
         ``composite`` operators are sequences of others, and counted as those.
     family : str

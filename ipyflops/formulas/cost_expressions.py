@@ -52,7 +52,7 @@ def linear(**coefficients: int) -> str:
 
 
 def cost(symbols: Mapping[str, int], **parts: str | None) -> Cost:
-    """Compute a cost as `Cost.of` does, from symbols of any name, as ``in``.
+    """Compute a cost as `Cost.of` does, from symbols of any name, such as ``in``.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from ipyflops.costs import ZERO_COST, Cost, CostSum, Count, conventions, evaluat
 
 
 def add_up(costs: Sequence[Cost]) -> Cost:
-    """Give the sum of some costs, in their own expression where one holds for all of them.
+    """Return the sum of some costs, in their own expression where one holds for all of them.
 
     Where the expressions agree and are linear in symbols, the symbols are added up instead; else
     the sum is a plain number.

@@ -74,7 +74,7 @@ class Formula:
     by_offsets: bool = False
 
     def __call__(self, call: Call) -> Cost:
-        """Give the checked cost of one call.
+        """Return the checked cost of one call.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Formula:
         return cost if formula.mixed or call.is_floating else _as_integer(cost)
 
     def own_cost(self, call: Call) -> Cost:
-        """Give the cost by this very formula, whatever kind of tensors and numbers the call has."""
+        """Return the cost by this formula, whatever kind of tensors and numbers the call has."""
         result = self.function(call)
         return result if isinstance(result, Cost) else _cost_from_number(result, call)
 
@@ -124,7 +124,7 @@ Verdict: TypeAlias = Formula | FreeOperator | Unknown
 
 
 class FormulaError(ValueError):
-    """A formula gave something that is not a number of operations."""
+    """A formula returned something that is not a number of operations."""
 
 
 class NoFormulaError(LookupError):
@@ -190,7 +190,7 @@ class Registry:
         return before
 
     def user_formula(self, name: str) -> Formula | None:
-        """Give the formula that a user has registered under a name; None if there is none."""
+        """Return the formula that a user has registered under a name; None if there is none."""
         return self.user_formulas.get(name)
 
     def kernel_verdict(self, name: str) -> Formula | Unknown:
@@ -199,7 +199,7 @@ class Registry:
         return UNKNOWN if formula is None else formula
 
     def formula_for_structure(self, plain: Formula, call: Call) -> Formula | None:
-        """Give the formula that replaces the plain one on sparse, nested or quantized tensors."""
+        """Return the formula that replaces the plain one on sparse, nested or quantized tensors."""
         structure = call.structure
         if structure is None:
             return None
@@ -209,7 +209,7 @@ class Registry:
         return formula
 
     def lookup(self, func: Any) -> Verdict:
-        """Give the verdict on an operator.
+        """Return the verdict on an operator.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class Registry:
         return _from_torch(func) or UNKNOWN
 
     def own_verdict(self, func: Any) -> Formula | FreeOperator | None:
-        """Give the verdict of this package's families, whatever users have registered."""
+        """Return the verdict of this package's families, whatever users have registered."""
         name = operator_name(func)
         functional = name[:-1] if name.endswith("_") and not name.endswith("__") else name
         for candidate in (f"{name}.{overload_name(func)}", name, functional):
@@ -328,7 +328,7 @@ def mark_free(reason: str, *operators: str, moves_data: bool = True) -> None:
 
 
 def plain_cost(call: Call) -> Cost:
-    """Give what an operator costs by its plain formula, whatever kind of tensors the call is on."""
+    """Return an operator's cost by its plain formula, whatever kind of tensors the call has."""
     verdict = lookup(call.func)
     return verdict.own_cost(call) if isinstance(verdict, Formula) else ZERO_COST
 

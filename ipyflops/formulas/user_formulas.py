@@ -17,17 +17,17 @@ from ipyflops.torch_private import HigherOrderOperator, OpOverload, OpOverloadPa
 
 
 def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Function], Function]:
-    """Give an operator a formula of your own: it adds one, or takes the place of ours.
+    """Return an operator your own formula: a new one, or instead of ours.
 
     Parameters
     ----------
     operator : torch.ops operator, overload, Triton kernel, or str
-        As ``torch.ops.mylib.op``, ``torch.ops.mylib.op.default`` or ``"mylib::op"``. The formula of
-        a Triton kernel finds the kernel's arguments by their names, as in ``call["n_elements"]``,
-        and the launch's grid as ``call["grid"]``.
+        For example ``torch.ops.mylib.op``, ``torch.ops.mylib.op.default`` or ``"mylib::op"``. The
+        formula of a Triton kernel gets the kernel's arguments by name, as in
+        ``call["n_elements"]``, and the launch's grid as ``call["grid"]``.
     by_value : bool
-        Whether the cost depends on more than the shapes, dtypes and scalars of the call; then the
-        formula is asked at every call.
+        Whether the cost depends on more than the shapes, dtypes and scalars of the call. Then the
+        formula is called for every call.
 
     Returns
     -------
@@ -37,11 +37,11 @@ def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Func
 
     Notes
     -----
-    A whole number is taken as PyTorch takes the one of ``register_flop_formula``: as the FLOPs of
-    a contraction, 2 for each multiply-accumulate. So it counts under every convention. What is no
-    matrix product, convolution or attention is given as ``Cost.of(other=…)``, which the convention
-    ``contractions`` leaves out. Of a call without any floating point tensor, all of it counts as
-    integer operations.
+    A whole number means the same as for PyTorch's ``register_flop_formula``: the FLOPs of a
+    contraction, 2 for each multiply-accumulate. So it counts under every convention. For work that
+    is not a matrix product, convolution or attention, return ``Cost.of(other=…)``, which the
+    convention ``contractions`` leaves out. If no tensor of the call is floating point, everything
+    counts as integer operations.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def register_formula(operator: Any, *, by_value: bool = False) -> Callable[[Func
 def temporary_formula(
     operator: Any, function: FormulaFunction, *, by_value: bool = False
 ) -> Iterator[None]:
-    """Give an operator a formula for the length of a ``with`` block."""
+    """Give an operator a formula inside a ``with`` block."""
     name = _user_name(operator)
     before = REGISTRY.set_user_formula(name, Formula(function, "user", by_value))
     try:

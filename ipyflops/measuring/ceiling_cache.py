@@ -26,7 +26,7 @@ class CeilingCache:
         self._values: dict[str, float] = {}
 
     def recall(self, key: str) -> float | None:
-        """Give what was measured under a key; None if nothing was."""
+        """Return what was measured under a key; None if nothing was."""
         if key not in self._values:
             value = _read(cache_folder() / FILE).get(key)
             if value is None:
@@ -73,7 +73,7 @@ def _read(path: Path) -> dict[str, float]:
 
 
 def cache_folder() -> Path:
-    """Give the platform's folder for files that can be made again; it need not exist yet.
+    """Return the platform's folder for files that can be made again; it need not exist yet.
 
     ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and
     ``%LOCALAPPDATA%`` on Windows, ``ipyflops`` in each.

@@ -78,7 +78,7 @@ def time_again(
     report : Report
         Of the counted run.
     loops, repeats : int, optional
-        As ``-n`` and ``-r`` of ``%timeit``; found by trial where both are left out.
+        Such as ``-n`` and ``-r`` of ``%timeit``; found by trial where both are left out.
     variables : mapping of str to object, optional
         What the code may change (see `ipyflops.measuring.restoring.variables_of`).
     restore : bool

@@ -25,7 +25,7 @@ class Device:
     kind : str
         ``CPU`` or ``GPU``, or what torch calls it.
     name : str
-        As ``AMD EPYC, 2 threads``.
+        Such as ``AMD EPYC, 2 threads``.
     driver : str
         Versions of the driver and the runtime; empty for a CPU.
     """

@@ -17,7 +17,7 @@ _NVML = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 
 
 def nvidia_driver() -> str:
-    """The release of NVIDIA's driver, as ``550.54.15``; empty where it cannot be found out."""
+    """The release of NVIDIA's driver, such as ``550.54.15``; empty where it cannot be found out."""
     try:
         library = ctypes.CDLL(_NVML)
         text = ctypes.create_string_buffer(96)

@@ -32,15 +32,15 @@ class MeterStep(NamedTuple):
     number : int
         Counted from 1.
     seconds : float
-        Wall time; that of a counted step is longer than it would be.
+        Wall time; counting makes a counted step slower.
     flops : int
     tokens : int
         0 where the meter was not told.
     counted : bool
-        Whether its operators were counted; else its FLOPs are those of the last step with inputs
-        of the same shapes.
+        Whether its operators were counted. Otherwise its FLOPs are those of the last counted step
+        with inputs of the same shapes.
     peak_seconds : float
-        What its model's products would take at the peak; 0 where none is known.
+        Time that its model's products take at the peak; 0 if no peak is known.
     """
 
     number: int
@@ -57,7 +57,7 @@ class MeterStep(NamedTuple):
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens a second; 0 where the meter was not told of any."""
+        """Tokens a second; 0 if the meter does not know the tokens."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
     @property
@@ -69,28 +69,29 @@ class MeterStep(NamedTuple):
 class Meter:
     """Measures the steps of a loop: FLOPS, MFU, tokens a second.
 
-    The first step is counted, and each one whose inputs have shapes that are new; for all others
-    the clock is read, and nothing is intercepted. The shapes are those of the tensors that the code
-    around the ``with`` statement names in its own variables, also inside of a list or dictionary
-    there; or of what the meter is given: ``with meter(batch):``.
+    The meter counts the first step, and each step whose inputs have new shapes. For all other steps
+    it only reads the clock and intercepts nothing. It looks at the shapes of the tensors in the
+    variables that the code around the ``with`` statement uses, also inside lists and dictionaries;
+    or you pass the inputs: ``with meter(batch):``.
 
     Parameters
     ----------
     tokens : int, optional
-        Of a step, where they are always as many; ``with meter(batch, tokens=512):`` tells others.
+        Tokens of a step, if it is always the same number; otherwise
+        ``with meter(batch, tokens=512):``.
     peak : Peak, Device, str or float, optional
-        What MFU is set against: `ipyflops.peak`, a device or its name, or FLOPS for any dtype.
+        The peak for MFU: `ipyflops.peak`, a device or its name, or FLOPS for any dtype.
     convention : {"standard", "contractions", "article"}
     synchronize : bool, optional
-        Whether a step ends when the accelerator is done. Where it is left out: if the counted
-        step ran on one.
+        Whether a step ends when the accelerator is done. By default, yes if the counted step ran on
+        one.
 
     Attributes
     ----------
     history : deque of MeterStep
         The last 100,000 steps.
     report : Report or None
-        Of the step that was counted last.
+        The report of the step that was counted last.
 
     Raises
     ------
@@ -139,13 +140,13 @@ class Meter:
         return self
 
     def begin(self, *inputs: object, tokens: int | None = None) -> None:
-        """Begin a step, for a callback that cannot stand in a ``with`` statement."""
+        """Begin a step, for a callback that cannot use a ``with`` statement."""
         if inputs or tokens is not None:
             self(*inputs, tokens=tokens)
         self._begin(sys._getframe(1))
 
     def end(self) -> MeterStep | None:
-        """End a step, and give it; None where none has begun."""
+        """End a step and return it; None if no step has begun."""
         return self._end()
 
     def __enter__(self) -> Meter:
@@ -219,17 +220,17 @@ class Meter:
 
     @property
     def measured(self) -> list[MeterStep]:
-        """The steps whose time says something: those that were not counted."""
+        """The steps that were timed and not counted: counting changes the time."""
         return [step for step in self.history if not step.counted]
 
     @property
     def seconds(self) -> float:
-        """Time of the measured steps together."""
+        """Total time of the measured steps."""
         return sum(step.seconds for step in self.measured)
 
     @property
     def flops_per_second(self) -> float:
-        """FLOPS of the measured steps; 0 as long as there is none."""
+        """FLOPS of the measured steps; 0 if there are none yet."""
         return self._rate([step.flops for step in self.measured])
 
     @property
@@ -239,7 +240,7 @@ class Meter:
 
     @property
     def mfu(self) -> float | None:
-        """MFU of the measured steps; None where no peak is known, or none was measured."""
+        """MFU of the measured steps; None if no peak is known or no step was measured."""
         return self._rate([step.peak_seconds for step in self.measured]) or None
 
     def _rate(self, amounts: list[Any]) -> float:

@@ -31,15 +31,15 @@ def peak(
 ) -> Peak:
     """Measure what a device can do at most.
 
-    The first time takes a few seconds. What was measured is remembered, in the process and in the
+    The first measurement takes a few seconds. The result is kept in the process and in the
     platform's cache folder, for the same device, driver, threads and version of torch.
 
     Parameters
     ----------
     device : torch.device or str, optional
-        The accelerator if there is one, else the CPU.
+        By default the accelerator if there is one, else the CPU.
     dtype : torch.dtype or str
-        Of the matrix products. ``"tf32"`` means those of float32 in TF32.
+        Dtype of the matrix products. ``"tf32"`` means float32 products in TF32.
     fresh : bool
         Whether to measure again: on a busy machine the first measurement is too low.
     progress : callable, optional
@@ -54,7 +54,7 @@ def peak(
     Raises
     ------
     ValueError
-        If the device cannot multiply matrices of that dtype, or has no memory free for any.
+        If the device cannot multiply matrices of that dtype, or has no free memory.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Ceilings:
         Parameters
         ----------
         name : str
-            As ``bfloat16``.
+            Such as ``bfloat16``.
         mode : str
             What the user has set for products of float32: see `precision.mode_of`.
 

@@ -16,7 +16,7 @@ TF32 = "tf32"
 
 
 def mode_of(device: torch.device, dtype: torch.dtype) -> str:
-    """The precision that products of a dtype are set to, as ``tf32``; empty for the usual one."""
+    """The precision set for products of a dtype, such as ``tf32``; empty for the usual one."""
     if dtype is not torch.float32:
         return ""
     if device.type == "cuda":

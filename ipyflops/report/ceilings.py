@@ -29,13 +29,13 @@ class Rate:
     Attributes
     ----------
     dtype : str
-        As ``float32``; ``tf32`` for products of float32 in TF32.
+        Such as ``float32``; ``tf32`` for products of float32 in TF32.
     flops_per_second : float
         Measured.
     data_sheet : float or None
         What the maker says, where that is known.
     mode : str
-        How products of this dtype are computed, as ``tf32``; empty for plainly.
+        How products of this dtype are computed, such as ``tf32``; empty for the usual way.
     """
 
     dtype: str
@@ -47,14 +47,14 @@ class Rate:
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The ceilings of a device.
+    """What a device can do at most: FLOPS and memory bandwidth.
 
     Attributes
     ----------
     kind : str
         ``CPU``, ``GPU`` or what else torch calls it.
     name : str
-        As ``AMD EPYC, 2 threads``.
+        Such as ``AMD EPYC, 2 threads``.
     rates : tuple of Rate
         Not empty; by dtype.
     bytes_per_second : float
@@ -74,7 +74,7 @@ class Peak:
 
     @property
     def flops_per_second(self) -> float:
-        """FLOPS of the first dtype: the one that was asked for."""
+        """FLOPS of the first dtype, which is the requested one."""
         return self.rates[0].flops_per_second
 
     def rate(self, dtype: str) -> Rate | None:
@@ -84,7 +84,7 @@ class Peak:
 
     @property
     def ridge(self) -> float:
-        """FLOPs per byte below which memory is what limits, for the first dtype."""
+        """FLOPs per byte below which memory is the limit, for the first dtype."""
         return self.flops_per_second / self.bytes_per_second if self.bytes_per_second else 0.0
 
     def __str__(self) -> str:

@@ -103,14 +103,14 @@ class Comparison(ShownAsTable):
     reports: Mapping[str, Report]
 
     def values(self, measure: str) -> dict[str, float | None]:
-        """Give a number of each model, by name.
+        """Return a number of each model, by name.
 
         Parameters
         ----------
         measure : {"flops", "macs", "parameters", "activations", "bytes", "peak_memory", \
 "seconds", "flops_per_second"}
-            ``activations`` are elements that convolutions and products of the forward pass give;
-            ``seconds`` are of clean repeats, where there were some, else in kernels.
+            ``activations`` are the output elements of convolutions and products in the forward
+            pass; ``seconds`` are those of clean repeats if there were any, else in kernels.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Comparison(ShownAsTable):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Those that at least one model has."""
+        """The measures that at least one model has."""
         return tuple(
             name for name in MEASURES if any(v is not None for v in self.values(name).values())
         )
@@ -135,13 +135,13 @@ class Comparison(ShownAsTable):
         x: str = "flops",
         y: str = "seconds",
     ) -> matplotlib.axes.Axes:
-        """Draw bars of one number, or each model as a named point of two.
+        """Draw bars of one number, or a scatter plot of two with a named point for each model.
 
         Parameters
         ----------
         kind : {"bar", "scatter"}
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
+            Where to draw; by default a new figure, which pyplot does not know.
         x, y : str
             Measures, as for `values`; bars are of `x`.
 
@@ -160,13 +160,13 @@ class Comparison(ShownAsTable):
 
 
 def compare(reports: Mapping[str, Report]) -> Comparison:
-    """Set several models side by side.
+    """Compare several models side by side.
 
     Parameters
     ----------
     reports : mapping of str to Report
-        By the names that the table and the charts show. All are read under the convention of the
-        first.
+        Reports by name; the table and the charts show these names. All are read under the
+        convention of the first.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
     ValueError
         If there is no report.
     TypeError
-        If something else is among them.
+        If a value is not a report.
 
     Examples
     --------

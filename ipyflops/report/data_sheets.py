@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DataSheet:
-    """A device as its maker describes it.
+    """A device as its manufacturer describes it.
 
     Attributes
     ----------
     name : str
-        As people call it: ``H100 SXM``.
+        The usual name: ``H100 SXM``.
     pattern : str
-        A regular expression for the part of PyTorch's name of the device that tells it.
+        A regular expression that finds the device in PyTorch's name for it.
     rates : mapping of str to float
         FLOPS of products of dense matrices, by dtype: ``float64``, ``float32``, ``tf32``,
         ``float16``, ``bfloat16``, ``float8`` (all formats of 8 bits), ``float4``; ``int8`` in

@@ -33,7 +33,7 @@ _SUGGESTED = 4
 @with_printable_repr
 @dataclass(frozen=True)
 class Device:
-    """A device as `Report.on` needs it: what it can do at most.
+    """What a device can do at most, for `Report.on`.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class Device:
     bandwidth : float
         Bytes a second from and to its memory.
     memory : float, optional
-        Bytes; left out, nothing is said of whether a run fits.
+        Bytes. If it is left out, estimates do not say whether a run fits.
     source : str
         Where the numbers are from.
     cache : float
-        Bytes that may stay on the device from one operator to the next; by default none.
+        Bytes that may stay on the device between two operators; 0 by default.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class Device:
 
     @classmethod
     def named(cls, name: str) -> Device:
-        """Give the device of a data sheet, by its name, or by the one that PyTorch has for it.
+        """Return the device of a data sheet, by its name or by PyTorch's name for it.
 
         Raises
         ------
@@ -98,12 +98,12 @@ class Device:
 
     @classmethod
     def of_sheet(cls, sheet: DataSheet) -> Device:
-        """Give the device that a data sheet describes."""
+        """Return the device that a data sheet describes."""
         return cls(sheet.name, sheet.rates, sheet.bandwidth, sheet.memory, sheet.source)
 
     @classmethod
     def of_peak(cls, peak: Peak, memory: float | None = None) -> Device:
-        """Give the device whose ceilings were measured (see `ipyflops.peak`).
+        """Return the device whose ceilings were measured (see `ipyflops.peak`).
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Device:
         return cls(peak.name, rates, peak.bytes_per_second, memory, "measured", cache)
 
     def rate(self, dtype: str) -> float | None:
-        """FLOPS of a dtype, a complex one by its parts; None where none is known."""
+        """FLOPS for a dtype; for a complex dtype, FLOPS of its parts; None if unknown."""
         wanted = real_dtype(dtype)
         if wanted.startswith("float8"):
             wanted = "float8"
@@ -162,7 +162,7 @@ def read_device(text: str, *, own: object = None) -> tuple[Device, float]:
 
 
 def check_efficiency(number: float, written: str = "") -> float:
-    """Give an efficiency back.
+    """Return an efficiency back.
 
     Raises
     ------

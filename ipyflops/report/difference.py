@@ -20,21 +20,21 @@ Key: TypeAlias = Hashable
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one place of the tree.
+    """How one place of the tree changed.
 
     Attributes
     ----------
     path : str
-        As in the tree after; where the place is gone, as in the tree before.
+        Its path in the tree after; if the place is gone, in the tree before.
     name, type : str
         ``a → b`` where they differ.
     kind : {"root", "module", "code", "optimizer", "function"}
     before, after : Totals or None
-        All that ran there and below; None where the place did not exist.
+        Everything that ran there and below; None if the place did not exist.
     own_before, own_after : Totals
         Without what ran in the children.
     children : tuple of Change
-        Those of the tree after in their order, then those that are gone.
+        The children in the tree after, in their order, then those that are gone.
     """
 
     path: str
@@ -98,8 +98,9 @@ class _Pair:
 def match(before: Run, after: Run) -> Change:
     """Match the places of two trees, and give the change of the whole.
 
-    Modules are matched by their paths, an only outermost module with the other's whatever their
-    names; code outside modules by what the lines say, as their numbers may differ.
+    Modules are matched by their paths. If each run has only one outermost module, the two match,
+    whatever their names. Code outside modules is matched by the text of the lines, because their
+    numbers may differ.
     """
     keys = _Keys(before), _Keys(after)
     root = _Pair(before.tree, after.tree, "", [])

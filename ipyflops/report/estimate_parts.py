@@ -21,7 +21,7 @@ class Part:
     Attributes
     ----------
     name : str
-        The path of the module or the name of the operator.
+        The path of the module, or the name of the operator.
     seconds : float
         At the stated efficiency; the least time where that is 1.
     compute_seconds, memory_seconds : float
@@ -29,7 +29,7 @@ class Part:
     share : float
         Of the time of the whole.
     fits : bool or None
-        Whether the memory that it takes at its peak is there; None where that is not known.
+        Whether its peak fits into the memory; None if that is not known.
     """
 
     name: str

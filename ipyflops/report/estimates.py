@@ -29,7 +29,7 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Estimate(ShownAsTable):
-    """What the work of a report would take on a device: a bound by its data sheet.
+    """The least time of a report's work on a device, by its data sheet.
 
     Attributes
     ----------
@@ -55,31 +55,31 @@ class Estimate(ShownAsTable):
 
     @property
     def least_seconds(self) -> float:
-        """Time of the run where every operator reaches the peak that bounds it."""
+        """Time of the run if every operator reaches the peak that limits it."""
         return self._sums[0].least
 
     @property
     def bound(self) -> Bound:
-        """What bounds the run as a whole: ``compute`` or ``memory``."""
+        """What limits the run as a whole: ``compute`` or ``memory``."""
         return self.whole.bound
 
     @property
     def fits(self) -> bool | None:
-        """Whether the peak of live bytes is there; None without ``memory=True`` or a size."""
+        """Whether the peak of live bytes fits; None without ``memory=True`` or a size."""
         return self.whole.fits
 
     @property
     def items_per_second(self) -> float | None:
-        """Items a second, as tokens; None where the estimate was not asked for items."""
+        """Items a second, such as tokens; None if the estimate has no items."""
         return self.per[0] / self.seconds if self.per and self.seconds else None
 
     def device_hours(self, items: float | None = None) -> float:
-        """Give the hours that one device works on so many items; on one run without a number.
+        """Return the hours that one device needs for this many items; for one run by default.
 
         Raises
         ------
         ValueError
-            If it is not known how many items a run has (``per=(128, "token")``).
+            If the number of items of a run is unknown (``per=(128, "token")``).
         """
         if items is None:
             return self.seconds / _HOUR
@@ -97,7 +97,7 @@ class Estimate(ShownAsTable):
         return self._part("", self._sums[0], self._fits(self.report.tree.scope))
 
     def find(self, path: str) -> Part:
-        """Give the part of a module by its path, as `Report.find` takes it.
+        """Return the part of a module by its path, as `Report.find` takes it.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Estimate(ShownAsTable):
 
     @cached_property
     def unknown_dtypes(self) -> tuple[str, ...]:
-        """The dtypes that the device has no rate for: of their work only the bytes take time."""
+        """The dtypes for which the device has no rate: only the bytes of their work take time."""
         missing: dict[str, None] = {}
         for row in self.report.rows:
             signature = self.report.signatures[row.signature]
@@ -135,11 +135,10 @@ class Estimate(ShownAsTable):
     # --- as a report -----------------------------------------------------------------------------
 
     def as_report(self) -> Any:
-        """Give the report with these times as if they had been taken, and the device's peaks.
+        """Return the report with these times, as if they had been measured, and the device's peaks.
 
-        So a roofline can be drawn of a dry run, and any table with times be made; a note says what
-        the times are. They are whole nanoseconds; what one row loses by rounding the next one gets,
-        so that they add up.
+        So you can draw a roofline of a dry run, and make any table with times. A note says that the
+        times are estimates. They are whole nanoseconds, rounded so that they add up.
         """
         rows = []
         lost = 0.0
@@ -166,7 +165,7 @@ class Estimate(ShownAsTable):
         )
 
     def widget(self, **options: Any) -> Any:
-        """Give the estimate as a widget: the tree with least times, and the device's roofline.
+        """Return the estimate as a widget: the tree with least times, and the device's roofline.
 
         Parameters
         ----------
@@ -279,7 +278,7 @@ class SweepEstimate(ShownAsTable):
     names : tuple of str
         The variables.
     points : tuple of (tuple of int, tuple of Estimate)
-        The values of a point, and what it takes on each device.
+        The values of a point, and its time on each device.
     """
 
     names: tuple[str, ...]
@@ -295,7 +294,7 @@ def estimates_of(
     efficiency: float | None = None,
     per: tuple[int, str] | None = None,
 ) -> tuple[Estimate, ...]:
-    """Give what a report would take on each of some devices.
+    """Return what a report would take on each of some devices.
 
     Raises
     ------

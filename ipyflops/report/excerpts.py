@@ -58,7 +58,7 @@ class Excerpt:
     file : str
         As that of a `ipyflops.report.tables.Line`: ``In[5]`` for a cell.
     name : str
-        Of the method, as ``Block.forward``; empty where it is part of the counted code itself.
+        Of the method, such as ``Block.forward``; empty where it is part of the counted code itself.
     first : int
         Number of the first line.
     lines : tuple of str
@@ -88,5 +88,5 @@ class ExcerptTable:
             counts += (replace(one, signature=signatures[one.signature]) for one in excerpt.counts)
 
     def excerpts(self) -> tuple[Excerpt, ...]:
-        """Give what was added."""
+        """Return what was added."""
         return tuple(replace(one, counts=tuple(counts)) for one, counts in self._counts.items())

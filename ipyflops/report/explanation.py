@@ -16,19 +16,19 @@ FREE = "free: computes nothing"
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All calls of one operator with the same shapes, in one phase, and why they cost what they do.
+    """All calls of one operator with the same shapes, in one phase, and how their cost is computed.
 
     Attributes
     ----------
     operator : str
-        As ``aten::mm``.
+        Such as ``aten::mm``.
     phase : {"forward", "backward", "recompute", "optimizer"}
     dtype, shapes : str
         Of the arithmetic and of the input tensors.
     expression : str
         The formula in symbols, ``2·m·n·k``.
     symbols : tuple of (str, int)
-        What the symbols stand for.
+        The values of the symbols.
     substituted : str
         The formula with the numbers in their places, ``2·128·3072·768``.
     calls : int
@@ -42,9 +42,9 @@ class Explanation:
         Kernel time of all calls.
     verdict : {"formula", "free", "unknown"}
     summed : bool
-        Whether the calls differ, so that only their sum is known.
+        Whether the calls differ and only their sum is known.
     note : str
-        What else a reader has to know.
+        What else a reader must know.
     """
 
     operator: str
@@ -79,7 +79,7 @@ class Explanation:
         return printable(f"{text} ({self.note})" if self.note else text)
 
     def _steps(self) -> list[str]:
-        """The formula, with its numbers, and what comes out: each once, as ``n = 24,576``."""
+        """The formula, with its numbers, and what comes out: each once, such as ``n = 24,576``."""
         written = [] if self.expression == self.substituted else [self.expression]
         if self.substituted != str(self.flops_per_call):
             written.append(self.substituted)

@@ -29,16 +29,16 @@ class Exports:
         ranks: bool = False,
         columns: Sequence[str] = (),
     ) -> pandas.DataFrame:
-        """Give a tidy pandas data frame, one row for each node, operator, dtype and phase.
+        """Return a tidy pandas data frame, one row for each node, operator, dtype and phase.
 
         Parameters
         ----------
         lines, shapes : bool
-            Whether rows are also told apart by source line, by the shapes of the inputs.
+            Whether there are separate rows for each source line, and for each shape of the inputs.
         ranks : bool
-            Whether rows are also told apart by rank: the first column.
+            Whether there are separate rows for each rank, in the first column.
         columns : sequence of str
-            Further numbers, which come last, as ``time_share``.
+            More columns, which come last, such as ``time_share``.
 
         Raises
         ------
@@ -55,13 +55,12 @@ class Exports:
         return frame
 
     def to_markdown(self: Any, *, caption: str | None = None, **options: Any) -> str:
-        """Give a table in Markdown, the total last, and a caption below it.
+        """Return a table in Markdown, the total last, and a caption below it.
 
         Parameters
         ----------
         caption : str, optional
-            Markdown, taken as it is; empty for none. FLOPs, MACs and the convention where it is
-            left out.
+            Markdown, used unchanged; empty for none. By default FLOPs, MACs and the convention.
         **options
             ``by``, ``depth``, ``columns``, ``prefix`` and ``code``, as
             `ipyflops.views.documents.report_table.report_table` takes them.
@@ -69,20 +68,19 @@ class Exports:
         Raises
         ------
         ValueError
-            If an option has a value that it cannot have.
+            If the value of an option is not allowed.
         """
         from ipyflops.views import document
 
         return document(self, "markdown", caption=caption, **options)
 
     def to_latex(self: Any, *, caption: str | None = None, label: str = "", **options: Any) -> str:
-        r"""Give a table in LaTeX, for a document with ``\usepackage{booktabs}``, the total last.
+        r"""Return a table in LaTeX, for a document with ``\usepackage{booktabs}``, the total last.
 
         Parameters
         ----------
         caption : str, optional
-            LaTeX, taken as it is; empty for none. FLOPs, MACs and the convention where it is left
-            out.
+            LaTeX, used unchanged; empty for none. By default FLOPs, MACs and the convention.
         label : str
             For ``\ref``. With a caption or a label the table floats.
         **options
@@ -98,17 +96,17 @@ class Exports:
         return document(self, "latex", caption=caption, label=label, **options)
 
     def cite(self: Any, *, of: str = "", input: str = "") -> str:
-        """Give a sentence for a paper: FLOPs, MACs, convention, phases, dtypes and versions.
+        """Return a sentence for a paper: FLOPs, MACs, convention, phases, dtypes and versions.
 
-        The versions are those that are installed where this is called. What a report does not know,
-        you say: it holds no inputs.
+        The versions are those installed now. A report does not know the inputs, so you pass a
+        description.
 
         Parameters
         ----------
         of : str
-            What was counted, as ``ResNet-50``; the outermost modules where it is left out.
+            What was counted, such as ``ResNet-50``; the outermost modules by default.
         input : str
-            What went in, as ``one image of 224 × 224 pixels``.
+            The input, such as ``one image of 224 × 224 pixels``.
         """
         from ipyflops.views import document
 
@@ -120,7 +118,8 @@ class Exports:
         Parameters
         ----------
         path : str or path-like
-            As ``model.speedscope.json``; a file that is there is replaced only once all is written.
+            For example ``model.speedscope.json``. An existing file is replaced only when everything
+            is written.
 
         Raises
         ------
@@ -135,14 +134,14 @@ class Exports:
     def to_chrome_trace(self: Any, path: str | os.PathLike[str]) -> None:
         """Write the same as a trace for Perfetto (or ``chrome://tracing``).
 
-        The format knows time only: FLOPs and bytes are drawn as if they were some, and exact among
-        the arguments of each slice.
+        The format only knows time, so FLOPs and bytes are drawn as times. The arguments of each
+        slice have the exact numbers.
 
         Parameters
         ----------
         path : str or path-like
-            As ``model.trace.json``; errors are those of `to_speedscope`, and a file that is there
-            is replaced only once all is written, too.
+            For example ``model.trace.json``. Errors are those of `to_speedscope`. An existing file
+            is replaced only when everything is written.
         """
         from ipyflops.views import document
 
@@ -150,12 +149,11 @@ class Exports:
             file.write(document(self, "chrome_trace"))
 
     def widget(self: Any, **options: Any) -> anywidget.AnyWidget:
-        """Give the widget that a notebook shows, to be kept, observed and put beside others.
+        """Return the widget that a notebook shows, to keep, observe or combine with others.
 
-        It is an `anywidget`: any front end that has those can show it, with or without IPython.
+        It is an `anywidget`: any front end that supports these shows it, with or without IPython.
         In marimo ``view = mo.ui.anywidget(report.widget())`` makes cells that read
-        ``view.selected`` run again when a module is selected. The widget is the caller's own: it
-        lives until its ``close()`` is called.
+        ``view.selected`` run again when a module is selected. The widget lives until you call its ``close()``.
 
         Parameters
         ----------
@@ -180,13 +178,13 @@ class Exports:
         ax: matplotlib.axes.Axes | None = None,
         **options: Any,
     ) -> matplotlib.axes.Axes:
-        """Draw the report with matplotlib, leaving pyplot's state alone.
+        """Draw the report with matplotlib. It does not change pyplot's state.
 
         Parameters
         ----------
         kind : {"bar", "roofline", "memory", "icicle"}
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
+            Where to draw; by default a new figure, which pyplot does not know.
         **options
             Passed to `ipyflops.views.charts.bars.bar`, `ipyflops.views.charts.roofline.roofline`,
             `ipyflops.views.charts.memory.memory` or `ipyflops.views.charts.icicle.icicle`.

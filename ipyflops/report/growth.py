@@ -47,17 +47,16 @@ class VariableGrowth:
     ----------
     variable : str
     known : {"determined", "undetermined", "irregular", "fixed"}
-        *Determined*: the counts show the growth, with at least one to spare. *Undetermined*: there
-        are so few values that the growth may be more than its name says. *Irregular*: no growth
-        that has a name. *Fixed*: the variable had one value.
+        *Determined*: the counts show the growth, and at least one more count confirms it.
+        *Undetermined*: there are so few values that the real growth may be different. *Irregular*:
+        no simple growth fits. *Fixed*: the variable had only one value.
     parts : tuple of str
         The names of the parts of the growth, from the slowest: ``linear``, ``quadratic``.
     checked_at : int or None
-        A further value at which a count agreed with the growth, where the given values were not
-        enough to tell.
+        An extra value whose count agreed with the growth, if the given values were not enough.
     start : int or None
-        The value from which on the counts grow so, where the smallest values do not fit in: many
-        functions take another way for a batch of one.
+        The value from which on the counts grow like this, if the smallest values do not fit: many
+        functions use another code path for a batch of one.
     """
 
     variable: str
@@ -83,7 +82,7 @@ class VariableGrowth:
 
     @property
     def phrase(self) -> str:
-        """As ``linear in batch``, or ``linear in batch from 2 on``."""
+        """For example ``linear in batch``, or ``linear in batch from 2 on``."""
         start = "" if self.start is None else f" from {self.start} on"
         return f"{self} in {self.variable}{start}"
 
@@ -101,7 +100,7 @@ class Growth:
         They add up to the count at every point; empty where the growth is irregular, or the count
         is zero everywhere.
     unit : str
-        What is counted, as ``FLOPs``.
+        What is counted, such as ``FLOPs``.
     """
 
     variables: tuple[Variable, ...]
@@ -110,7 +109,7 @@ class Growth:
     unit: str = "FLOPs"
 
     def __getitem__(self, variable: str) -> VariableGrowth:
-        """Give how the count grows with one variable.
+        """Return how the count grows with one variable.
 
         Raises
         ------
@@ -125,31 +124,31 @@ class Growth:
 
     @property
     def determined(self) -> bool:
-        """Whether the growth with every variable that was varied is known for sure."""
+        """Whether the growth with every varied variable is certain."""
         return all(one.known in ("determined", "fixed") for one in self.by_variable)
 
     @property
     def irregular(self) -> bool:
-        """Whether there is a variable with which the count grows in no way that has a name."""
+        """Whether the count grows irregularly with a variable."""
         return any(one.known == "irregular" for one in self.by_variable)
 
     @property
     def name(self) -> str:
-        """As ``linear in batch, linear + quadratic in tokens``."""
+        """For example ``linear in batch, linear + quadratic in tokens``."""
         return ", ".join(one.phrase for one in self.by_variable if one.known != "fixed")
 
     @property
     def expression(self) -> str:
-        """The count as a polynomial with exact coefficients, as ``4·batch·tokens² + 7·batch``.
+        """The count as a polynomial with exact coefficients, such as ``4·batch·tokens² + 7·batch``.
 
-        Empty where the growth is irregular. Where it is not `determined`, other polynomials go
-        through the counts as well.
+        Empty if the growth is irregular. If it is not `determined`, other polynomials fit the
+        counts as well.
         """
         return self._written(exact)
 
     @property
     def short_expression(self) -> str:
-        """The same with coefficients of three significant figures, as ``604 M·batch·tokens``."""
+        """The same with three significant figures, such as ``604 M·batch·tokens``."""
         return self._written(rounded)
 
     def at(self, **point: int) -> int | Fraction:

@@ -32,9 +32,9 @@ LAST_REPORT = LastReport()
 
 
 def last() -> Report | None:
-    """Give the report of the last ``%flops`` or ``%%flops``; None before the first.
+    """Return the report of the last ``%flops`` or ``%%flops``; None before the first.
 
-    A run that failed or was interrupted counts as well: its report says so. A run of no operator
-    does not take the place of one before it.
+    This includes runs that failed or were interrupted; their report says so. A run without
+    operators does not replace the run before it.
     """
     return LAST_REPORT.report

@@ -53,8 +53,8 @@ class PlaceMemory(NamedTuple):
         Bytes of its parameters, and of those that require a gradient; its children's included,
         each counted once.
     saved_bytes : int
-        Bytes that it made in the forward itself and that the backward needed; of several forwards
-        with a backward each, the most.
+        Bytes that it made itself in the forward pass and that the backward pass needed. If there
+        are several forward passes with a backward pass each, the most.
     peak_bytes : int
         The most bytes that were live while it ran, its children not included.
     """
@@ -68,7 +68,7 @@ class PlaceMemory(NamedTuple):
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What some storages of one kind, that were made at one place, held at the peak.
+    """Bytes at the peak of storages of one kind that were made at one place.
 
     Attributes
     ----------
@@ -102,23 +102,23 @@ class DeviceMemory:
     Attributes
     ----------
     name : str
-        As ``cuda:0``.
+        Such as ``cuda:0``.
     peak : int
         The most bytes of tensors that were live at the end of an operator.
     operator : str
-        The first operator at whose end it stood, as ``aten::mm``.
+        The first operator at whose end the peak was reached, such as ``aten::mm``.
     number : int
         The number of that operator, as in `curve`.
     scope, line : int
         Where it ran, as in `Holding`.
     phase : {"forward", "backward", "recompute", "optimizer"}
     holdings : tuple of Holding
-        What was live then, the most bytes first; they add up to `peak`.
+        What was live then, the most bytes first. They add up to `peak`.
     curve : tuple of MemoryPoint
-        Live bytes over operators. Points stand for stretches of operators, each for the most bytes
-        of its stretch, so the peak is one of them.
+        Live bytes over operators. A point may stand for several operators in a row; then it has the
+        most bytes among them, so the peak is one of the points.
     allocator_peak : int or None
-        What PyTorch's allocator has counted as its peak meanwhile; None where it has not told.
+        The peak of PyTorch's allocator in the same time; None if it is not known.
     """
 
     name: str
@@ -144,7 +144,7 @@ class DeviceMemory:
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What held memory in a run (see `Report.memory`).
+    """What used memory in a run (see `Report.memory`).
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ class Memory:
 
     @property
     def at_peak(self) -> dict[MemoryKind, int]:
-        """What was live at that peak: bytes by kind, which add up to it."""
+        """What was live at that peak: bytes by kind. They add up to the peak."""
         return self.device.at_peak
 
     @property
@@ -183,5 +183,5 @@ class Memory:
         return self.device.curve
 
     def of_place(self, scope: int) -> PlaceMemory:
-        """Give what is known of a scope."""
+        """Return what is known of a scope."""
         return self.places[scope] if scope < len(self.places) else PlaceMemory()

@@ -49,14 +49,14 @@ class Term:
     ----------
     coefficient : Fraction
     factors : tuple of Factor
-        For each variable its power, and whether the binary logarithm is another factor.
+        For each variable, its power and whether its binary logarithm is a factor too.
     """
 
     coefficient: Fraction
     factors: tuple[Factor, ...]
 
     def value(self, point: Sequence[int]) -> Fraction:
-        """Give the value at a point.
+        """Return the value at a point.
 
         Raises
         ------
@@ -206,19 +206,19 @@ def evaluate(terms: Sequence[Term], point: Sequence[int]) -> Fraction:
 
 
 def whole(value: Fraction) -> int | Fraction:
-    """Give a whole number as an int."""
+    """Return a whole number as an int."""
     return value.numerator if value.denominator == 1 else value
 
 
 def exact(value: Fraction) -> str:
-    """Write a number to the digit, as ``1,536`` or ``1/2``."""
+    """Write a number to the digit, such as ``1,536`` or ``1/2``."""
     if value.denominator == 1:
         return f"{value.numerator:,}"
     return f"{value.numerator:,}/{value.denominator:,}"
 
 
 def rounded(value: Fraction) -> str:
-    """Write a number with three significant figures, as ``1.54 k``."""
+    """Write a number with three significant figures, such as ``1.54 k``."""
     countable = value.denominator == 1 or abs(value) >= 1000
     return scaled(round(value) if countable else float(value))
 

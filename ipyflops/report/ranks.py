@@ -34,7 +34,7 @@ def named(numbers: Sequence[int]) -> str:
 
 
 def imbalance(ranks: Iterable[Rank[Any]], measure: Measure) -> float:
-    """Give the largest of the ranks' sums divided by their mean: 1 where all did the same.
+    """Return the largest of the ranks' sums divided by their mean: 1 where all did the same.
 
     Ranks without a report are left out; 1 also where there is nothing to compare.
 
@@ -66,7 +66,7 @@ class Replication:
         self._seen.clear()
 
     def repeated(self, row: Row) -> int:
-        """Give how many calls of a row, with the indices of the merged tables, are repeats."""
+        """Return how many calls of a row, with the indices of the merged tables, are repeats."""
         if not row.sample:
             return row.replicated
         place = (row.scope, row.line, PHASES.index(row.phase), row.signature, row.sample)

@@ -45,31 +45,31 @@ class Report(Run, Exports, Yardsticks):
     scopes, lines, signatures, rows : tuple
         The tables; scope 0 is the root.
     convention : {"standard", "contractions", "article"}
-        Under which FLOPs are read; `under` gives the same run under another.
+        The convention of the FLOPs; `under` returns the same run under another.
     complete : bool
-        False where the run was cut short or is still going on.
+        False if the run was interrupted or is still going on.
     error : str
-        What cut it short, as ``ValueError: …``; empty otherwise.
+        What interrupted it, such as ``ValueError: …``; empty otherwise.
     notes : tuple of str
-        What a reader has to know about this run.
+        What a reader must know about this run.
     device : str
-        Where its kernels ran, as ``cuda:0``: what their rate is set against. ``cuda`` alone, if a
-        dry run stood in for a device that is not there.
+        Where its kernels ran, such as ``cuda:0``. ``cuda`` alone means a dry run as on a device
+        that does not exist.
     timing : Timing or None
-        What clean repeats took, where there were any.
+        The time of clean repeats, if there were any.
     peak : Peak or None
-        What the device can do at most, where that was asked for.
+        The peak of the device, if requested.
     ranks : tuple of Rank
         The processes that this report is the sum of, by their number; empty for a single one.
     excerpts : tuple of Excerpt
-        The source of the counted code and, where ``FlopCounter(follow_methods=True)`` asked for
-        them, of the modules' methods with what ran on each of their lines.
+        The source of the counted code and, with ``FlopCounter(follow_methods=True)``, of the
+        modules' methods, with the counts of each line.
     memory : Memory or None
-        What held memory, and when it was the most, where ``memory=True`` asked for it: ``.peak`` in
-        bytes, ``.at_peak`` (kind to bytes), ``.by_device`` (name to the same two), ``.curve``.
+        With ``memory=True``, what used memory and when it was the most: ``.peak`` in bytes,
+        ``.at_peak`` (kind to bytes), ``.by_device`` (name to the same two), ``.curve``.
     busy_share : float or None
-        Kernel time on the GPU with the most of it, as a share of the block's time there, with the
-        counting; None where there was no GPU, or where that is not known.
+        Kernel time on the busiest GPU, as a share of the block's time there, with counting; None if
+        there was no GPU or it is not known.
     """
 
     ranks: tuple[Rank[Report], ...] = ()
@@ -77,12 +77,12 @@ class Report(Run, Exports, Yardsticks):
     # --- other reports -----------------------------------------------------------------------
 
     def __sub__(self, other: Report) -> Difference:
-        """Give what this run did more than the other."""
+        """Return what this run did more than the other."""
         return Difference.between(before=other, after=self)
 
     @staticmethod
     def merge(reports: Iterable[Report]) -> Report:
-        """Give one report of several ranks: places of the same path are one, all counts are sums.
+        """Merge the reports of several ranks: equal paths become one place, counts are summed.
 
         Each report becomes a rank of the result, by its position (see `ranks`).
 
@@ -96,19 +96,19 @@ class Report(Run, Exports, Yardsticks):
     # --- several processes -------------------------------------------------------------------
 
     def gather(self, group: ProcessGroup | None = None, *, timeout: float = 60.0) -> Report | None:
-        """Bring the reports of all ranks of ``torch.distributed`` together on the first.
+        """Merge the reports of all ranks of ``torch.distributed`` on the first rank.
 
-        Every rank calls this, with its own report. The first gets one report of them all; the
-        others get None, and do not wait. Nothing of it is counted, and no collective is used, so
-        it works with every backend and whatever the other ranks are doing.
+        Every rank calls this with its own report. The first rank gets one merged report; the others
+        get None and do not wait. This is not counted, and uses no collective, so it works with
+        every backend and whatever the other ranks are doing.
 
         Parameters
         ----------
         group : torch.distributed.ProcessGroup, optional
-            Whose ranks to gather from; those of the default group where it is left out.
+            The group whose ranks are gathered; the default group if it is left out.
         timeout : float
-            Seconds that the first rank waits. Ranks that have not called by then are named in the
-            report, which is incomplete.
+            Seconds that the first rank waits. The report lists ranks that have not called by then,
+            and is incomplete.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class Report(Run, Exports, Yardsticks):
         return gather(self, group, timeout=timeout)
 
     def imbalance(self, measure: Measure = "seconds") -> float:
-        """Give the largest of the ranks' sums divided by their mean: 1 where they are all the same.
+        """Return the largest of the ranks' sums divided by their mean: 1 if all are the same.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class Report(Run, Exports, Yardsticks):
     # --- in and out --------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the report as data that JSON can hold; `from_dict` reads it."""
+        """Return the report as data that JSON can hold; `from_dict` reads it."""
         return serialization.to_dict(self)
 
     @staticmethod
@@ -153,21 +153,21 @@ class Report(Run, Exports, Yardsticks):
         Raises
         ------
         ReportFormatError
-            If it is something else, damaged, or of a version that this one cannot read.
+            If it is something else, damaged, or of a version that cannot be read.
         """
         return serialization.from_dict(data, Report)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report as JSON; an existing file is replaced only once all is written.
+        """Write the report as JSON; an existing file is replaced only when everything is written.
 
-        It keeps its rights, and where a link leads is written.
+        The file keeps its permissions. If the path is a link, its target is written.
 
         Raises
         ------
         OSError
-            If it cannot be written, or if a device or a pipe is in its place.
+            If it cannot be written, or if the path is a device or a pipe.
         ReportFormatError
-            If a number of it, as of a formula of yours, has more than 100 digits.
+            If a number in it, for example from your own formula, has more than 100 digits.
         """
         serialization.save(self, path)
 
@@ -210,7 +210,7 @@ class Report(Run, Exports, Yardsticks):
 
 @dataclass(frozen=True)
 class Difference:
-    """What one run did more than another: ``after - before``.
+    """The difference between two runs: ``after - before``.
 
     Attributes
     ----------
@@ -223,7 +223,7 @@ class Difference:
 
     @classmethod
     def between(cls, before: Report, after: Report) -> Difference:
-        """Set one report against another, both under the convention of `after`."""
+        """Compare two reports, both under the convention of `after`."""
         return cls(before.under(after.convention), after)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -234,8 +234,9 @@ class Difference:
     def tree(self) -> Change:
         """The places of both trees, matched.
 
-        Modules are matched by their paths, an only outermost module with the other's whatever
-        their names; code outside modules by what the lines say, as their numbers may differ.
+        Modules are matched by their paths. If each run has only one outermost module, the two
+        match, whatever their names. Code outside modules is matched by the text of the lines,
+        because their numbers may differ.
         """
         return match(self.before, self.after)
 
@@ -275,7 +276,7 @@ class Difference:
         return self.after.flops / self.before.flops if self.before.flops else None
 
     def to_frame(self) -> pandas.DataFrame:
-        """Give a pandas data frame, one row for each place of either tree.
+        """Return a pandas data frame, one row for each place of either tree.
 
         Its columns are ``path``, ``type``, ``kind``, ``status``, and for each of ``flops``,
         ``macs``, ``int_ops``, ``bytes`` and ``seconds`` the number ``…_before``, ``…_after``,
@@ -293,7 +294,7 @@ class Difference:
         return frame
 
     def to_markdown(self, *, depth: int = 1, prefix: str = "column") -> str:
-        """Give a table in Markdown: before, after, difference and ratio, the total last.
+        """Return a table in Markdown: before, after, difference and ratio, the total last.
 
         Parameters
         ----------
@@ -314,7 +315,7 @@ class Difference:
     def to_latex(
         self, *, depth: int = 1, prefix: str = "column", caption: str = "", label: str = ""
     ) -> str:
-        """Give the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
+        """Return the same table in LaTeX; `caption` and `label` are as for `Report.to_latex`.
 
         Raises
         ------
@@ -334,7 +335,7 @@ class Difference:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
+            Where to draw; by default a new figure, which pyplot does not know.
         metric : {"flops", "macs", "int_ops", "bytes", "seconds"}
         most : int
             How many places to draw.

@@ -24,7 +24,7 @@ Kind: TypeAlias = Literal["forward", "training", "recomputing"]
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """The sizes of a transformer that the rules ask for; None where one is not known.
+    """The sizes of a transformer that the rules need; None if one is not known.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Rule:
     Attributes
     ----------
     name : str
-        As ``6ND``.
+        Such as ``6ND``.
     expression : str
         With its numbers.
     flops : int
@@ -128,7 +128,7 @@ def megatron(sizes: ModelSizes, kind: Kind) -> Rule | None:
 
 @dataclass(frozen=True)
 class RuleComparison(ShownAsTable):
-    """What the rules of thumb give, and what was counted, term by term.
+    """The rules of thumb and the count, term by term.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ class RuleComparison(ShownAsTable):
     terms : dict of str to int
         The counted FLOPs by what they are; they add up to `flops`.
     steps : dict of str to int
-        What leads from the first rule to the products that were counted, each with its sign.
+        The differences between the first rule and the counted products, each with its sign.
     notes : tuple of str
     """
 
@@ -161,12 +161,12 @@ class RuleComparison(ShownAsTable):
         return self.rules[0].flops + sum(self.steps.values())
 
     def rule(self, name: str) -> Rule:
-        """Give a rule by the beginning of its name, as ``6ND`` or ``Megatron``.
+        """Return a rule by the beginning of its name, such as ``6ND`` or ``Megatron``.
 
         Raises
         ------
         KeyError
-            If there is none, perhaps because a size that it needs is not known.
+            If there is none, perhaps because it needs a size that is not known.
         """
         for rule in self.rules:
             if rule.name == name:

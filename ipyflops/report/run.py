@@ -52,11 +52,11 @@ class Rank(Generic[HeldRun_co]):
     number : int
         Its rank, or the number of the engine.
     report : Report or None
-        What it counted; None where nothing came from it.
+        What it counted; None if it sent nothing.
     missing : str
-        Why there is no report, as ``no report within 60 s``; empty where there is one.
+        Why there is no report, such as ``no report within 60 s``; empty if there is one.
     place : str
-        Where it ran, as ``host:1234`` with the process's number; may be empty.
+        Where it ran, such as ``host:1234`` with the process's number; may be empty.
     """
 
     number: int
@@ -66,7 +66,7 @@ class Rank(Generic[HeldRun_co]):
 
     @property
     def problem(self) -> str:
-        """Why this rank's count is not complete; empty where it is."""
+        """Why this rank's count is incomplete; empty if it is complete."""
         if self.report is None:
             return self.missing or "no report"
         if self.report.complete:
@@ -74,7 +74,7 @@ class Rank(Generic[HeldRun_co]):
         return self.report.error or "not finished"
 
     def under(self, convention: str) -> Rank[HeldRun_co]:
-        """Give the same rank under another convention."""
+        """Return the same rank under another convention."""
         if self.report is None:
             return self
         return replace(self, report=self.report.under(convention))
@@ -121,16 +121,16 @@ class Run(Figures):
 
     @property
     def replicated_flops(self) -> int:
-        """Those of the FLOPs that another rank had computed already, on the same values.
+        """FLOPs that another rank had already computed, on the same values.
 
-        Values are compared by a sample of them. ``flops - replicated_flops`` is the work that was
-        not done twice; 0 in the report of one process.
+        A sample of the values is compared. ``flops - replicated_flops`` is the work without
+        repetitions. It is 0 in the report of one process.
         """
         return self.totals.replicated
 
     @property
     def share_known(self) -> float:
-        """Share of the operator calls with a verdict: a formula, or known to be free."""
+        """Share of the operator calls that have a formula or are known to be free."""
         calls = self.totals.calls
         return 1 - sum(self.unknown.values()) / calls if calls else 1.0
 
@@ -160,9 +160,9 @@ class Run(Figures):
     def by_collective(self) -> Mapping[str, Totals]:
         """Totals by collective (``all_reduce``, ``send``, …); ``communicated`` has its bytes.
 
-        The bytes of a call are what the rank hands in or what it gets, whichever is more: the
-        payload, not the traffic on the wire. The seconds are those of the call, which often only
-        starts the transfer.
+        The bytes of a call are those that the rank passes in or those that it gets, whichever is
+        more. This is the payload, not the traffic on the wire. The seconds are those of the call,
+        which often only starts the transfer.
         """
         totals = self._by(
             lambda row: COLLECTIVE_OF.get(self.signatures[row.signature].operator),
@@ -195,7 +195,7 @@ class Run(Figures):
 
     @cached_property
     def by_line(self) -> Mapping[str, Totals]:
-        """Totals by source line, as ``In[5]:3``, in the order of the lines."""
+        """Totals by source line, such as ``In[5]:3``, in the order of the lines."""
         totals = self._by(lambda row: row.line)
         order = sorted(totals, key=lambda line: (line < 0, self._line_key(line)))
         return {self.line_name(line): totals[line] for line in order}
@@ -232,9 +232,9 @@ class Run(Figures):
         ]
 
     def product_time(self, signature: Signature) -> int:
-        """Attoseconds of the products of one call at the peak, stretched as `step_seconds` asks.
+        """Attoseconds of the products of one call at the peak, scaled to `step_seconds`.
 
-        A place has no clean time of its own: its kernel time stands for its part of that.
+        Clean repeats time only the whole run, so a place's share of it is that of its kernel time.
         """
         rate = self.peak.rate(signature.dtype) if self.peak else None
         products = signature.cost.contraction.value
@@ -250,7 +250,7 @@ class Run(Figures):
 
     @property
     def step_seconds(self) -> float:
-        """Time of the run: of clean repeats where they tell it, else in kernels; 0 without any."""
+        """Time of the run: of clean repeats if there were any, else in kernels; 0 if unknown."""
         timing = self.timing
         if timing is not None and not timing.refusal and timing.median:
             return timing.median
@@ -260,15 +260,15 @@ class Run(Figures):
     def mfu(self) -> float | None:
         """Model FLOPs utilisation, as PaLM defines it; None without a time and a peak.
 
-        The time that the products of the forward and backward pass would take at the peak of their
-        dtypes, as a share of `step_seconds`. What is recomputed does not count, nor does what is
-        no product, nor the optimizer.
+        The time that the products of the forward and backward pass take at the peak of their
+        dtypes, as a share of `step_seconds`. Recomputed work does not count, and neither do other
+        operations and the optimizer.
         """
         return self._utilisation(("forward", "backward"))
 
     @property
     def hfu(self) -> float | None:
-        """Hardware FLOPs utilisation: as `mfu`, with what is recomputed."""
+        """Hardware FLOPs utilisation: like `mfu`, with recomputed work."""
         return self._utilisation(("forward", "backward", "recompute"))
 
     def _utilisation(self, phases: tuple[Phase, ...]) -> float | None:
@@ -297,7 +297,7 @@ class Run(Figures):
         return self.accumulate(rows).totals()
 
     def accumulate(self, rows: Iterable[Row]) -> TotalsSum:
-        """Sums over some of the rows, open for more."""
+        """Sums over some of the rows, to which more rows can be added."""
         total = TotalsSum()
         amounts = self._amounts
         for row in rows:
@@ -312,12 +312,12 @@ class Run(Figures):
         return build(self.scopes, self.rows, self.accumulate, self.memory)
 
     def find(self, path: str) -> Node:
-        """Give the node at a path: ``model.layers.0``, or ``layers.0`` in the one outermost module.
+        """Return the node at a path: ``model.layers.0``, or ``layers.0`` in a single model.
 
         Raises
         ------
         KeyError
-            If there is none, or if several outermost modules have one; the message names some.
+            If there is none, or if several outermost modules have one; the message lists some.
         """
         return find(self.tree, path)
 
@@ -326,7 +326,7 @@ class Run(Figures):
         return walk(self.tree)
 
     def explain(self, path: str = "") -> tuple[Explanation, ...]:
-        """Give the operators below a node: formula, shapes, calls and FLOPs; the most FLOPs first.
+        """Return a node's operators: formula, shapes, calls and FLOPs; the most FLOPs first.
 
         Their FLOPs add up to the node's.
 
@@ -342,7 +342,7 @@ class Run(Figures):
     # --- the same counts, read otherwise -----------------------------------------------------
 
     def under(self: Self, convention: str) -> Self:  # noqa: PYI019 - from Python 3.11 on
-        """Give the same run under another convention.
+        """Return the same run under another convention.
 
         Raises
         ------

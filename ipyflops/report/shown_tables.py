@@ -12,19 +12,19 @@ class ShownAsTable:
     """The part of an `Estimate`, a `Comparison` and their like that is shown by the views."""
 
     def to_markdown(self) -> str:
-        """Give the table in Markdown."""
+        """Return the table in Markdown."""
         from ipyflops.views import document
 
         return document(self, "markdown")
 
     def to_latex(self, *, caption: str = "", label: str = "") -> str:
-        """Give the table in LaTeX; `caption` and `label` are as for `Report.to_latex`."""
+        """Return the table in LaTeX; `caption` and `label` are as for `Report.to_latex`."""
         from ipyflops.views import document
 
         return document(self, "latex", caption=caption, label=label)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Give a pandas data frame with the numbers of the table, in their plain units.
+        """Return a pandas data frame with the numbers of the table, in their plain units.
 
         Errors are those of `Report.to_frame`.
         """

@@ -71,9 +71,9 @@ class Sweep:
     points : tuple of Point
         All points of the grid, the last variable changing fastest.
     checks : tuple of Point
-        Points off the grid that were counted only to tell how the counts grow.
+        Points outside the grid that were counted only to find out how the counts grow.
     notes : tuple of str
-        What a reader has to know.
+        What a reader must know.
     """
 
     variables: tuple[Variable, ...]
@@ -92,7 +92,7 @@ class Sweep:
         return self.points[0].report.convention
 
     def under(self, convention: str) -> Sweep:
-        """Give the same counts under another convention; errors are those of `Report.under`."""
+        """Return the same counts under another convention; errors are those of `Report.under`."""
         return replace(
             self,
             points=tuple(_under(point, convention) for point in self.points),
@@ -100,12 +100,12 @@ class Sweep:
         )
 
     def report(self, **values: int) -> Report:
-        """Give the report of one point of the grid.
+        """Return the report of one point of the grid.
 
         Parameters
         ----------
         **values : int
-            A value for each variable; those with one value only may be left out.
+            A value for each variable; variables with only one value may be left out.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class Sweep:
     def on(
         self, device: AnyDevice | Iterable[AnyDevice], *, efficiency: float | None = None
     ) -> SweepEstimate:
-        """Give the time of each point on a device, or on several; see `Report.on`."""
+        """Estimate the time of each point on one or several devices; see `Report.on`."""
         return SweepEstimate(
             tuple(variable.name for variable in self.variables),
             tuple(
@@ -140,22 +140,22 @@ class Sweep:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The paths of all nodes of any point, in the order of the tree; the root's is empty."""
+        """The paths of the nodes of all points, in the order of the tree; the root's is empty."""
         largest_first = sorted(self.points, key=lambda point: -point.report.flops)
         return tuple(dict.fromkeys(path for point in largest_first for path in point.nodes))
 
     def counts(self, path: str = "", metric: str = "flops", *, own: bool = False) -> list[int]:
-        """Give what was counted at each point, in the order of `points`.
+        """Return what was counted at each point, in the order of `points`.
 
         Parameters
         ----------
         path : str
-            Of a node, as for `Report.find`; the whole run where it is left out. A node that is
+            Path of a node, as for `Report.find`; the whole run if it is left out. A node that is
             missing at a point counts zero there.
         metric : {"flops", "macs", "int_ops", "bytes", "saved_bytes", "peak_bytes"}
             The last two are of sweeps with ``memory=True``; see `Node`.
         own : bool
-            Whether to leave out what ran in the node's children. A peak has no such part.
+            Whether to leave out what ran in the node's children. Not possible for a peak.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Sweep:
         return counts_of(self.points, [self.resolve(path)], metric, own)
 
     def growth(self, path: str = "", metric: str = "flops", *, own: bool = False) -> Growth:
-        """Give how a count grows with the variables: the polynomial, and the name of the growth.
+        """Return how a count grows with the variables: the polynomial, and the name of the growth.
 
         Parameters
         ----------
@@ -179,9 +179,9 @@ class Sweep:
         -------
         Growth
             Its `name` is as ``linear in batch, quadratic in tokens``, its `expression` the exact
-            polynomial; `Growth.at` predicts the count for other sizes. A peak is the most of
-            several moments, each with a polynomial of its own: where none of them is the peak at
-            all points, the growth is that of the largest sizes, or *irregular*.
+            polynomial; `Growth.at` predicts the count for other sizes. A peak is the largest of
+            several moments, each with its own polynomial. If no single moment is the peak at all
+            points, the growth is that of the largest sizes, or *irregular*.
 
         Raises
         ------
@@ -193,7 +193,7 @@ class Sweep:
         return growth
 
     def growths(self, metric: str = "flops") -> dict[str, Growth]:
-        """Give how a count grows in every node, by its path, in the order of the tree.
+        """Return how a count grows in every node, by path, in the order of the tree.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Sweep:
 
     @property
     def has_memory(self) -> bool:
-        """Whether the points say what held memory."""
+        """Whether the points have memory counts."""
         return all(point.report.memory is not None for point in self.points)
 
     @property
@@ -219,7 +219,7 @@ class Sweep:
             raise ValueError("a peak is one of a place with all that is inside")
 
     def resolve(self, path: str) -> str:
-        """Give the whole path of a node, which may be given without the outermost module's name.
+        """Return the full path of a node. You may leave out the outermost module's name.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class Sweep:
         return largest.report.find(path).path
 
     def to_frame(self) -> pandas.DataFrame:
-        """Give a tidy pandas data frame, one row for each point and node of the tree.
+        """Return a tidy pandas data frame, one row for each point and node of the tree.
 
         Its columns are the variables, ``path``, ``type`` and ``kind`` of the node (the root, which
         is the whole run, has an empty path), ``calls`` of operators, ``flops``, ``macs``,
@@ -250,7 +250,7 @@ class Sweep:
         return frame
 
     def to_markdown(self, *, depth: int = 1, metric: str = "flops") -> str:
-        """Give a table in Markdown: the growth of each module.
+        """Return a table in Markdown: the growth of each module.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class Sweep:
     def to_latex(
         self, *, depth: int = 1, metric: str = "flops", caption: str = "", label: str = ""
     ) -> str:
-        """Give the table of `to_markdown` in LaTeX.
+        """Return the table of `to_markdown` in LaTeX.
 
         `caption`, `label` and errors are as for `Report.to_latex`.
         """
@@ -289,23 +289,22 @@ class Sweep:
         lines: str | None = None,
         per: str | None = None,
     ) -> matplotlib.axes.Axes:
-        """Draw a count against a variable, on logarithmic axes where the values span decades.
+        """Draw a count against a variable, on logarithmic axes if the values span decades.
 
         Parameters
         ----------
         variable : str, optional
-            What the horizontal axis shows; the variable with the most values where it is left out.
+            What the horizontal axis shows; by default the variable with the most values.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure that pyplot does not know is made where it is left out.
+            Where to draw; by default a new figure, which pyplot does not know.
         metric : {"flops", "macs", "int_ops", "bytes", "intensity", "saved_bytes", "peak_bytes"}
             ``intensity`` is FLOPs per byte.
         node : str
-            Path of a node; the whole run where it is left out.
+            Path of a node; the whole run if it is left out.
         lines : str, optional
-            ``modules`` for a line for each module inside the node, or the name of another variable
-            for a line for each of its values. Where it is left out, that of the other variables
-            with the most values, or else modules. The variables that are not shown have their
-            largest value.
+            ``modules`` draws a line for each module inside the node. The name of another variable
+            draws a line for each of its values. By default, the other variable with the most
+            values, or else modules. Variables that are not shown have their largest value.
         per : str, optional
             A variable that the count is divided by: ``per="tokens"`` draws FLOPs for each token.
 
@@ -340,7 +339,7 @@ class Sweep:
 def growth_of(
     counted: Sweep, paths: Sequence[str], metric: str, *, own: bool = False
 ) -> tuple[list[int], Growth]:
-    """Give the counts of several nodes together at each point, and how they grow."""
+    """Return the counts of several nodes together at each point, and how they grow."""
     counts = counts_of(counted.points, paths, metric, own)
     further = counts_of(counted.checks, paths, metric, own)
     checks = [(point.values, n) for point, n in zip(counted.checks, further, strict=True)]
@@ -352,7 +351,7 @@ def growth_of(
 def counts_of(
     points: Sequence[Point], paths: Sequence[str], metric: str, own: bool = False
 ) -> list[int]:
-    """Give the counts of several nodes together at each point; zero where there is none.
+    """Return the counts of several nodes together at each point; zero where there is none.
 
     They add up, but for peaks: those are of all memory together, so the largest counts.
     """

@@ -21,15 +21,15 @@ VerdictName: TypeAlias = Literal["formula", "free", "unknown"]
 
 
 class ModuleShapes(NamedTuple):
-    """What a module's calls look like, where that was asked for.
+    """Inputs and outputs of a module's calls, if requested.
 
     Attributes
     ----------
     input, output : str
-        Shapes of the tensors that went into its first call and came out, as ``1×3×224×224``;
+        Shapes of the tensors that went into its first call and came out, such as ``1×3×224×224``;
         ``varies`` where later calls differ.
     kernel : str
-        Its kernel size, as ``3×3``.
+        Its kernel size, such as ``3×3``.
     trainable : int
         Those elements of its parameters that require a gradient, children's included; -1 where this
         is not known.
@@ -41,7 +41,7 @@ class ModuleShapes(NamedTuple):
     trainable: int = -1
 
     def merged(self, other: ModuleShapes) -> ModuleShapes:
-        """Give what the calls of both have in common."""
+        """Return what the calls of both have in common."""
         if self == other:
             return self
         return ModuleShapes(
@@ -124,7 +124,7 @@ class Line:
 
     @property
     def name(self) -> str:
-        """As ``In[5]:3``."""
+        """For example ``In[5]:3``."""
         return f"{self.file}:{self.number}"
 
 
@@ -136,11 +136,11 @@ class Signature:
     Attributes
     ----------
     operator : str
-        Without the overload, as ``aten::mm``.
+        Without the overload, such as ``aten::mm``.
     dtype : str
-        Of the arithmetic, as ``float32``.
+        Of the arithmetic, such as ``float32``.
     shapes : str
-        Of the input tensors, as ``128×768, 768×3072``.
+        Of the input tensors, such as ``128×768, 768×3072``.
     verdict : {"formula", "free", "unknown"}
         What is known about the operator.
     cost : Cost
@@ -224,7 +224,7 @@ class CallAmounts(NamedTuple):
 def amounts_of_call(
     signature: Signature, flops: int, peak_time: int = 0, product_time: int = 0
 ) -> CallAmounts:
-    """Give what one call of a signature adds to a sum.
+    """Return what one call of a signature adds to a sum.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ class TotalsSum(list[int]):
         return self[SUMMED.index(name)]
 
     def totals(self) -> Totals:
-        """Give the sum as plain data."""
+        """Return the sum as plain data."""
         amounts: list[Any] = [*self]
         amounts[_TIME] /= NANOSECONDS
         for place in (_PEAK_TIME, _MFU_TIME, _HFU_TIME):

@@ -15,26 +15,27 @@ LARGE_SPREAD = 0.1
 @with_printable_repr
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Wall time of repeats with nothing intercepted.
+    """Wall time of repeats without interception.
 
     Attributes
     ----------
     seconds : tuple of float
-        Of one run: each is the mean over the loops of a repeat. Empty where no repeat succeeded.
+        Seconds of one run: each is the mean over the loops of a repeat. Empty if no repeat
+        succeeded.
     loops : int
         Runs in each repeat.
     threads : int
-        Threads that PyTorch computed with.
+        Threads that PyTorch used.
     runs : int
         How often the code ran in all: counted, checked, to warm up, to find the loops, and timed.
     refusal : str
-        Why the repeats say nothing about the counted FLOPs; empty where they do.
+        Why the repeats cannot be used for the counted FLOPs; empty if they can.
     remark : str
-        What else a reader has to know.
+        What else a reader must know.
     moved : tuple of str
-        What the runs after the counted one changed, as ``model``, and was not put back.
+        What the runs after the counted one changed and was not restored, such as ``model``.
     restored : bool
-        Whether what the code names was put back, so modules, optimizers and random numbers.
+        Whether the modules, optimizers and random numbers that the code names were restored.
     """
 
     seconds: tuple[float, ...]
@@ -53,7 +54,7 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Seconds of one run: the median of the repeats; 0 where there is none."""
+        """Seconds of one run: the median of the repeats; 0 if there are none."""
         return median(self.seconds) if self.seconds else 0.0
 
     @property
@@ -72,7 +73,7 @@ class Timing:
         return self.spread <= LARGE_SPREAD
 
     def flops_per_second(self, flops: int) -> float:
-        """FLOPS of a run with this many FLOPs; 0 where the repeats say nothing about it."""
+        """FLOPS of a run with this many FLOPs; 0 if the repeats cannot be used for it."""
         return 0.0 if self.refusal or not self.median else flops / self.median
 
 

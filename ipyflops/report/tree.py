@@ -43,19 +43,20 @@ class Node(Figures):
     Attributes
     ----------
     name : str
-        As ``attn`` or ``0``; empty for the root.
+        Such as ``attn`` or ``0``; empty for the root.
     type : str
         Class of the module or optimizer, ``function`` or ``function (scipy)`` for one of a library;
         empty for the root and for code.
     path : str
-        Names from the outermost module down, as ``model.layers.0.attn``; unique in the tree.
+        Names from the outermost module down, such as ``model.layers.0.attn``; unique in the tree.
     kind : {"root", "module", "code", "optimizer", "function"}
     calls : int
-        How often the module was called, or the function where operators ran in it.
+        How often the module was called, or the function if operators ran in it.
     parameters : int
         Elements of the module's parameters, its children's included.
     instances : int
-        How many modules of this name and class it stands for, as those made anew in each call.
+        How many modules of this name and class it stands for, for example if each call makes a new
+        one.
     totals, own : Totals
         Sums with and without what ran in the children.
     phases : dict of str to Totals
@@ -67,13 +68,13 @@ class Node(Figures):
         With ``memory=True``: bytes of the module's parameters, and of those that are trained; its
         children's included.
     saved_bytes : int
-        Likewise: what its forward, and that of its children, leaves for the backward. Of several
-        forwards with a backward each it is the most.
+        With ``memory=True``: bytes that its forward pass, with its children's, saves for the
+        backward pass. If there are several forward passes with a backward pass each, the most.
     peak_bytes : int
-        Likewise: the most bytes that were live while it, or a child of it, ran.
+        With ``memory=True``: the most bytes that were live while it or a child of it ran.
     shapes : ModuleShapes
-        With ``shapes=True``: what went into the module and came out, its kernel size, and how many
-        of its parameters are trained.
+        With ``shapes=True``: its inputs and outputs, its kernel size, and how many of its
+        parameters are trained.
     """
 
     name: str
@@ -220,7 +221,7 @@ def _in_order(scopes: Sequence[Scope], children: list[int]) -> list[int]:
 
 
 def below(scopes: Sequence[Scope], scope: int) -> set[int]:
-    """Give the indices of a scope and of all scopes inside it."""
+    """Return the indices of a scope and of all scopes inside it."""
     inside = {scope}
     for index in range(scope + 1, len(scopes)):
         if scopes[index].parent in inside:
@@ -238,7 +239,7 @@ def walk(root: AnyNode) -> Iterator[AnyNode]:
 
 
 def find(root: Node, path: str) -> Node:
-    """Give the node at a path from the root, or from the one outermost module that has it.
+    """Return the node at a path from the root, or from the one outermost module that has it.
 
     Raises
     ------

@@ -40,24 +40,25 @@ class Yardsticks:
         efficiency: float | None = None,
         per: tuple[int, str] | None = None,
     ) -> Estimate | Estimates:
-        """Give what this work would take on a device: a bound by its data sheet.
+        """Estimate the least time of this work on a device, by its data sheet.
 
         Each operator takes at least as long as its FLOPs take at the peak of their dtype, and as
-        its bytes take to get through the memory's bandwidth. Operators are taken as they are, one
-        after the other: nothing is fused, nothing stays in a cache (unless ``Device.cache`` says
-        how much may), and launching takes no time.
-        A merged report of several ranks is taken as the work of one device.
+        its bytes take at the memory's bandwidth. Operators run one after the other: nothing is
+        fused, nothing stays in a cache (unless ``Device.cache`` says how much may), and launching
+        takes no time.
+        A merged report of several ranks counts as the work of one device.
 
         Parameters
         ----------
         device : str, Device, or list of these
-            A name as ``H100 SXM``, with an efficiency as ``H100 SXM@0.4``, or `ipyflops.Device` for
-            any other. Several, also as ``A100,H100``, are set side by side.
+            A name such as ``H100 SXM``, with an efficiency ``H100 SXM@0.4``, or an
+            `ipyflops.Device`. Several devices, also written ``A100,H100``, are compared side by
+            side.
         efficiency : float, optional
-            The share of the peaks that is reached; 1 where nothing is said.
+            The share of the peaks that is reached; 1 by default.
         per : (int, str), optional
-            How many items the run worked on, and what one is called: ``(128, "token")`` gives
-            tokens a second.
+            How many items the run processed, and the name of one: ``(128, "token")`` gives tokens a
+            second.
 
         Returns
         -------
@@ -66,7 +67,7 @@ class Yardsticks:
         Raises
         ------
         ValueError
-            If there is no such device, or that is no efficiency; the message names close ones.
+            If there is no such device (the message lists similar names) or no such efficiency.
         """
         return on(self, device, efficiency=efficiency, per=per)
 
@@ -82,18 +83,18 @@ class Yardsticks:
         hidden: int | None = None,
         vocabulary: int | None = None,
     ) -> RuleComparison:
-        """Set the count against the rules of thumb for transformers, term by term.
+        """Compare the count with the rules of thumb for transformers, term by term.
 
-        The rules are 6ND, PaLM's 6ND + 12·L·H·Q·T·D and Megatron's formula; of a forward pass 2ND
-        and a third of the others. What the count has beyond 6ND is named: attention, logits,
-        embeddings that are looked up, recomputation, element-wise work, the optimizer.
+        The rules are 6ND, PaLM's 6ND + 12·L·H·Q·T·D and Megatron's formula; for a forward pass, 2ND
+        and a third of the others. The result says how the count differs from 6ND: attention,
+        logits, embeddings that are looked up, recomputation, element-wise work, the optimizer.
 
         Parameters
         ----------
         tokens : int
-            D, of all sequences that the run worked on.
+            D, the number of tokens in all sequences of the run.
         parameters, layers, heads, head_size, length, hidden, vocabulary : int, optional
-            Sizes of the model, where the report does not tell them, or tells them otherwise.
+            Sizes of the model. Pass those that the report does not know or has wrong.
 
         Returns
         -------

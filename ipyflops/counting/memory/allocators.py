@@ -31,7 +31,7 @@ class Allocators:
             self._after = _peaks()
 
     def peak(self, device: str) -> int | None:
-        """Give the peak of a device's allocator, if it was in the block."""
+        """Return the peak of a device's allocator, if it was in the block."""
         after = (self._after or _peaks()).get(device)
         return after if after is not None and after > self._before.get(device, 0) else None
 

@@ -43,7 +43,7 @@ class Curve:
         self.end = number - number % self._width + self._width
 
     def points(self) -> list[tuple[int, int, int]]:
-        """Give the points in the order of the operators."""
+        """Return the points in the order of the operators."""
         return list(self._points)
 
     def _halve(self) -> None:

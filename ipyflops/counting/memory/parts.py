@@ -24,7 +24,7 @@ _COMPRESSED = {
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Give the tensors in an argument or a result, in lists and tuples too."""
+    """Return the tensors in an argument or a result, in lists and tuples too."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
@@ -36,7 +36,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def parts_of(tensor: Tensor) -> Iterator[Tensor]:
-    """Give the tensors with a storage that a tensor is made of; itself, mostly."""
+    """Return the tensors with a storage that a tensor is made of; itself, mostly."""
     flatten = getattr(type(tensor), "__tensor_flatten__", None)
     if flatten is not None:
         for name in flatten(tensor)[0]:

@@ -51,7 +51,7 @@ class MemoryResult:
         self._line_of = line_of
 
     def memory(self) -> Memory:
-        """Give the result."""
+        """Return the result."""
         devices = [self._device(one) for one in self._tracker.devices.values()]
         devices.sort(key=lambda device: -device.peak)
         return Memory(tuple(devices), self._places())

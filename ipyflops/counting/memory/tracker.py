@@ -127,7 +127,7 @@ class MemoryTracker(LiveBytes):
             spot.peak = max(spot.peak, device.live)
 
     def runner(self, func: Any, run: Callable[..., Any]) -> Callable[..., Any]:
-        """Give what runs an operator that computes nothing, and notes what it touches.
+        """Return what runs an operator that computes nothing, and notes what it touches.
 
         Views touch what they look into. All others make storages, as ``empty``, and need to know
         their location.
@@ -163,7 +163,7 @@ class MemoryTracker(LiveBytes):
         return out
 
     def watcher(self, func: Any, run: Callable[..., Any]) -> Callable[..., Any]:
-        """Give what runs an operator of FSDP, which resizes the storages of whole parameters.
+        """Return what runs an operator of FSDP, which resizes the storages of whole parameters.
 
         It does so by hand: before they are filled, and when they are not needed any more.
         """
@@ -325,7 +325,7 @@ class MemoryTracker(LiveBytes):
         self._was_ended = bool(self.devices)
 
     def left(self) -> dict[Spot, int]:
-        """Give the bytes that each spot has left for a backward pass that has not come yet."""
+        """Return the bytes that each spot has left for a backward pass that has not come yet."""
         self._settle()
         left = dict(self._left)
         for record in left_for_backward(list(self.records.values()), self.has_backward):

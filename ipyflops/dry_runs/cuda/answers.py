@@ -67,7 +67,7 @@ def _constant(value: Any) -> Callable[..., Any]:
 
 
 def _of_device(value: Any) -> Callable[..., Any]:
-    """Give an answer about a device, which is checked."""
+    """Return an answer about a device, which is checked."""
 
     def answer(device: Any = None, *args: Any, **kwargs: Any) -> Any:
         index_of(device)
@@ -120,7 +120,7 @@ class Stream:
         return False
 
     def record_event(self, event: Any = None) -> Any:
-        """Give an event that has happened."""
+        """Return an event that has happened."""
         return Event() if event is None else event
 
     def __enter__(self) -> Stream:

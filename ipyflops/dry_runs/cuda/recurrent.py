@@ -28,7 +28,7 @@ def takes_cudnn(x: Tensor) -> bool:
 
 
 def layers(name: str) -> Callable[..., Any]:
-    """Give what stands in for ``aten::lstm.input`` and its like."""
+    """Return what stands in for ``aten::lstm.input`` and its like."""
 
     def run(
         own: Own, x: Tensor, hidden: Any, params: Sequence[Tensor], biases: bool, *options: Any
@@ -42,7 +42,7 @@ def layers(name: str) -> Callable[..., Any]:
 
 
 def packed_layers(name: str) -> Callable[..., Any]:
-    """Give what stands in for ``aten::lstm.data`` and its like, for packed sequences."""
+    """Return what stands in for ``aten::lstm.data`` and its like, for packed sequences."""
 
     def run(
         own: Own, x: Tensor, batch_sizes: Tensor, hidden: Any, params: Any, *options: Any

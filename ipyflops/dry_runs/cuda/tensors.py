@@ -22,7 +22,7 @@ def _is_of_cuda_run(value: Any) -> bool:
 
 
 def _property(name: str, kind: str) -> property:
-    """A question for one kind of device, as ``is_cuda``."""
+    """A question for one kind of device, such as ``is_cuda``."""
     own = getattr(Tensor, name)
 
     def answer(tensor: Any) -> bool:

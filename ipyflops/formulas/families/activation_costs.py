@@ -47,7 +47,7 @@ def fused(name: str | None, algorithm: str | None = None) -> int:
     Parameters
     ----------
     name : str or None
-        As ``relu``; None and ``none`` are no activation.
+        Such as ``relu``; None and ``none`` are no activation.
     algorithm : str or None
         ``tanh`` or ``none``, which GELU it is.
 

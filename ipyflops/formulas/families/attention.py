@@ -55,7 +55,7 @@ def attention_forward(
     pairs : Pairs
         The pairs of one head.
     heads : str
-        Expression for how many heads there are in all sequences, as ``b·h``; its symbols are among
+        Expression for the number of heads in all sequences, such as ``b·h``; its symbols are among
         those of the pairs.
     value : Tensor
         Tells d_v.

@@ -14,7 +14,7 @@ from ipyflops.report.tables import NO_SHAPES, ModuleShapes, Scope, Signature
 
 
 def columns(scopes: Sequence[Scope], signatures: Sequence[Signature]) -> dict[str, Any]:
-    """Give the entries of a report's data, as far as there is something to say."""
+    """Return the entries of a report's data, as far as there is something to say."""
     data: dict[str, Any] = {}
     if any(scope.shapes != NO_SHAPES for scope in scopes):
         data["shapes"] = [list(scope.shapes) for scope in scopes]

@@ -67,7 +67,7 @@ _COLUMNS = {"samples": "sample", "replicated": "replicated"}
 
 
 def columns(rows: Iterable[Row]) -> dict[str, list[int]]:
-    """Give the columns of rows that only reports of ranks have; none where all are zeros."""
+    """Return the columns of rows that only reports of ranks have; none where all are zeros."""
     rows = list(rows)
     all_values = {name: [getattr(row, field) for row in rows] for name, field in _COLUMNS.items()}
     return {name: values for name, values in all_values.items() if any(values)}

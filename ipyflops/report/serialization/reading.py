@@ -25,7 +25,7 @@ class ReportFormatError(ValueError):
 
 
 def whole_characters(text: str) -> str:
-    """Give a text with ``?`` for what is no character: half of a surrogate pair."""
+    """Return a text with ``?`` for what is no character: half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -36,7 +36,7 @@ MAX_LISTS = 4_000_000
 
 
 def to_dict(report: Run) -> dict[str, Any]:
-    """Give a report as data that JSON can hold: each table is a list of its columns."""
+    """Return a report as data that JSON can hold: each table is a list of its columns."""
     data = {
         "format": FORMAT,
         "version": VERSION,

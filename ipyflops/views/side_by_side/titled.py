@@ -19,7 +19,7 @@ class TitledTable:
         Lines below it.
     table : PlainTable
     notes : tuple of str
-        What a reader has to know.
+        What a reader must know.
     """
 
     headline: str
