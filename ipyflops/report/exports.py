@@ -153,8 +153,8 @@ class Exports:
 
         It is an `anywidget`: any front end that supports these shows it, with or without IPython.
         In marimo ``view = mo.ui.anywidget(report.widget())`` makes cells that read
-        ``view.selected`` run again when a module is selected. The widget lives until you call its ``close()``.
-
+        ``view.selected`` run again when a module is selected. The widget lives until you call its
+        ``close()``.
         Parameters
         ----------
         **options
