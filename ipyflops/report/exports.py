@@ -155,6 +155,7 @@ class Exports:
         In marimo ``view = mo.ui.anywidget(report.widget())`` makes cells that read
         ``view.selected`` run again when a module is selected. The widget lives until you call its
         ``close()``.
+
         Parameters
         ----------
         **options
