@@ -56,6 +56,7 @@ _SHARED_OF_TORCH = (
 _BY_ATTRIBUTES = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
 #: Bytes of the largest NumPy array that is copied. The dry run can read larger ones, not write.
 MAX_ARRAY_BYTES = 1 << 28
+_WEAK_DICTIONARIES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 #: Objects that are not copied, but whose code reaches further objects.
 CodeOwner = types.FunctionType | type | types.ModuleType
@@ -74,6 +75,9 @@ class Copier:
     ----------
     uncopied : dict
         Names of the types of objects that could not be copied: the dry run changes them for good.
+    can_be_reused : bool
+        Whether no dictionary with weak references was met. It is shared, and so it remembers a copy
+        that a run has given to it, for as long as the copy lives.
     """
 
     def __init__(self, mode: DryRunMode, on_code_owner: Callable[[CodeOwner], None]) -> None:
@@ -83,6 +87,17 @@ class Copier:
         self._copies: dict[int, Any] = {}
         self._originals: list[Any] = []
         self.uncopied: dict[str, None] = {}
+        self.can_be_reused = True
+
+    @property
+    def copies(self) -> list[Any]:
+        """What was made so far."""
+        originals = set(map(id, self._originals))
+        return [made for made in self._copies.values() if id(made) not in originals]
+
+    def is_shared(self, value: Any) -> bool:
+        """Whether an object is no copy: the code and its caller have the same one."""
+        return self._copies.get(id(value)) is value or _is_shared(type(value))
 
     def copy(self, value: Any) -> Any:
         """Return the copy of an object; the object itself where it is shared or cannot change."""
@@ -104,6 +119,7 @@ class Copier:
         if issubclass(kind, _BY_ATTRIBUTES) and not issubclass(kind, torch.jit.ScriptModule):
             return self._by_attributes(value)
         if _is_shared(kind):
+            self.can_be_reused = self.can_be_reused and not issubclass(kind, _WEAK_DICTIONARIES)
             return value
         try:
             return without_warning_as_error(self._by_protocol, value)

@@ -18,6 +18,7 @@ from typing import Any
 
 from ipyflops.cells import is_installed
 from ipyflops.dry_runs.copies import CodeOwner, Copier
+from ipyflops.dry_runs.freshness import Freshness
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.number_types import types_for
 
@@ -52,6 +53,9 @@ class Substitution:
         self._copies: list[tuple[Setter, Any]] = []
         #: Put the places back; called in reverse order.
         self._undo: list[Callable[[], None]] = []
+        #: The variables that the code reached, and the modules there were, as the copies were made.
+        self._variables: list[tuple[MutableMapping[str, Any], dict[str, Any]]] = []
+        self._modules: set[str] = set()
         #: The user's variables just before the run, with the copies in them.
         self._before_run: dict[int, dict[str, Any]] = {}
 
@@ -196,8 +200,25 @@ class Substitution:
         """Put all places back, also those that the run changed and that held no copy."""
         for undo in reversed(self._undo):
             undo()
-        self._copies.clear()
-        self._undo.clear()
+
+    def freshness(self) -> Freshness | None:
+        """What the copies are like now, for a further run with them; None if there can be none."""
+        if not self.copier.can_be_reused:
+            return None
+        self._modules = set(sys.modules)
+        self._variables = [(one, dict(one)) for one, _ in self._code.values()]
+        self._variables += [(one, dict(one)) for one in self._own.values()]
+        fresh = Freshness(self.copier.copies, self.copier.is_shared)
+        return fresh if fresh.is_complete else None
+
+    def reaches_the_same(self) -> bool:
+        """Whether the code still reaches what was copied, and nothing more."""
+        new = sys.modules.keys() - self._modules
+        return all(
+            len(variables) == len(before)
+            and all(variables.get(name, _MISSING) is value for name, value in before.items())
+            for variables, before in self._variables
+        ) and not any(_is_users(sys.modules[name]) for name in new if name in sys.modules)
 
 
 def names_reached(parts: Iterable[types.CodeType], variables: Mapping[str, Any]) -> set[str]:
