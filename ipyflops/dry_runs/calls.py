@@ -117,13 +117,15 @@ def count_call(
     look_for_leaks: bool = True,
     memory: bool = False,
     shapes: bool = False,
+    repeated: RepeatedCalls | None = None,
 ) -> Report:
     """Count a call as `dry_run` does; the variables of a caller give the modules their names.
 
     Looking for fake tensors that something still holds takes some tenths of a second. It finds the
-    same in every call of one function, so `look_for_leaks` is for the first call only.
+    same in every call of one function, so `look_for_leaks` is for the first call only. Calls of one
+    function with other numbers are `repeated`, and share what can be shared.
     """
-    execution = DryRun(device=device)
+    execution = repeated.next_run(device) if repeated else DryRun(device=device)
     code = getattr(getattr(function, "__func__", function), "__code__", caller.f_code)
     filename, name = code.co_filename, readable_name(code.co_filename)
     counter = FlopCounter(
@@ -132,6 +134,10 @@ def count_call(
     modules = _named_modules((function, *args, *kwargs.values()), caller)
     call = execution.copy(function)
     args, kwargs = execution.copy(args), execution.copy(kwargs)
+    for module, _ in modules:
+        execution.copy(module)
+    if repeated:
+        repeated.keep(execution)
     with execution.block(counter, FileLabels(filename, name)):
         for module, variable in modules:
             # Modules get their names from variables around the call. Here the call comes from this
@@ -140,7 +146,40 @@ def count_call(
             root.unregistered(execution.copy(module), variable)
         call(*args, **kwargs)
     del call, args, kwargs
-    return execution.finish(counter.report, look_for_leaks=look_for_leaks)
+    report = execution.finish(counter.report, look_for_leaks=look_for_leaks)
+    if repeated:
+        repeated.done(execution)
+    return report
+
+
+class RepeatedCalls:
+    """Calls of one function with other numbers, which have the same copies of what it reaches.
+
+    The first call shows whether something holds fake tensors when all is over, as a cache of a
+    library's: then later calls could find there what earlier ones have left, and each has copies of
+    its own. So has a call after one that failed.
+    """
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._leaks = False
+        self._kept: DryRun | None = None
+
+    def next_run(self, device: Any) -> DryRun:
+        """Give a run for the next call: the one before, if its copies are as new."""
+        kept, self._kept = self._kept, None
+        return kept if kept is not None and kept.renewed() else DryRun(device=device)
+
+    def keep(self, execution: DryRun) -> None:
+        """Have a run, whose copies are made, keep them for the next call."""
+        if not self._is_first and not self._leaks:
+            execution.keep()
+
+    def done(self, execution: DryRun) -> None:
+        """Note that a call has ended well."""
+        self._leaks = self._leaks or bool(execution.alive)
+        self._is_first = False
+        self._kept = execution
 
 
 def _named_modules(values: Any, caller: types.FrameType) -> list[tuple[torch.nn.Module, str]]:

@@ -23,6 +23,7 @@ from ipyflops.dry_runs.conversion import CONVERSION_OF_MODULES
 from ipyflops.dry_runs.copying_and_saving import DEEP_COPIES, SAVING
 from ipyflops.dry_runs.cuda import AbsentDevice
 from ipyflops.dry_runs.errors import FileLabels, errors_explained
+from ipyflops.dry_runs.freshness import Freshness
 from ipyflops.dry_runs.known_numbers import Numbers
 from ipyflops.dry_runs.mode import DryRunMode
 from ipyflops.dry_runs.reading import numbers_read
@@ -79,6 +80,9 @@ class DryRun:
         self._uncopied: list[str] = []
         self._met_meta = self._skipped_saving = False
         self._numbers = self._mode.numbers
+        self._freshness: Freshness | None = None
+        #: How many fake tensors something still holds; None as long as nobody has looked.
+        self.alive: int | None = None
 
     def copy_globals(
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
@@ -121,6 +125,30 @@ class DryRun:
         with self._interrupts.held():
             return self._substitution.copy(value)
 
+    def keep(self) -> None:
+        """Keep what was copied for further runs of the same code, if that is possible.
+
+        It is to be called when everything is copied, before the first run.
+        """
+        assert self._substitution is not None
+        assert self._mode is not None
+        if self._freshness is not None:
+            return
+        with self._interrupts.held():
+            self._freshness = self._substitution.freshness()
+            self._mode.keep()
+
+    def renewed(self) -> bool:
+        """Make all copies what they were before the run that has ended; whether they are."""
+        if self._freshness is None or self._substitution is None or self._mode is None:
+            return False
+        with self._interrupts.held():
+            if not (self._substitution.reaches_the_same() and self._freshness.restore()):
+                return False
+            self._mode.renew()
+            self._numbers = self._mode.numbers
+        return True
+
     @contextmanager
     def block(self, counter: FlopCounter, labels: FileLabels) -> Iterator[None]:
         """Run the block on fake tensors, counted; afterwards all is as it was."""
@@ -154,13 +182,16 @@ class DryRun:
                 self._uncopied = list(substitution.copier.uncopied)
                 self._met_meta = mode.met_meta
                 self._skipped_saving = mode.skipped_saving
-                substitution.restore()
+                substitution.restore(keep=self._freshness is not None)
                 mode.restore_gradients()
                 for restore, setting in settings:
                     restore(setting)
 
     def finish(self, report: Report, *, look_for_leaks: bool = True) -> Report:
-        """Add notes to the report that say what a dry run is; frees all fake tensors."""
+        """Add notes to the report that say what a dry run is; frees all fake tensors.
+
+        Those that are kept for a further run are not freed, and not looked for.
+        """
         notes = [NOTHING_RAN]
         if self._assigned:
             notes.append(f"what the code assigned is gone: {_listed(self._assigned)}")
@@ -174,21 +205,27 @@ class DryRun:
                 "not copied, so what the dry run did to them has happened: "
                 f"{_listed(self._uncopied)}"
             )
-        mode, self._substitution, self._mode = self._mode, None, None
-        if mode is not None:
-            with self._interrupts.held():
-                mode.forget()
-        if look_for_leaks and report.complete and mode is not None:
-            alive = _count_alive(mode)
-            if alive:
-                notes.append(
-                    f"{alive} fake {'tensor is' if alive == 1 else 'tensors are'} still held, by "
-                    "something outside the variables in use, as a library's cache"
-                )
+        if self._freshness is None:
+            self._let_go(look_for_leaks=look_for_leaks and report.complete)
+        if self.alive:
+            notes.append(
+                f"{self.alive} fake {'tensor is' if self.alive == 1 else 'tensors are'} still "
+                "held, by something outside the variables in use, as a library's cache"
+            )
         if self._device.is_absent:
             notes.insert(0, self._device.note)
             report = replace(report, device="cuda")
         return replace(report, notes=(*notes, *report.notes))
+
+    def _let_go(self, *, look_for_leaks: bool) -> None:
+        """Free all fake tensors."""
+        mode, self._substitution, self._mode = self._mode, None, None
+        if mode is None:
+            return
+        with self._interrupts.held():
+            mode.forget()
+        if look_for_leaks:
+            self.alive = _count_alive(mode)
 
 
 def _notes_on(numbers: Numbers) -> list[str]:

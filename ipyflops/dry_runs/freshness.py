@@ -44,9 +44,11 @@ _UNCHANGING: tuple[type, ...] = (
 _LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 #: Classes written in C of whose instances everything is known.
 _KNOWN_IN_C: frozenset[type] = frozenset(
-    (object, dict, list, set, tuple, frozenset, deque, OrderedDict, defaultdict)
-    + (int, float, complex, str, bytes, functools.partial, types.SimpleNamespace)
-    + random.Random.__bases__
+    (
+        *(object, dict, list, set, tuple, frozenset, deque, OrderedDict, defaultdict),
+        *(int, float, complex, str, bytes, functools.partial, types.SimpleNamespace),
+        *random.Random.__bases__,
+    )
 )
 _HEAP_TYPE = 1 << 9
 _POINTER = 8
@@ -55,6 +57,8 @@ _TWO_PLACES = 2
 _NOTHING = object()
 #: Objects that are nothing but what they contain.
 _PLAIN: frozenset[type] = frozenset((dict, list, set, tuple, frozenset))
+#: What is put back by being cleared, if it was empty.
+_CLEARED: frozenset[type] = frozenset((dict, list, set, OrderedDict))
 
 
 class Freshness:
@@ -76,6 +80,8 @@ class Freshness:
     def __init__(self, copies: Iterable[Any], is_shared: Callable[[Any], bool]) -> None:
         self._is_shared = is_shared
         self._restorers: list[Restorer] = []
+        #: Containers that hold nothing: each module has a dozen of these.
+        self._empty: list[Any] = []
         self._seen: dict[int, Any] = {}
         self._waiting = list(copies)
         self.is_complete = True
@@ -88,6 +94,9 @@ class Freshness:
 
     def restore(self) -> bool:
         """Put everything back; False where that is not possible, and the copies are of no use."""
+        if any(self._empty):
+            for one in self._empty:
+                one.clear()
         return self.is_complete and all(restore() for restore in self._restorers)
 
     def _look_at(self, value: Any) -> bool:
@@ -116,7 +125,9 @@ class Freshness:
         return True
 
     def _contents(self, value: Any) -> None:
-        if isinstance(value, dict):
+        if type(value) in _CLEARED and not value:
+            self._empty.append(value)
+        elif isinstance(value, dict):
             self._dictionary(value)
         elif isinstance(value, list):
             held = list(list.__iter__(value))
@@ -160,9 +171,11 @@ class Freshness:
         self._waiting += (held for _, held in slots if held is not _NOTHING)
         self._restorers.append(
             # An object can be given another class, or another dictionary.
-            lambda: type(value) is kind
-            and _attributes_of(value) is attributes
-            and all(_restore_slot(slot, value, held) for slot, held in slots)
+            lambda: (
+                type(value) is kind
+                and _attributes_of(value) is attributes
+                and all(_restore_slot(slot, value, held) for slot, held in slots)
+            )
         )
 
     def _array(self, array: Any) -> bool:

@@ -88,6 +88,8 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
         #: Where a tensor of the meta device is.
         self.stands_for_meta = _CPU
         self._known = KnownCopies()
+        #: What `renew` needs: whether a meta tensor was copied, and the numbers of what was copied.
+        self._kept: tuple[bool, frozenset[int]] = (False, frozenset())
         #: Real tensors that were arguments of operators, with the gradients that they had before.
         self._real_tensors: dict[int, tuple[Tensor, Tensor | None]] = {}
 
@@ -200,6 +202,18 @@ class DryRunMode(UnwrappedMode, FakeTensorMode):
     def forget(self) -> None:
         """Let go of the fake tensors that stand for real ones."""
         self._converter.forget()
+
+    def keep(self) -> None:
+        """Remember what is copied, for a further run with the same copies."""
+        self._kept = (self.met_meta, frozenset(self._converter.real))
+
+    def renew(self) -> None:
+        """Begin a further run as if nothing had run yet."""
+        self.met_meta, copied = self._kept
+        self.skipped_saving = False
+        self.numbers = Numbers()
+        for number in self._converter.real.keys() - copied:
+            self._converter.drop(number)
 
     def restore_gradients(self) -> None:
         """Give real tensors the gradients back that they had before the dry run."""

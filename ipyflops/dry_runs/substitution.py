@@ -74,6 +74,10 @@ class Substitution:
         self, parts: Iterable[types.CodeType], variables: MutableMapping[str, Any]
     ) -> None:
         self._code.setdefault(id(variables), (variables, []))[1].extend(parts)
+        for name in {name for part in parts for name in _names(part)}:
+            module = sys.modules.get(name)  # the code may import it
+            if module is not None:
+                self._add_code_owner(module)
 
     def copy(self, value: Any) -> Any:
         """Return the copy of a value, and copy what its code reaches."""
@@ -196,10 +200,16 @@ class Substitution:
             if before.get(name, _MISSING) is not value and not name.startswith("_")
         ]
 
-    def restore(self) -> None:
-        """Put all places back, also those that the run changed and that held no copy."""
+    def restore(self, *, keep: bool = False) -> None:
+        """Put all places back, also those that the run changed and that held no copy.
+
+        The copies are kept for a further run if `keep` is set.
+        """
         for undo in reversed(self._undo):
             undo()
+        if not keep:
+            self._copies.clear()
+            self._undo.clear()
 
     def freshness(self) -> Freshness | None:
         """What the copies are like now, for a further run with them; None if there can be none."""

@@ -9,11 +9,11 @@ import operator
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ipyflops.costs import COUNTED
-from ipyflops.dry_runs.calls import check_callable, count_call
+from ipyflops.dry_runs.calls import RepeatedCalls, check_callable, count_call
 from ipyflops.dry_runs.cuda import AbsentDevice
 from ipyflops.report import PEAK, Growth, Point, Sweep, Variable, counts_of, fit
 
@@ -167,6 +167,7 @@ class _CallCounter:
     caller: types.FrameType
     device: Any = None
     memory: bool = False
+    repeated: RepeatedCalls = field(default_factory=RepeatedCalls)
 
     def count(self, values: Sequence[int], *, first: bool = False) -> Point:
         """Count one point; only the first one looks for fake tensors that stay alive."""
@@ -180,6 +181,7 @@ class _CallCounter:
                 device=self.device,
                 look_for_leaks=first,
                 memory=self.memory,
+                repeated=self.repeated,
             )
         except Exception as error:
             at = ", ".join(f"{name}={value}" for name, value in sizes.items())

@@ -356,6 +356,24 @@ def test_what_other_threads_build_is_not_held() -> None:
     assert not errors, errors
 
 
+def test_modules_that_the_code_itself_imports_are_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users_numbers.py").write_text("import torch\nweight = torch.ones(8, 2)\nn = [1]\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    numbers: Any = importlib.import_module("users_numbers")
+    before = Picture(numbers.weight, numbers.n)
+
+    def step() -> None:
+        import users_numbers  # type: ignore[import-not-found]
+
+        users_numbers.n.append(2)
+        users_numbers.weight.add_(1)
+
+    assert dry_run(step).flops == 8 * 2
+    before.assert_same(Picture(numbers.weight, numbers.n))
+
+
 def test_modules_of_the_users_own_are_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,9 +419,9 @@ def test_errors_of_the_function_are_its_own() -> None:
 def test_an_interrupt_waits_until_all_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Substitution.restore
 
-    def put_back(self: Substitution) -> None:
+    def put_back(self: Substitution, *, keep: bool) -> None:
         signal.raise_signal(signal.SIGINT)
-        real(self)
+        real(self, keep=keep)
 
     def run() -> None:
         MODEL.eval()

@@ -81,6 +81,11 @@ class CudaDryRunMode(DryRunMode):
                     tensor.fake_device = CUDA
         return made
 
+    def renew(self) -> None:
+        """Begin a further run as if nothing had run yet."""
+        super().renew()
+        self.cast_weights.clear()
+
     def has_device(self, device: torch.device) -> bool:
         """Whether a tensor can be made on a device."""
         is_it = device.type == "cuda" and device.index in (None, 0)
