@@ -98,7 +98,7 @@ class FrameMarker:
         if child is None:
             return None
         location = self.locations.at(child, around.line, around.phase, False, around.method_line)
-        around.callees[id(module)] = location
+        around.remember(module, location)
         return location
 
     def _mark_called(
@@ -143,7 +143,7 @@ class FrameMarker:
             at = self.locations.or_line(place, around.line)
             mark = self.locations.at(at, around.line, phase, constructing, method_line)
             if call_frame is not None and repeats:
-                around.callees[id(place.holder)] = mark
+                around.remember(place.holder, mark)
         undecided = phase == "optimizer" and is_grad_enabled() and may_compute_loss(frame, kind)
         if not (kind & SUSPENDABLE or undecided):
             self._marks.keep(frame, mark)

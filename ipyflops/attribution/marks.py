@@ -7,7 +7,7 @@ marking costs no allocation.
 
 from __future__ import annotations
 
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any
 from weakref import ref
 
@@ -19,6 +19,8 @@ from ipyflops.report import Phase
 #: Bytes of a code's table of lines from which on the lines of its instructions are remembered.
 LONG_TABLE = 256
 MAX_INSTRUCTIONS = 1 << 17
+#: Most locations are those of modules that call no other.
+_NO_CALLEES: Any = MappingProxyType({})
 
 
 class TraceFunction:
@@ -97,11 +99,17 @@ class Location(Mark):
         self.phase = phase
         self.constructing = constructing
         self.entries: dict[Any, Any] = {}
-        self.callees: dict[int, Location] = {}
+        self.callees: dict[int, Location] = _NO_CALLEES
         outside = place.kind in ("root", "code", "function")
         has_functions = outside and not (phase == "backward" or constructing)
         self.functions: dict[Function, Location] | None = {} if has_functions else None
         self.method_line = method_line
+
+    def remember(self, module: object, location: Location) -> None:
+        """Note where a module runs that was called from here."""
+        if self.callees is _NO_CALLEES:
+            self.callees = {}
+        self.callees[id(module)] = location
 
 
 class FollowedFrame(Mark):

@@ -17,6 +17,9 @@ from ipyflops.torch_private import (
     PARAMETERS,
 )
 
+#: Bound here, for these are asked for with every new module.
+_Linear = torch.nn.Linear
+
 
 def submodules(module: object) -> Mapping[str, Any]:
     """Give a module's registered children, whatever its class makes of attribute access."""
@@ -107,7 +110,8 @@ class DescendantNames:
 
         It may hold it under another name, or since a moment ago: `find` says.
         """
-        self._begin(parent)
+        if self._parent is None or self._parent() is not parent:
+            self._begin(parent)
         if not self._seen:
             self._next_level(parent)
         names = self._names.get(id(module))
@@ -130,20 +134,22 @@ class DescendantNames:
 
     def _next_level(self, parent: torch.nn.Module) -> None:
         frontier: list[tuple[str, ...]] = []
+        seen, known = self._seen, self._names
+        is_compiled = COMPILED_CALLS_MODULE in sys.modules
         for names in self._frontier:
             holder = follow(parent, names)
             if holder is None:
                 continue
             for name, held in submodules(holder).items():
-                child = unwrap_compiled(held)
-                if child is not None and id(child) not in self._seen:
-                    self._seen.add(id(child))
-                    self._names[id(child)] = (*names, name)
-                    frontier.append((*names, name))
+                child = unwrap_compiled(held) if is_compiled else held
+                if child is not None and id(child) not in seen:
+                    seen.add(id(child))
+                    path = known[id(child)] = (*names, name)
+                    frontier.append(path)
         self._frontier = frontier
 
 
 def is_linear(module: object) -> bool:
     """Whether a module runs what a linear layer runs; a subclass may add something of its own."""
     kind = type(module)
-    return issubclass(kind, torch.nn.Linear) and kind.forward is torch.nn.Linear.forward
+    return issubclass(kind, _Linear) and kind.forward is _Linear.forward

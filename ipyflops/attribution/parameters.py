@@ -11,7 +11,10 @@ from torch.nn import Parameter
 from torch.nn.parameter import is_lazy
 
 from ipyflops.attribution.modules import submodules, vars_of
-from ipyflops.torch_private import PARAMETERS, without_torch_function
+from ipyflops.torch_private import CHILDREN, PARAMETERS, without_torch_function
+
+_NO_PARAMETERS: Mapping[str, Any] = {}
+_OPAQUE = (torch.jit.ScriptModule, torch.fx.GraphModule)
 
 
 class ParameterCounts:
@@ -42,16 +45,19 @@ class ParameterCounts:
         if order is None:
             return
         # From the innermost modules out: each is added to the one that holds it.
+        counts, reference = self._counts, weakref.ref
         for own in reversed(order):
-            around, tied = own.around, own.tied
+            around, tied, total = own.around, own.tied, own.elements
             if around is not None:
-                around.elements += own.elements
+                around.elements += total
                 if tied and around.tied:
                     around.tied.update(tied)
                 elif tied:
                     around.tied = tied.copy()
-            total = own.elements + sum(tied.values()) if tied else own.elements
-            self._counts[id(own.module)] = (weakref.ref(own.module), total)
+            if tied:
+                total += sum(tied.values())
+            module = own.module
+            counts[id(module)] = (reference(module), total)
 
 
 class _Own:
@@ -92,10 +98,11 @@ def _own_parameters(top: object) -> list[_Own] | None:
             return None
         seen.add(id(module))
         order.append(own)
-        children = submodules(module)
-        if children:
+        attributes = vars_of(module)
+        children = attributes.get(CHILDREN)
+        if children and isinstance(children, dict):
             waiting += [_Own(child, own) for child in children.values() if child is not None]
-        for parameter in _parameters(module).values():
+        for parameter in (attributes.get(PARAMETERS) or _NO_PARAMETERS).values():
             if parameter is None:
                 continue
             if type(parameter) is not Parameter and is_lazy(parameter):
@@ -165,6 +172,8 @@ def _parameters(module: object) -> Mapping[str, Any]:
 
 def opaque_because(module: object) -> str:
     """What a module is that runs its submodules without calling them; empty if it calls them."""
+    if not issubclass(type(module), _OPAQUE):
+        return ""
     if issubclass(type(module), torch.jit.ScriptModule):
         return "TorchScript"
     if issubclass(type(module), torch.fx.GraphModule):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -28,6 +28,7 @@ from ipyflops.attribution.parameters import ParameterCounts, opaque_because
 from ipyflops.report import ScopeKind
 
 _EMPTY: Any = MappingProxyType({})  # nothing can be put into it
+_Module = torch.nn.Module  # asked for with every new place
 
 
 class Place:
@@ -232,22 +233,23 @@ class Place:
         place.of_user = self.kind != "root"
         return place
 
-    def first_call(self, parent: object, module: object) -> Place | None:
+    def first_call(self, parent: Any, module: Any) -> Place | None:
         """Make the place of a module that `parent`, this place's module, has registered itself.
 
         None in all but the usual case: that no place of the tree has ever stood for the module, and
         no other module has had its name.
         """
-        if id(module) in self.met or not issubclass(type(parent), torch.nn.Module):
+        if id(module) in self.met or not issubclass(type(parent), _Module):
             return None
-        if self._names is None:
-            self._names = DescendantNames()
-        name = self._names.of_child(cast("torch.nn.Module", parent), module)
-        if name is None or not issubclass(type(module), torch.nn.Module):
+        names = self._names
+        if names is None:
+            names = self._names = DescendantNames()
+        name = names.of_child(parent, module)
+        if name is None or not issubclass(type(module), _Module):
             return None
         if not self.labels.take("module", name, type(module).__name__):
             return None
-        place = self._new(cast("torch.nn.Module", module), name, ("module", name))
+        place = self._new(module, name, ("module", name))
         self.remember(module, place)
         return place
 
@@ -257,7 +259,7 @@ class Place:
         if known is not None:
             return known
         parent = self.holder
-        if not issubclass(type(parent), torch.nn.Module):
+        if not issubclass(type(parent), _Module):
             return None
         if self._names is None:
             self._names = DescendantNames()
@@ -351,7 +353,7 @@ class Place:
         child = Place(self, name, type(holder).__name__, kind)
         child.reference = weakref.ref(holder)
         self.met.add(id(holder))
-        if issubclass(type(holder), torch.nn.Module):
+        if issubclass(type(holder), _Module):
             child.opaque_because = opaque_because(holder)
             child.parameters = self._count_parameters(holder, child)
             child.layer = "linear" if is_linear(holder) else None

@@ -194,6 +194,10 @@ OF_DROPPED_RESULTS: dict[str, tuple[OtherPath, int, Condition]] = {
 }
 
 
+#: Only these operators tell something.
+TELLING = frozenset((*_TELLING_IN_NODES, *OF_OPERATORS, *OF_DROPPED_RESULTS))
+
+
 class OtherPaths:
     """Notices such paths while a count runs; it is shown each distinct call once."""
 

@@ -20,7 +20,7 @@ from ipyflops.counting import sampling
 from ipyflops.counting.call_keys import Key
 from ipyflops.counting.communication import payload
 from ipyflops.counting.entries import CallSums, Entry
-from ipyflops.counting.other_paths import OtherPaths
+from ipyflops.counting.other_paths import TELLING, OtherPaths
 from ipyflops.counting.signatures import bytes_of, shapes_of, without_guards
 from ipyflops.formulas import (
     Call,
@@ -118,8 +118,8 @@ class Recorder:
         else:
             signature = self.signature_of(location, key, call, verdict)
             entry, is_new = self._summed(entries, signature, device_of(call))
-        if is_new:
-            operator = entry.signature.operator
+        operator = entry.signature.operator
+        if is_new and operator in TELLING:
             in_backward = location.phase == "backward"
             self.other_paths.notice(call, operator, entries.values(), in_backward=in_backward)
         return entry
@@ -149,7 +149,7 @@ class Recorder:
         self, entries: dict[Any, Any], key: Key, signature: Signature, device: str
     ) -> tuple[Entry, bool]:
         """Return the entry of calls that are all alike, and whether it is new."""
-        made = Entry(signature, None, _sampled(signature), device)
+        made = Entry(signature, None, sampling.wanted() and _computes(signature), device)
         # In one step: another thread may have made it meanwhile, and counts there.
         entry: Entry = entries.setdefault(key, made)
         if entry is made:
@@ -166,7 +166,12 @@ class Recorder:
         known = entries.get(key)
         summed: Entry = known or entries.setdefault(
             key,
-            Entry(signature, CallSums(signature), _sampled(signature), device),
+            Entry(
+                signature,
+                CallSums(signature),
+                sampling.wanted() and _computes(signature),
+                device,
+            ),
         )
         assert summed.sums is not None
         # A formula may wait for a device, so that it is not called with the lock held.
@@ -243,10 +248,8 @@ class Recorder:
         self.errors.append(failure)
 
 
-def _sampled(signature: Signature) -> bool:
-    """Whether to find out if other processes compute the same as this call."""
-    if not sampling.wanted():
-        return False
+def _computes(signature: Signature) -> bool:
+    """Whether other processes may do the work of this call as well."""
     cost = signature.cost
     return bool(cost.contraction or cost.other or cost.article)
 
@@ -258,7 +261,12 @@ def _activations(call: Call) -> int:
 
 def device_of(call: Call) -> str:
     """The accelerator that a call runs on; the CPU if it has no tensor on one."""
-    if all(map(_is_on_cpu, (call.out, *call.args, *call.kwargs.values()))):
+    # Asked for each new entry: what most arguments are is dealt with right here.
+    for value in (call.out, *call.args, *call.kwargs.values()):
+        kind = type(value)
+        if not (value.is_cpu if kind is Tensor or kind is Parameter else _is_on_cpu(value)):
+            break
+    else:
         return "cpu"
     for tensor in (*call.inputs(), *call.outputs()):
         if tensor.device.type not in ("cpu", "meta"):

@@ -47,7 +47,17 @@ class Call:
     (torch.Size([3, 4]), 'aten::mm', torch.Size([2, 4]))
     """
 
-    __slots__ = ("_arguments", "_name", "adds_bias", "args", "func", "kwargs", "out")
+    __slots__ = (
+        "_arguments",
+        "_inputs",
+        "_name",
+        "_outputs",
+        "adds_bias",
+        "args",
+        "func",
+        "kwargs",
+        "out",
+    )
 
     def __init__(
         self,
@@ -66,6 +76,9 @@ class Call:
         self.kwargs = kwargs
         self.out = out
         self._arguments: dict[str, Any] | None = None
+        # Looked for once: several questions are asked about the tensors of a call.
+        self._inputs: tuple[Tensor, ...] | None = None
+        self._outputs: tuple[Tensor, ...] | None = None
 
     @property
     def operator(self) -> str:
@@ -114,12 +127,15 @@ class Call:
 
     def inputs(self) -> Iterator[Tensor]:
         """Every tensor in the arguments, also in lists; `out=` tensors are not inputs."""
-        yield from tensors(self.args)
-        if self.kwargs:
-            written = self._out_arguments()
-            for name, value in self.kwargs.items():
-                if name not in written:
-                    yield from tensors(value)
+        if self._inputs is None:
+            found = [*tensors(self.args)]
+            if self.kwargs:
+                written = self._out_arguments()
+                for name, value in self.kwargs.items():
+                    if name not in written:
+                        found += tensors(value)
+            self._inputs = tuple(found)
+        return iter(self._inputs)
 
     def _out_arguments(self) -> set[str]:
         """The names of the ``out=`` arguments, which are others where there is more than one."""
@@ -130,7 +146,9 @@ class Call:
 
     def outputs(self) -> Iterator[Tensor]:
         """Every tensor of the result."""
-        yield from tensors(self.out)
+        if self._outputs is None:
+            self._outputs = tuple(tensors(self.out))
+        return iter(self._outputs)
 
     @property
     def structure(self) -> Structure | None:
