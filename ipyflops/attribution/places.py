@@ -241,10 +241,9 @@ class Place:
         """
         if id(module) in self.met or not issubclass(type(parent), _Module):
             return None
-        names = self._names
-        if names is None:
-            names = self._names = DescendantNames()
-        name = names.of_child(parent, module)
+        if self._names is None:
+            self._names = DescendantNames()
+        name = self._names.of_child(parent, module)
         if name is None or not issubclass(type(module), _Module):
             return None
         if not self.labels.take("module", name, type(module).__name__):
