@@ -8,9 +8,13 @@ is started, and nothing stays behind.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+import time
 from itertools import count, tee
 from typing import Any
+
+from ipyflops.torch_private import ENGINE_THREADS
 
 _POINTER = ctypes.c_void_p
 
@@ -62,3 +66,32 @@ def _function(function: Any, result: Any, *arguments: Any) -> Any:
 
 #: Those of this process.
 NUMBERS = ThreadNumbers()
+
+
+def moment() -> float:
+    """Now, by the clock by which the system says when a thread has begun; 0 if it has none."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0.0 if clock is None else time.clock_gettime(clock)
+
+
+def engine_threads_since(begin: float) -> int:
+    """How many threads of the autograd engine have begun since a `moment`.
+
+    They begin all at once, with the first backward pass of a process on any device, and have a
+    state of Python's also where they run no operator. 0 where the system does not tell.
+    """
+    try:
+        ticks = int(begin * os.sysconf("SC_CLK_TCK"))
+        return sum(_is_engine_thread(task, ticks) for task in os.listdir("/proc/self/task"))
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def _is_engine_thread(task: str, ticks: int) -> bool:
+    """Whether a thread is one of the engine that has begun since; a thread may end meanwhile."""
+    try:
+        with open(f"/proc/self/task/{task}/stat") as file:
+            name, _, rest = file.read().partition(" (")[2].rpartition(") ")
+        return name.startswith(ENGINE_THREADS) and int(rest.split()[19]) >= ticks
+    except (OSError, IndexError):
+        return False

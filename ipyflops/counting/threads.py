@@ -28,7 +28,7 @@ from weakref import ref
 from ipyflops.attribution import NOT_EAGERLY
 from ipyflops.cells import is_installed, is_the_users
 from ipyflops.counting.kernel_launches import can_launch
-from ipyflops.counting.thread_states import NUMBERS
+from ipyflops.counting.thread_states import NUMBERS, engine_threads_since, moment
 
 #: Code that the threads of a pool run.
 _WORKERS = (("concurrent.futures.thread", "_worker"), ("multiprocessing.pool", "worker"))
@@ -140,6 +140,7 @@ class NotCounted:
         self._unknown_before = 0
         #: How many threads of the process had begun; None where Python does not tell.
         self._begun_before: int | None = None
+        self._moment = 0.0
         #: How many threads the counter has stepped into, and threads that are known, by their ids.
         self._entered = 0
         self._known: dict[int, ref[threading.Thread]] = {}
@@ -155,6 +156,7 @@ class NotCounted:
             if thread.ident != own and (_is_worker(thread) or _runs_user_code(thread))
         }
         self._known = {id(thread): ref(thread) for thread in threading.enumerate()}
+        self._moment = moment()
         self._begun_before = NUMBERS.begun()
 
     def thread_begins(self) -> None:
@@ -200,7 +202,8 @@ class NotCounted:
         if begun is not None and self._begun_before is not None:
             # Some may have begun in this moment.
             late = [one for one in threading.enumerate() if not self._knows(one)]
-            return max(begun - self._begun_before - self._entered - len(late), 0)
+            unknown = begun - self._begun_before - self._entered - len(late)
+            return max(unknown - engine_threads_since(self._moment), 0) if unknown > 0 else 0
         if _unknown_threads() <= self._unknown_before:
             return 0
         time.sleep(0.005)  # one that `threading` has forgotten may not have quite ended

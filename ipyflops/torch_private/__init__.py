@@ -300,6 +300,10 @@ with _required():
 current_sequence_number: Callable[[], int] = getattr(
     getattr(torch._C, "_autograd", None), "_get_sequence_nr", lambda: 0
 )
+#: How the system calls the threads of the autograd engine, which begin with the first backward pass
+#: of a process, one for each device, and may never run anything.
+#: Without it (another name): a note says of them that they were not counted.
+ENGINE_THREADS = "pt_autograd"
 _current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
 if not hasattr(getattr(torch._C, "_FunctionBase", None), "_sequence_nr"):
     _current_node = lambda: None  # noqa: E731 - a node that cannot tell its number

@@ -17,7 +17,9 @@ from torch.utils.checkpoint import checkpoint
 
 from ipyflops import FlopCounter
 from ipyflops.attribution import THREAD, Token
+from ipyflops.counting.threads import UNNOTICED
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not name threads")
 SCRIPT = Path(__file__).with_name("accelerator.py")
 ROOT = SCRIPT.parents[2]
 #: A product of a (2, 4) by a (4, 4) matrix.
@@ -53,6 +55,11 @@ def test_its_operators_belong_to_the_modules_whose_forward_made_them(counted: An
     phases = {"forward": 2 * PRODUCT, "backward": 3 * PRODUCT, "recompute": 0, "optimizer": 0}
     assert plain["phases"] == phases
     assert plain["notes"] == []
+
+
+@linux
+def test_those_that_begin_and_have_nothing_to_do_are_not_named() -> None:
+    assert run("cpu") == [UNNOTICED]
 
 
 def test_they_are_on_the_line_that_the_thread_works_for(counted: Any) -> None:
