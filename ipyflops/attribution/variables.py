@@ -249,10 +249,18 @@ def _loop_variables(code: CodeType) -> frozenset[str]:
         if one.opname == "FOR_ITER":
             assigns = True
         elif assigns and one.opname.startswith("STORE_"):
-            names.add(str(one.argval))
+            names.update(_stored(one))
         elif not one.opname.startswith(("UNPACK_", "EXTENDED_ARG", "NOP", "CACHE")):
             assigns = False
     return frozenset(names)
+
+
+def _stored(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables that an instruction assigns; from Python 3.13 on it may name another one."""
+    name = instruction.argval
+    if type(name) is not tuple:
+        return (str(name),)
+    return name[:1] if instruction.opname.endswith("LOAD_FAST") else name
 
 
 def _of_library(

@@ -94,7 +94,7 @@ def test_the_bias_of_a_linear_layer_is_free_wherever_it_runs(layer: str, shape: 
     assert flops(lambda: LAYERS[layer](x)) == PRODUCT
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_the_bias_of_a_traced_layer_is_free() -> None:
     for make in INPUTS.values():
         x = make()
@@ -190,7 +190,7 @@ def test_mapped_products_with_a_summand(name: str) -> None:
 
 
 # PyTorch loads derivatives that it has written in TorchScript.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.parametrize("shape", ["2-D", "3-D strided"])
 def test_along_a_direction_only_the_layers_own_bias_is_free(shape: str) -> None:
     x = INPUTS[shape]()

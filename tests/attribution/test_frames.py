@@ -94,10 +94,13 @@ def _write_into_the_caller() -> None:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """What a call gives; from Python 3.13 on, names that `exec` makes in a function do not stay."""
+    """What a call gives; from Python 3.13 on, names that `exec` makes in a function do not stay.
+
+    Nor does what is written into `locals()`.
+    """
     try:
         return call()
-    except NameError as error:
+    except (NameError, KeyError) as error:
         return repr(error)
 
 
@@ -238,6 +241,8 @@ def test_the_input_of_a_call_that_is_done_is_let_go(shapes: bool) -> None:
     assert y.shape == (2, 4)
 
 
+# From Python 3.13 on nothing but the frame tells it from another: the last marked one is kept.
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="under a tracer the last frame is kept")
 @pytest.mark.parametrize("kind", [nn.Linear, nn.LayerNorm])
 def test_under_a_tracer_frames_that_it_leaves_alone_let_go_of_their_tensors(kind: Any) -> None:
     """Debuggers and coverage do not trace the lines of libraries."""

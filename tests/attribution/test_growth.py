@@ -104,6 +104,18 @@ def test_modules_in_a_list_keep_their_names_when_others_are_gone() -> None:
     assert names == {"held.0": 1, "held.1": 1, "held.2": 1, "Linear": 1, "late": 2, "later": 1}
 
 
+def test_the_variables_of_a_loop_are_no_names_for_what_a_list_holds() -> None:
+    with FlopCounter() as counter:
+        pairs = [(nn.Linear(2, 2), nn.Linear(2, 2)) for _ in range(2)]
+        for first, second in pairs:
+            second(first(X))
+        held = [nn.Linear(2, 2)]
+        for one in held:
+            one(X)
+    names = {node.name for node in counter.report.tree.children if node.flops}
+    assert names == {"pairs.0.0", "pairs.0.1", "pairs.1.0", "pairs.1.1", "held.0"}
+
+
 def test_modules_that_only_a_parameter_holds_are_one_for_each_class() -> None:
     def call(module: nn.Module) -> None:
         module(X)

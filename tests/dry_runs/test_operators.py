@@ -199,7 +199,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*quantize:UserWarning")
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_it_cannot_tell_it_does_not_count(name: str) -> None:
     run, reason = REFUSED[name]
