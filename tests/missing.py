@@ -22,6 +22,8 @@ _MAKEFILE = (TESTS.parent / "Makefile").read_text(encoding="utf-8")
 IS_OTHER = torch.__version__.partition("+")[0] not in re.findall(
     r"^TORCH := (.*)$", _MAKEFILE, re.M
 )
+#: This release, as (2, 13).
+RELEASE = tuple(int(part) for part in torch.__version__.split(".")[:2])
 #: How PyTorch and Python say that something is not there.
 _SAID = re.compile(
     r"'_OpNamespace' '(?P<namespace>\w+)' object has no attribute '(?P<operator>\w+)'"
@@ -65,6 +67,12 @@ functions_have_gradients = pytest.mark.skipif(
 #: often than once for an item.
 once_for_an_item = pytest.mark.skipif(
     "map" not in torch._higher_order_ops.__all__, reason="a prototype in this PyTorch"
+)
+
+
+#: PyTorch 2.11 crashes where other threads compile what random programs do, uncounted as well.
+compiles_in_threads = pytest.mark.skipif(
+    RELEASE == (2, 11), reason="PyTorch 2.11 crashes where threads compile, without a counter too"
 )
 
 

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import logging
+import mmap
 import sys
 import warnings
 import weakref
@@ -773,9 +774,20 @@ def a_replica_shares_the_dictionary_of_its_hooks() -> None:
 # --- devices and processes -----------------------------------------------------------------------
 
 
+@relied_on("ENGINE_THREADS")
+def the_engine_has_this_name_for_its_threads() -> None:
+    """That they bear it is in `tests/safety/test_engine_threads.py`, on a device that has some."""
+    libraries = [*(Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*")]
+    needs(libraries, "a library of this name")
+    with (
+        libraries[0].open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        assert content.find(private.ENGINE_THREADS.encode()) >= 0
+
+
 @relied_on("scaled_product")
 def matrices_of_float8_are_multiplied_with_scales() -> None:
-    needs(hasattr(nn.functional, "scaled_mm"), "products of float8 on a CPU")
     left, right = (torch.ones(32, 32).to(torch.float8_e4m3fn) for _ in range(2))
     try:
         private.scaled_product(left, right)()

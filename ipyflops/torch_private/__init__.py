@@ -39,7 +39,7 @@ from ipyflops.torch_private.compiler import (
     runs_eagerly,
 )
 from ipyflops.torch_private.cuda import is_capturing, is_past, occupy, raw_stream, record_event
-from ipyflops.torch_private.devices import default_store, scaled_product
+from ipyflops.torch_private.devices import ENGINE_THREADS, default_store, scaled_product
 from ipyflops.torch_private.fakes import (
     ASKS_FINITE,
     CHOOSES_NUMBERS,
@@ -90,6 +90,7 @@ __all__ = [
     "COMPILED_FROM",
     "COMPILER_MODULE",
     "CONVERSION",
+    "ENGINE_THREADS",
     "FAKE_BUFFER",
     "FAKE_PARAMETER",
     "FAKE_TENSOR_FILES",
@@ -300,10 +301,6 @@ with _required():
 current_sequence_number: Callable[[], int] = getattr(
     getattr(torch._C, "_autograd", None), "_get_sequence_nr", lambda: 0
 )
-#: How the system calls the threads of the autograd engine, which begin with the first backward pass
-#: of a process, one for each device, and may never run anything.
-#: Without it (another name): a note says of them that they were not counted.
-ENGINE_THREADS = "pt_autograd"
 _current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
 if not hasattr(getattr(torch._C, "_FunctionBase", None), "_sequence_nr"):
     _current_node = lambda: None  # noqa: E731 - a node that cannot tell its number

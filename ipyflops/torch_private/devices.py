@@ -11,6 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+#: How the system calls the threads of the autograd engine, which begin with the first backward pass
+#: of a process, one for each device, and may never run anything.
+#: Without it (another name): a note says of them that they were not counted.
+ENGINE_THREADS = "pt_autograd"
+
 
 def scaled_product(left: Tensor, right: Tensor) -> Callable[[], Tensor]:
     """A product of float8, with a scale of 1 for each operand: `torch.mm` takes no float8.

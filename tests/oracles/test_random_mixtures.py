@@ -26,6 +26,7 @@ from ipyflops.counting import FlopCounter
 from ipyflops.formulas import Call, Formula, FreeOperator, lookup
 from ipyflops.report import Report
 from ipyflops.torch_private import can_decompose, decomposition_of
+from tests.missing import compiles_in_threads
 from tests.oracles.process_state import left_behind, process_state
 from tests.oracles.program_steps import KINDS, RAN, Run, mixtures, run_steps
 from tests.pytorch_databases.running import WARNINGS, one_thread, same_bits
@@ -120,6 +121,7 @@ def check_counts(report: Report, log: Log) -> None:
         assert expected is None or products[name].flops == expected, name
 
 
+@compiles_in_threads
 @settings(
     max_examples=PROGRAMS,
     phases=[Phase.generate],  # making a failing program smaller takes minutes

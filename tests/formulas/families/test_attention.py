@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import sdpa_backward_flop_count
 
 from tests.formulas.plain import cost_of, formulas_of, plain, torch_flops
+from tests.missing import RELEASE, needs
 
 aten = torch.ops.aten
 
@@ -32,6 +33,11 @@ def qkv(b=2, h=4, s_q=6, s_k=7, d=8, d_v=8, h_kv=None, device="meta"):
         torch.empty(b, h_kv, s_k, d, device=device),
         torch.empty(b, h_kv, s_k, d_v, device=device),
     )
+
+
+def needs_shared_heads(sizes):
+    """Skip what PyTorch's own counter refuses up to 2.11: fewer heads of keys than of queries."""
+    needs("h_kv" not in sizes or RELEASE > (2, 11), "a count of heads that are shared")
 
 
 def forward_cost(kernel, q, k, v, **kwargs):
@@ -115,6 +121,7 @@ def test_forward_is_attention_written_out(kernel, variant):
     "sizes", [{}, {"d_v": 5}, {"h_kv": 2}, {"h_kv": 1, "s_q": 1}, {"b": 1, "s_k": 1}]
 )
 def test_products_agree_with_pytorch(kernel, sizes):
+    needs_shared_heads(sizes)
     q, k, v = qkv(**sizes)
     func, arguments = FORWARD[kernel]
     theirs = torch_flops(lambda: func(q, k, v, *arguments))
@@ -165,6 +172,7 @@ def test_backward_is_five_products_and_what_is_between(kernel, variant):
 @pytest.mark.parametrize("kernel", ["flash", "efficient", "cudnn"])
 @pytest.mark.parametrize("sizes", [{}, {"d_v": 5}, {"h_kv": 2}])
 def test_products_of_the_gradients_agree_with_pytorch(kernel, sizes):
+    needs_shared_heads(sizes)
     q, k, v = qkv(**sizes)
     grad = torch.empty(*q.shape[:-1], v.shape[-1], device="meta")
     theirs = sdpa_backward_flop_count(grad.shape, q.shape, k.shape, v.shape)
