@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from ipyflops.cells import Shell
 from ipyflops.magics.progress_line import ProgressLine
 from ipyflops.magics.request import Request
 from ipyflops.processes.ipyparallel_collection import CollectedReport
-from ipyflops.report import Difference, Estimate, Estimates, Report, ShownAsTable
+from ipyflops.report import Estimate, Estimates, Report, ShownAsTable
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,8 @@ def deliver(
             # The widget has columns of each place, and none of the whole; in text they stand below.
             said = map(views.one_line, estimates)
             shown = replace(report, notes=(*report.notes, *said))
-        # What has changed comes first: it is what was asked for.
-        changes = [] if request.baseline is None else [report - request.baseline]
         options_on = {"devices": request.devices} if request.devices else {}
-        _show(shell, shown, view_options, line, above=changes, **options_on)
+        _show(shell, shown, view_options, line, against=request.baseline, **options_on)
         if estimates:
             table = estimates[0] if len(estimates) == 1 else Estimates(estimates)
             _publish_table(shell, table, view_options)
@@ -124,27 +122,24 @@ def _show(
     view_options: ViewOptions,
     line: ProgressLine | None,
     *,
-    above: Sequence[Difference],
+    against: Report | None,
     **options: Any,
 ) -> None:
-    """Show a report, and tables above it."""
+    """Show a report, and first what has changed since another one."""
     if view_options.has_traceback:
         report = replace(report, error=report.error.partition(": ")[0])
     places = [] if line is None else line.take()
-    bundles = [_table_bundle(one, view_options) for one in above]
     try:
-        for bundle in [
-            *bundles,
-            *views.displays(
-                report,
-                view=view_options.view,
-                by=view_options.by,
-                depth=view_options.depth,
-                per=view_options.per,
-                columns=view_options.columns,
-                **options,
-            ),
-        ]:
+        for bundle in views.displays(
+            report,
+            against=against,
+            view=view_options.view,
+            by=view_options.by,
+            depth=view_options.depth,
+            per=view_options.per,
+            columns=view_options.columns,
+            **options,
+        ):
             publish(shell, bundle, places.pop(0) if places else None)
     finally:
         if line is not None:
@@ -160,9 +155,5 @@ def _estimates(report: Report, request: Request, view_options: ViewOptions) -> t
 
 
 def _publish_table(shell: Shell, shown: ShownAsTable, view_options: ViewOptions) -> None:
-    publish(shell, _table_bundle(shown, view_options))
-
-
-def _table_bundle(shown: Difference | ShownAsTable, view_options: ViewOptions) -> dict[str, Any]:
     view = "text" if view_options.view == "text" else "html"
-    return views.mime_bundle(shown, view=view)
+    publish(shell, views.mime_bundle(shown, view=view))

@@ -35,6 +35,9 @@ class Change:
         Without what ran in the children.
     children : tuple of Change
         The children in the tree after, in their order, then those that are gone.
+    scopes : (int, int)
+        The place's index in the scopes of the report before and in those of the one after; -1 where
+        it did not exist.
     """
 
     path: str
@@ -46,6 +49,7 @@ class Change:
     own_before: Totals
     own_after: Totals
     children: tuple[Change, ...]
+    scopes: tuple[int, int] = (-1, -1)
 
     @property
     def status(self) -> Status:
@@ -132,6 +136,7 @@ def _change(pair: _Pair, children: Sequence[Change]) -> Change:
         own_before=old.own if old else Totals(),
         own_after=new.own if new else Totals(),
         children=tuple(children),
+        scopes=(old.scope if old else -1, new.scope if new else -1),
     )
 
 

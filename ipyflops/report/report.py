@@ -31,6 +31,7 @@ from ipyflops.report.yardsticks import Yardsticks
 
 # These take long to import, or are not installed everywhere.
 if TYPE_CHECKING:
+    import anywidget
     import matplotlib.axes
     import pandas
     from torch.distributed import ProcessGroup
@@ -350,6 +351,19 @@ class Difference:
         axes: matplotlib.axes.Axes = plot(self, ax, metric=metric, most=most)
         return axes
 
+    def widget(self, **options: Any) -> anywidget.AnyWidget:
+        """Give the widget that a notebook shows: what has changed, and the report after.
+
+        Parameters
+        ----------
+        **options
+            As for `Report.widget`; ``by`` is ``change`` where it is left out.
+        """
+        from ipyflops.views import to_widget
+
+        view: anywidget.AnyWidget = to_widget(self, **options)
+        return view
+
     def __str__(self) -> str:
         from ipyflops.views import to_text
 
@@ -360,7 +374,13 @@ class Difference:
 
         return f"<Difference {one_line(self)}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from ipyflops.views import mime_bundle
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from ipyflops.views import mime_bundle, preferred_view
 
-        return mime_bundle(self, view="html")
+        return mime_bundle(self, view=preferred_view())
+
+    def _ipython_display_(self) -> None:
+        from ipyflops.views import show
+
+        if not show(self):
+            raise NotImplementedError  # one bundle is enough: IPython asks for it

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from ipyflops.costs import check_choice
@@ -19,6 +20,7 @@ from ipyflops.views.requests import BY, VIEWS, check_view
 from ipyflops.views.rows.columns import RECORDED
 from ipyflops.views.rows.columns import chosen as chosen_columns
 from ipyflops.views.rows.visible import shortened, visible
+from ipyflops.views.stand_in import WIDGET_VIEW, beside_widget
 
 __all__ = [
     "BY",
@@ -45,21 +47,6 @@ __all__ = [
 
 Shown: TypeAlias = Report | Difference | Sweep | ShownAsTable
 Form: TypeAlias = Literal["markdown", "latex", "sentence", "speedscope", "chrome_trace"]
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-#: Seconds that a widget has to appear before the HTML does.
-PATIENCE = 2
-
-_NOTHING = "<span></span>"
-_STAND_IN = """\
-<div class="ipyflops-stand-in" data-ipyflops-key="{key}">
-<style>
-@keyframes ipyflops-wait {{ from, to {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
-.ipyflops-stand-in {{ animation: ipyflops-wait {patience}s; }}
-.jp-OutputArea-child:not(:has(.ipyflops-widget)):has(\
-+ .jp-OutputArea-child [data-ipyflops-key="{key}"]) {{ display: none; }}
-</style>
-{html}
-</div>"""
 
 
 # --- text, HTML, widget --------------------------------------------------------------------------
@@ -130,11 +117,16 @@ def to_html(shown: Shown, **options: Any) -> str:
     return sweep.to_html(shown, **options)
 
 
-def to_widget(report: Report, **options: Any) -> Any:
-    """Make a widget; the options are those of `ipyflops.views.widget.view.FlopsView`."""
+def to_widget(shown: Report | Difference, **options: Any) -> Any:
+    """Make a widget; the options are those of `ipyflops.views.widget.view.FlopsView`.
+
+    That of a difference is that of the report after, which begins with what has changed.
+    """
     from ipyflops.views.widget.view import FlopsView
 
-    return FlopsView(report, **options)
+    if isinstance(shown, Difference):
+        return FlopsView(shown.after, against=shown.before, **options)
+    return FlopsView(shown, **options)
 
 
 # --- outputs of a cell ---------------------------------------------------------------------------
@@ -147,8 +139,8 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     ----------
     shown : Report, Difference, Sweep or another result
     view : {"auto", "widget", "html", "text"}
-        ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget of a report
-        besides; ``auto`` does so where a notebook is likely to show it.
+        ``text`` gives plain text alone, ``html`` HTML as well, ``widget`` the widget of a report or
+        a difference besides; ``auto`` does so where a notebook is likely to show it.
     **options
         ``by``, ``depth``, ``per`` and ``columns`` of a report, as for `to_text`. Where `by` is
         None, or left out, a widget shows the tab that was chosen in the one before. ``devices`` are
@@ -172,35 +164,44 @@ def mime_bundle(shown: Shown, *, view: str = "auto", **options: Any) -> dict[str
     if view == "text":
         return bundle
     bundle["text/html"] = to_html(shown, **options)
-    if isinstance(shown, Report) and (view == "widget" or (view == "auto" and shows_widgets())):
-        from ipyflops.views.shown_views import SHOWN_VIEWS
-
-        extra = options.pop("columns", ())
-        widget = to_widget(shown, extra=extra, devices=devices, **options)
-        SHOWN_VIEWS.add(widget)
-        bundle[WIDGET_VIEW] = {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": widget.model_id,
-        }
+    if isinstance(shown, Report | Difference) and _is_widget(view):
+        bundle[WIDGET_VIEW] = _widget_view(shown, devices=devices, **options)
     return bundle
 
 
-def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
+def _is_widget(view: str) -> bool:
+    return view == "widget" or (view == "auto" and shows_widgets())
+
+
+def _widget_view(
+    shown: Report | Difference, columns: Sequence[str] = (), **options: Any
+) -> dict[str, Any]:
+    """Make a widget that the running cell shows, and give what names it in a bundle."""
+    from ipyflops.views.shown_views import SHOWN_VIEWS
+
+    widget = to_widget(shown, extra=columns, **options)
+    SHOWN_VIEWS.add(widget)
+    return {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+
+
+def displays(
+    shown: Report | Difference,
+    *,
+    against: Report | None = None,
+    view: str = "auto",
+    **options: Any,
+) -> list[dict[str, Any]]:
     """Give the outputs that show a report, to be published one after the other.
 
-    One output that offers the widget and the HTML is not enough. A notebook that is opened again
-    has the widget's name and no widget; JupyterLab then says so in an error, and leaves the HTML
-    beside it alone. So the HTML is an output of its own. The living widget hides it
-    (``static/stand_in.js``), by its key, wherever both are in one page. Where no widget comes to
-    life within a moment, the HTML shows, and hides what JupyterLab says in the widget's place.
-    Front ends that do leave the widget alone where they lack it (VS Code, nbconvert, GitHub) find
-    something empty beside its name.
+    A widget is an output of its own beside the HTML; `ipyflops.views.stand_in` says why.
 
     Parameters
     ----------
-    report : Report
-    **options
+    shown : Report or Difference
+    against : Report, optional
+        What the report is set against: what has changed comes first, as it is what was asked for. A
+        widget has both.
+    view, **options
         As for `mime_bundle`.
 
     Returns
@@ -208,18 +209,20 @@ def displays(report: Report, **options: Any) -> list[dict[str, Any]]:
     list of dict
         Bundles by MIME type.
     """
-    bundle = mime_bundle(report, **options)
-    view = bundle.pop(WIDGET_VIEW, None)
-    if view is None:
-        return [bundle]
-    bundle["text/html"] = _STAND_IN.format(
-        key=view["model_id"], patience=PATIENCE, html=bundle["text/html"]
-    )
-    return [{WIDGET_VIEW: view, "text/html": _NOTHING}, bundle]
+    if options.get("by") is None:
+        options.pop("by", None)
+    form = "text" if check_view(view) == "text" else "html"
+    bundles = [mime_bundle(shown, view=form, **options)]
+    if against is not None and isinstance(shown, Report):
+        bundles.insert(0, mime_bundle(Difference.between(against, shown), view=form))
+        options["against"] = against
+    if not _is_widget(view):
+        return bundles
+    return beside_widget(_widget_view(shown, **options), bundles)
 
 
-def show(report: Report) -> bool:
-    """Publish a report as outputs of the running cell; not where one bundle is enough or all.
+def show(shown: Report | Difference) -> bool:
+    """Publish a result as outputs of the running cell; not where one bundle is enough or all.
 
     Returns
     -------
@@ -229,7 +232,7 @@ def show(report: Report) -> bool:
     publish = publisher()
     if publish is None:
         return False
-    bundles = displays(report, view=preferred_view())
+    bundles = displays(shown, view=preferred_view())
     if len(bundles) == 1:
         return False
     for bundle in bundles:

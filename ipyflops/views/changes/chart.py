@@ -19,12 +19,12 @@ def plot(
 ) -> Axes:
     """Draw before and after as a pair of bars for each place, in the order of the tree.
 
-    The places whose FLOPs changed most are drawn, at most so many; see `Difference.plot`.
+    Those that changed most by the metric are drawn, at most so many; see `Difference.plot`.
     """
     measured = METRICS[check_choice(metric, MEASURED, f"there is no metric {metric!r}")]
     if most < 1:
         raise ValueError(f"at least 1 place is needed, not {most}")
-    drawn = pairs(difference, most)
+    drawn = pairs(difference, most, measured)
     if ax is None:
         height = 1.2 + 0.42 * max(len(drawn), 1)
         ax = new_axes(7.5, height)
@@ -53,7 +53,7 @@ def _draw(ax: Axes, pairs: Sequence[Pair], metric: Metric) -> None:
     # Room on the right for what is written at the ends of the bars.
     ax.set_xlim(0, 1.35 * largest / divisor or 1)
     ends = [
-        (max(both) / divisor, _note(pair, *both, metric))
+        (max(both) / divisor, note(pair, *both, metric))
         for pair, both in zip(pairs, values, strict=True)
     ]
     label_bars(ax, [pair.label for pair in pairs], ends)
@@ -68,7 +68,7 @@ def _draw(ax: Axes, pairs: Sequence[Pair], metric: Metric) -> None:
         say(ax, "nothing changed")
 
 
-def _note(pair: Pair, before: float, after: float, metric: Metric) -> str:
+def note(pair: Pair, before: float, after: float, metric: Metric) -> str:
     """Give the difference, and its ratio or that the place is new or gone."""
     if metric.format == "time":
         more = f"{'+' if after > before else ''}{duration(after - before)}"

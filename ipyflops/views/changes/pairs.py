@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ipyflops.costs import Totals, add_totals
-from ipyflops.report import Difference
+from ipyflops.costs import METRICS, Metric, Totals, add_totals
+from ipyflops.report import Change, Difference
 from ipyflops.views.changes.rows import ChangeRow, changes
-from ipyflops.views.rows.bars import room_of
+from ipyflops.views.rows.bars import operator_bars, room_of
 from ipyflops.views.rows.outline import more_name
 from ipyflops.views.rows.visible import shortened
 
@@ -29,23 +29,65 @@ class Pair:
     after: Totals
     status: str
 
-    @property
-    def flops(self) -> int:
-        """FLOPs after, less FLOPs before."""
-        return self.after.flops - self.before.flops
+    def change(self, metric: Metric) -> float:
+        """What there is after, less what there was before."""
+        return metric.value(self.after) - metric.value(self.before)
 
 
-def pairs(difference: Difference, most: int) -> list[Pair]:
-    """Give the deepest level of the tree that fits; the pairs add up to all that changed."""
+def pairs(
+    difference: Difference,
+    most: int,
+    metric: Metric = METRICS["flops"],
+    inside: Sequence[Change] = (),
+) -> list[Pair]:
+    """Give the deepest level of the tree that fits; the pairs add up to all that changed.
+
+    Parameters
+    ----------
+    difference : Difference
+    most : int
+        How many pairs there are at most.
+    metric : Metric
+        What the bars show.
+    inside : sequence of Change
+        Places that are alike, whose sum is drawn; of those with nothing inside, the operators. The
+        whole where there are none.
+    """
     chosen: list[Pair] = []
+    if inside and not inside[0].children:
+        chosen = [pair for pair in _operators(difference, inside) if pair.change(metric)]
+        return _fitting(chosen, most, metric)
     for depth in range(1, MAX_LEVELS + 1):
-        leaves = _leaves(changes(difference, MAX_ROWS, depth=depth, whole_levels=False).rows)
+        shown = changes(
+            difference, MAX_ROWS, depth=depth, whole_levels=False, metric=metric, inside=inside
+        )
+        leaves = _leaves(shown.rows)
         if chosen and len(leaves) > most:
             break
         chosen = leaves
+    return _fitting(chosen, most, metric)
+
+
+def _operators(difference: Difference, places: Sequence[Change]) -> list[Pair]:
+    """The operators that ran in places before and after, by their names."""
+    reports = (difference.before, difference.after)
+    before, after = (
+        {bar.label: add_totals(bar.phases.values()) for bar in operator_bars(report, scopes)}
+        for report, scopes in zip(
+            reports, zip(*(one.scopes for one in places), strict=True), strict=True
+        )
+    )
+    return [
+        Pair(name, before.get(name, Totals()), after.get(name, Totals()), "changed")
+        for name in dict.fromkeys((*after, *before))
+    ]
+
+
+def _fitting(chosen: list[Pair], most: int, metric: Metric) -> list[Pair]:
+    """Those that changed most, and one pair of all others where there are too many."""
     if len(chosen) <= most:
         return chosen
-    largest = sorted(chosen, key=lambda pair: -abs(pair.flops))[: most - 1]
+    largest = sorted(chosen, key=lambda pair: -abs(pair.change(metric)))[: most - 1]
     kept = {id(pair) for pair in largest}
     rest = [pair for pair in chosen if id(pair) not in kept]
     before, after = (

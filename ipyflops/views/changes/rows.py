@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipyflops.costs import COUNTED, Totals, add_totals
-from ipyflops.report import MEMORY_KINDS, Change, Difference, Memory, Report, Status
+from ipyflops.costs import COUNTED, METRICS, Metric, Totals, add_totals
+from ipyflops.report import MEMORY_KINDS, Change, Difference, Memory, Report, Status, walk
 from ipyflops.units import duration, scaled
 from ipyflops.views.rows.folding import Folder, Group
 from ipyflops.views.rows.headline import CONVENTIONS, headline
@@ -87,7 +88,13 @@ class Changes:
 
 
 def changes(
-    difference: Difference, most: int, *, depth: int | None = None, whole_levels: bool = True
+    difference: Difference,
+    most: int,
+    *,
+    depth: int | None = None,
+    whole_levels: bool = True,
+    metric: Metric = METRICS["flops"],
+    inside: Sequence[Change] = (),
 ) -> Changes:
     """Choose the rows of the tree of changes, parents before what is inside them.
 
@@ -103,12 +110,16 @@ def changes(
     whole_levels : bool
         Whether to end with the last level, the first at least, that fits as a whole. Otherwise
         the places that changed most are opened as long as rows are left.
+    metric : Metric
+        By which a place has changed or not.
+    inside : sequence of Change
+        Places that are alike, whose sum is the outermost row; the whole where there are none.
 
     Returns
     -------
     Changes
     """
-    tree = _ChangeTree(difference)
+    tree = _ChangeTree(difference, metric, inside or (difference.tree,))
     rows = tree.rows(most, depth=depth, whole_levels=whole_levels) if not tree.is_empty else []
     left_out = tree.changed - sum(row.places for row in rows)
     return Changes(tuple(rows), left_out, tree.unchanged)
@@ -132,22 +143,28 @@ def _counts(totals: Totals) -> tuple[int, ...]:
 class _ChangeTree(ShownTree[Change, ChangeRow]):
     """The places that changed; a place is also shown where changes inside cancel each other out."""
 
-    def __init__(self, difference: Difference) -> None:
+    def __init__(self, difference: Difference, metric: Metric, top: Sequence[Change]) -> None:
+        self._metric = metric
+        self._top = tuple(top)
+        places = [place for one in top for place in walk(one)]
         folder = Folder(
-            difference.changes,
-            _features,
-            shown=lambda change, size: change.status != "unchanged" or size > 0,
+            places, _features, shown=lambda change, size: self._has_changed(change) or size > 0
         )
         reports = (difference.before, difference.after)
         super().__init__(folder, (line for report in reports for line in report.lines))
-        self._root = difference.tree
-        inside = difference.changes[1:]
-        #: How many places changed and how many did not, the root aside.
-        self.changed = sum(map(folder.is_shown, inside))
-        self.unchanged = len(inside) - self.changed
+        #: How many places changed and how many did not, the outermost aside.
+        self.changed = sum(map(folder.is_shown, places)) - sum(map(folder.is_shown, top))
+        self.unchanged = len(places) - len(self._top) - self.changed
+
+    def _has_changed(self, change: Change) -> bool:
+        before, after = change.before, change.after
+        return before is None or after is None or self._differ(before, after)
+
+    def _differ(self, before: Totals, after: Totals) -> bool:
+        return self._metric.value(before) != self._metric.value(after)
 
     def top(self) -> Group[Change]:
-        whole = self.folder.group(self._root)
+        whole = self.folder.group(*self._top)
         inside = self.folder.inside(whole)
         # The whole has no row of its own where only one place in it changed.
         return inside[0] if len(inside) == 1 and not self.has_own(whole) else whole
@@ -155,15 +172,15 @@ class _ChangeTree(ShownTree[Change, ChangeRow]):
     @property
     def is_empty(self) -> bool:
         """Whether nothing changed at all."""
-        whole = self.folder.group(self._root)
+        whole = self.folder.group(*self._top)
         return not self.changed and not self.has_own(whole)
 
     def has_own(self, group: Group[Change]) -> bool:
-        before, after = _own_totals(group)
-        return before.flops != after.flops
+        return self._differ(*_own_totals(group))
 
-    def weight(self, group: Group[Change]) -> int:
-        return abs(sum(change.flops for change in group.places))
+    def weight(self, group: Group[Change]) -> float:
+        before, after = _totals(group)
+        return abs(self._metric.value(after) - self._metric.value(before))
 
     def row(self, item: OutlineItem[Group[Change]]) -> ChangeRow:
         group = item.item

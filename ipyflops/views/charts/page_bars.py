@@ -6,16 +6,15 @@ bars have what is left: always at least `LEAST` of the width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ipyflops.costs import Metric
-from ipyflops.report import Phase
 from ipyflops.units import percent
 from ipyflops.views.charts.axes import Look, say
 from ipyflops.views.charts.bars import note, phases_of, stack
@@ -33,6 +32,8 @@ SIZE, NOTE_SIZE, ROW, LEAST_ROW, GAP = 12.0, 11.0, 20, 16, 6
 #: have to be left beside it.
 CUT, LEAST_NAME = " (cut)", 2.0
 LOOK = Look(INK, SIZE * 72 / DPI)
+#: What a colour means, and the colour.
+Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def page_bars(
         Of the pane, in pixels; it may be as high as it takes where `height` is 0.
     """
     ran = bool(bars)
-    legend = _legend(bars, metric, width)
+    phases = phases_of(bars, metric)
+    keys = [(phase, COLORS[phase]) for phase in phases] if len(phases) > 1 else []
+    legend = legend_lines(keys, width)
     bottom = ROW * len(legend)
     room = height - ROW - bottom if height else ROW * USUAL_BARS
     most = max(room // LEAST_ROW, 4) if height else USUAL_BARS
@@ -84,26 +87,38 @@ def page_bars(
     tall = ROW + row * max(len(bars), 2) + bottom
     figure = page_figure(width, tall)
     tail = " · ".join(filter(None, (metric.long(whole), tail)))
-    _write_title(figure, title, tail, width)
-    axes = figure.add_subplot()
-    LOOK.dress(axes)
-    axes.xaxis.set_visible(False)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    write_title(figure, title, tail, width)
+    axes = plain_axes(figure)
     if bars:
         names = _draw(axes, bars, notes, metric, width)
     else:
         axes.set_axis_off()
         say(axes, f"no {metric.name}" if ran else "no operator ran", LOOK)
         names = 0.0
-    axes.set_position(
-        (names / width, bottom / tall, 1 - names / width, (tall - ROW - bottom) / tall)
-    )
-    _write_legend(figure, legend)
+    put(figure, axes, names, bottom)
+    write_legend(figure, legend)
     rows = tuple(
         (one.full_label, metric.long(one.length(metric.key)), _share(one, metric, whole))
         for one in bars
     )
     return Picture(page_svg(figure), ("name", metric.name, "share"), rows)
+
+
+def plain_axes(figure: Figure) -> Axes:
+    """Give axes that have nothing but names on the left."""
+    axes = figure.add_subplot()
+    LOOK.dress(axes)
+    axes.xaxis.set_visible(False)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    return axes
+
+
+def put(figure: Figure, axes: Axes, names: float, bottom: float) -> None:
+    """Give axes the room that names, the title, and a legend of so many pixels leave."""
+    width, tall = (DPI * inches for inches in figure.get_size_inches())
+    axes.set_position(
+        (names / width, bottom / tall, 1 - names / width, (tall - ROW - bottom) / tall)
+    )
 
 
 def _share(one: Bar, metric: Metric, whole: float) -> str:
@@ -114,20 +129,47 @@ def _draw(
     axes: Axes, bars: Sequence[Bar], notes: Sequence[str], metric: Metric, width: int
 ) -> float:
     """Draw the bars with their names and numbers; gives the room that the names take."""
-    taken = [NOTE_SIZE * width_of(text) + 2 * GAP for text in notes]
-    # The longest bar has its part before the names have theirs.
-    room = width - LEAST * width - max(taken) - GAP - 2
+    room = room_of_names(notes, width)
     shown = shown_parts(bars, metric.key)
     labels = [
         _label(one, room / SIZE) if part == 1 else _cut_label(one, room / SIZE)
         for one, part in zip(bars, shown, strict=True)
     ]
-    names = min(max(SIZE * width_of(label) for label in labels), room) + GAP + 2
     ends = stack(axes, bars, shown, metric)
-    axes.set_yticks(range(len(bars)), labels=labels, parse_math=False, **LOOK.text("medium"))
+    return write_rows(axes, labels, ends, notes, width)
+
+
+def room_of_names(notes: Sequence[str], width: int) -> float:
+    """Give the pixels that names may take: the longest bar has its part before they have theirs."""
+    return width - LEAST * width - max(_taken(notes)) - GAP - 2
+
+
+def _taken(notes: Sequence[str]) -> list[float]:
+    return [NOTE_SIZE * width_of(text) + 2 * GAP for text in notes]
+
+
+def write_rows(
+    axes: Axes, labels: Sequence[str], ends: Sequence[float], notes: Sequence[str], width: int
+) -> float:
+    """Write a name before each bar and a note after it; gives the room that the names take.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    labels : sequence of str
+        No wider than `room_of_names`.
+    ends : sequence of float
+        Where each bar ends.
+    notes : sequence of str
+    width : int
+        Of the pane, in pixels.
+    """
+    names = max(SIZE * width_of(label) for label in labels) + GAP + 2
+    axes.set_yticks(range(len(labels)), labels=labels, parse_math=False, **LOOK.text("medium"))
     axes.tick_params(axis="y", length=0, pad=GAP * 72 / DPI)
-    axes.set_ylim(len(bars) - 0.5, -0.5)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     # So wide that no number leaves the pane.
+    taken = _taken(notes)
     pixel = max(end / (width - names - one) for end, one in zip(ends, taken, strict=True))
     axes.set_xlim(0, pixel * (width - names) or 1)
     for row, (end, text) in enumerate(zip(ends, notes, strict=True)):
@@ -154,7 +196,8 @@ def _cut_label(one: Bar, room: float) -> str:
     return f"{fitted(one.label, left)}{CUT}" if left > LEAST_NAME else fitted(one.label, room)
 
 
-def _write_title(figure: Figure, title: str, tail: str, width: int) -> None:
+def write_title(figure: Figure, title: str, tail: str, width: int) -> None:
+    """Write what the chart is of, which is cut in the middle where it is too long, and its tail."""
     room = (width - GAP) / SIZE
     if not title:
         text = fitted(tail, room)
@@ -166,30 +209,30 @@ def _write_title(figure: Figure, title: str, tail: str, width: int) -> None:
     figure.text(0, y, text, va="center_baseline", parse_math=False, **LOOK.text("medium"))
 
 
-def _legend(bars: Sequence[Bar], metric: Metric, width: int) -> list[list[tuple[float, Phase]]]:
-    """Where each phase is named, in as many lines as it takes; none where there is one phase."""
-    phases = phases_of(bars, metric)
-    lines: list[list[tuple[float, Phase]]] = []
+def legend_lines(keys: Iterable[Key], width: int) -> list[list[tuple[float, Key]]]:
+    """Where each key of a legend stands, in as many lines as it takes."""
+    lines: list[list[tuple[float, Key]]] = []
     x = float(width)
-    for phase in phases if len(phases) > 1 else ():
-        taken = 2 * SIZE + NOTE_SIZE * width_of(phase) + 2 * GAP
+    for key in keys:
+        taken = 2 * SIZE + NOTE_SIZE * width_of(key[0]) + 2 * GAP
         if x + taken > width:
             lines.append([])
             x = 0.0
-        lines[-1].append((x, phase))
+        lines[-1].append((x, key))
         x += taken
     return lines
 
 
-def _write_legend(figure: Figure, lines: list[list[tuple[float, Phase]]]) -> None:
+def write_legend(figure: Figure, lines: Sequence[Sequence[tuple[float, Key]]]) -> None:
+    """Write a legend below the bars."""
     width, height = (DPI * inches for inches in figure.get_size_inches())
     for number, line in enumerate(lines):
         y = ROW * (len(lines) - number - 0.5)
-        for x, phase in line:
+        for x, (name, color) in line:
             place = (x / width, (y - SIZE / 2) / height)
-            key = Rectangle(place, SIZE / width, SIZE / height, color=COLORS[phase], lw=0)
+            key = Rectangle(place, SIZE / width, SIZE / height, color=color, lw=0)
             key.set_transform(figure.transFigure)
             figure.add_artist(key)
             named = (x + SIZE + GAP) / width
             size = NOTE_SIZE * 72 / DPI
-            figure.text(named, y / height, phase, va="center_baseline", color=INK, fontsize=size)
+            figure.text(named, y / height, name, va="center_baseline", color=INK, fontsize=size)

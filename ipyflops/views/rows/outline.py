@@ -118,7 +118,7 @@ class Outline(Generic[T]):
 
     inside: Callable[[T], list[T]]
     has_own: Callable[[T], bool]
-    weight: Callable[[T], int]
+    weight: Callable[[T], float]
     least_level: int
     is_quiet: Callable[[T], bool] = lambda item: False
 
@@ -238,7 +238,7 @@ class ShownTree(ABC, Generic[P, R]):
         """Whether a group has a row of what ran in it but in nothing inside."""
 
     @abstractmethod
-    def weight(self, group: Group[P]) -> int:
+    def weight(self, group: Group[P]) -> float:
         """How soon a group is shown and opened: the largest first."""
 
     @abstractmethod

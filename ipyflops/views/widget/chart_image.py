@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from ipyflops.costs import METRICS, check_choice
-from ipyflops.report import Node, Report, walk
+from ipyflops.costs import MEASURED, METRICS, Metric, check_choice
+from ipyflops.report import Difference, Node, Report, walk
 from ipyflops.units import percent, scaled
+from ipyflops.views.changes.page_chart import page_pairs
 from ipyflops.views.charts.memory import memory
 from ipyflops.views.charts.page_bars import LOOK, Picture, page_bars
 from ipyflops.views.charts.page_canvas import page_figure, page_svg
@@ -44,12 +45,39 @@ def chart_picture(report: Report, request: Mapping[str, Any]) -> Picture:
     KeyError
         If something is not there.
     """
-    offered = offered_bars(report)
-    metric = METRICS[check_choice(str(request["metric"]), offered, "there is no such metric")]
+    metric, (width, height) = _metric(request, offered_bars(report)), _size(request)
     bars, title = _asked(report, request)
     tail = f"[{report.convention}]" if metric.key == "flops" else ""
-    width, height = _kept(int(request["width"])), max(int(request.get("height", 0)), 0)
     return page_bars(bars, title, tail, metric=metric, width=width, height=height)
+
+
+def change_picture(difference: Difference, request: Mapping[str, Any]) -> Picture:
+    """Draw the bars of what has changed inside of places.
+
+    Parameters
+    ----------
+    difference : Difference
+        Under the convention that is asked for.
+    request : mapping
+        As for `chart_picture`; a place is asked for by its index before and after.
+
+    Raises
+    ------
+    ValueError, KeyError
+        As `chart_picture`.
+    """
+    metric, (width, height) = _metric(request, MEASURED), _size(request)
+    known = {change.scopes: change for change in difference.changes}
+    places = [known[int(before), int(after)] for before, after in request["nodes"]]
+    return page_pairs(difference, places, metric=metric, width=width, height=height)
+
+
+def _metric(request: Mapping[str, Any], offered: Iterable[str]) -> Metric:
+    return METRICS[check_choice(str(request["metric"]), offered, "there is no such metric")]
+
+
+def _size(request: Mapping[str, Any]) -> tuple[int, int]:
+    return _kept(int(request["width"])), max(int(request.get("height", 0)), 0)
 
 
 def _asked(report: Report, request: Mapping[str, Any]) -> tuple[list[Bar], str]:

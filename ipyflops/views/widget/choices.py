@@ -30,7 +30,8 @@ class Choices:
         view : FlopsView
         """
         for name in CHOSEN:
-            if name in names:
+            # The tab of what has changed is first wherever it is, and most reports have none.
+            if name in names and (name, getattr(view, name)) != ("by", "change"):
                 self._values[name] = getattr(view, name)
 
     def added_to(self, traits: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def pack(
     dict
         What ``static/message.d.ts`` describes.
     """
-    texts = _Texts()
+    texts = Texts()
     estimated = estimate_columns(report, devices)
     on_devices = [one for both in estimated for one in (both.time, both.bound)]
     metrics = [*METRICS.values(), *on_devices]
@@ -69,7 +69,7 @@ def pack(
         "held": {**_held(report), **{one.time.key: _floats(one.seconds) for one in estimated}},
         "shapes": {
             **_shapes(report, texts),
-            **{one.bound.key: _ints(map(texts.index, one.bounds)) for one in estimated},
+            **{one.bound.key: ints(map(texts.index, one.bounds)) for one in estimated},
         },
         "asked": [
             *(column_name(METRICS[key]) for key in chosen(columns)),
@@ -84,7 +84,7 @@ def pack(
         "signatures": _signatures(report),
         "rows": _rows(report),
         "headlines": {
-            name: _headline(headline(report.under(name), per=per))
+            name: pack_headline(headline(report.under(name), per=per))
             for name in conventions.CONVENTIONS
         },
     }
@@ -127,7 +127,7 @@ def _pack_column(metric: Metric) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value}
 
 
-class _Texts:
+class Texts:
     """Texts, each kept once and known by its number."""
 
     def __init__(self) -> None:
@@ -135,6 +135,7 @@ class _Texts:
         self._index: dict[str, int] = {}
 
     def index(self, text: str) -> int:
+        """Give the number of a text."""
         index = self._index.get(text)
         if index is None:
             index = self._index[text] = len(self.all)
@@ -146,12 +147,12 @@ def _text(text: str) -> str:
     return visible(text)[:TEXT_LENGTH]
 
 
-def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
+def _scopes(report: Report, texts: Texts) -> dict[str, bytes]:
     scopes = report.scopes
     return {
-        "parent": _ints(scope.parent for scope in scopes),
-        "name": _ints(texts.index(scope.name) for scope in scopes),
-        "type": _ints(texts.index(scope.type) for scope in scopes),
+        "parent": ints(scope.parent for scope in scopes),
+        "name": ints(texts.index(scope.name) for scope in scopes),
+        "type": ints(texts.index(scope.type) for scope in scopes),
         "kind": bytes(KINDS.index(scope.kind) for scope in scopes),
         "calls": _floats(scope.calls for scope in scopes),
         "parameters": _floats(scope.parameters for scope in scopes),
@@ -159,13 +160,13 @@ def _scopes(report: Report, texts: _Texts) -> dict[str, bytes]:
     }
 
 
-def _shapes(report: Report, texts: _Texts) -> dict[str, bytes]:
+def _shapes(report: Report, texts: Texts) -> dict[str, bytes]:
     """What was recorded of the calls of each scope, where that was asked for."""
     shapes = [scope.shapes for scope in report.scopes]
     if all(one == NO_SHAPES for one in shapes):
         return {}
     return {
-        **{name: _ints(texts.index(getattr(one, name)) for one in shapes) for name in OF_SHAPES},
+        **{name: ints(texts.index(getattr(one, name)) for one in shapes) for name in OF_SHAPES},
         "trainable": _floats(one.trainable for one in shapes),
     }
 
@@ -190,9 +191,9 @@ def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
         "name": _text(excerpt.name),
         "first": excerpt.first,
         "lines": [source_line(line)[:TEXT_LENGTH] for line in excerpt.lines],
-        "number": _ints(one.number for one in counts),
+        "number": ints(one.number for one in counts),
         "phase": bytes(phases[one.phase] for one in counts),
-        "signature": _ints(one.signature for one in counts),
+        "signature": ints(one.signature for one in counts),
         "calls": _floats(one.calls for one in counts),
         "nanoseconds": _floats(one.nanoseconds for one in counts),
     }
@@ -202,10 +203,10 @@ def _rows(report: Report) -> dict[str, bytes]:
     phases = {phase: index for index, phase in enumerate(PHASES)}
     rows = report.rows
     packed = {
-        "scope": _ints(row.scope for row in rows),
-        "line": _ints(row.line for row in rows),
+        "scope": ints(row.scope for row in rows),
+        "line": ints(row.line for row in rows),
         "phase": bytes(phases[row.phase] for row in rows),
-        "signature": _ints(row.signature for row in rows),
+        "signature": ints(row.signature for row in rows),
         "calls": _floats(row.calls for row in rows),
         "nanoseconds": _floats(row.nanoseconds for row in rows),
     }
@@ -269,7 +270,8 @@ def _signature(signature: Signature) -> list[Any]:
     ]
 
 
-def _headline(said: Headline) -> dict[str, Any]:
+def pack_headline(said: Headline) -> dict[str, Any]:
+    """Give what ``static/headline.js`` reads."""
     return {
         "figures": [
             {"text": item.text, "definition": item.definition, "tone": item.tone}
@@ -280,7 +282,8 @@ def _headline(said: Headline) -> dict[str, Any]:
     }
 
 
-def _ints(values: Iterable[int]) -> bytes:
+def ints(values: Iterable[int]) -> bytes:
+    """Give a column of whole numbers."""
     return array("i", values).tobytes()
 
 

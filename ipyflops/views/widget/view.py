@@ -12,13 +12,14 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from ipyflops.costs import CONVENTIONS, METRICS, choose_one_of
-from ipyflops.report import Report, walk
+from ipyflops.report import Difference, Report, walk
 from ipyflops.views.requests import BY
 from ipyflops.views.rows.columns import BROWSER, OPTIONAL, chosen
 from ipyflops.views.rows.memory import memory_words
 from ipyflops.views.rows.roofline import roofline_words
 from ipyflops.views.rows.visible import visible
 from ipyflops.views.widget import static_files
+from ipyflops.views.widget.change_packing import pack_change
 from ipyflops.views.widget.choices import CHOICES
 from ipyflops.views.widget.estimate_packing import ESTIMATE_COLUMNS, Devices
 from ipyflops.views.widget.packing import BARS, column_name, pack, pack_ranks
@@ -26,6 +27,8 @@ from ipyflops.views.widget.program import SHARED_PROGRAM, Program
 
 #: The size of the first chart, in pixels: the page asks for its own.
 FIRST_WIDTH, FIRST_HEIGHT = 440, 256
+#: The tab of what has changed, and its table.
+CHANGE = "change"
 #: What the table of modules can be sorted by.
 COLUMNS = (
     "name",
@@ -45,6 +48,8 @@ class FlopsView(anywidget.AnyWidget):
     report : Report
     per : (int, str), optional
         As for `ipyflops.views.rows.headline.headline`.
+    against : Report, optional
+        What ran before: what has changed since then is a tab of its own, and the first to be open.
     depth : int, optional
         How many levels of modules are open at first; as many as fit where it is left out.
     extra : sequence of str
@@ -68,8 +73,8 @@ class FlopsView(anywidget.AnyWidget):
         ``-flops``; empty for the order of the tree.
     expanded : list of str or None
         Paths of the open places; None for as many levels as fit.
-    by : {"modules", "operators", "lines", "roofline", "memory"}
-        The tab that is open.
+    by : {"change", "modules", "operators", "lines", "roofline", "memory"}
+        The tab that is open; ``change`` where there is a report that this one is set against.
     icicle : bool
         Whether the modules are an icicle in the place of the table: a row for each level, and each
         module as wide as its part of `metric`.
@@ -95,12 +100,12 @@ class FlopsView(anywidget.AnyWidget):
     metric = traitlets.Enum(BARS, "flops").tag(sync=True)
     sort = traitlets.Unicode("").tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
-    by = traitlets.Enum((*BY, "roofline", "memory"), "modules").tag(sync=True)
+    by = traitlets.Enum((CHANGE, *BY, "roofline", "memory"), "modules").tag(sync=True)
 
     icicle = traitlets.Bool(False).tag(sync=True)
     height = traitlets.Int(None, allow_none=True, min=100, max=4000).tag(sync=True)
     columns = traitlets.Dict(
-        value_trait=traitlets.List(traitlets.Unicode()), key_trait=traitlets.Enum(BY)
+        value_trait=traitlets.List(traitlets.Unicode()), key_trait=traitlets.Enum((CHANGE, *BY))
     ).tag(sync=True)
     rank = traitlets.Int(None, allow_none=True).tag(sync=True)
 
@@ -120,20 +125,25 @@ class FlopsView(anywidget.AnyWidget):
         report: Report,
         *,
         per: tuple[int, str] | None = None,
+        against: Report | None = None,
         depth: int | None = None,
         extra: Sequence[str] = (),
         devices: Devices = (),
         **traits: Any,
     ) -> None:
         self.report = report
+        self._difference = None if against is None else report - against
         self._under: dict[str, Report] = {report.convention: report}
+        self._differences: dict[str, Difference] = {}
         self._paths: dict[str, str] | None = None
         traits.setdefault("convention", report.convention)
+        if against is not None:
+            traits.setdefault("by", CHANGE)
         self._whole = report
         self._packed: dict[str, Any] = {"per": per, "columns": extra, "devices": devices}
         self._has_own_layout = "layout" not in traits
         super().__init__(
-            _data={**pack(report, **self._packed), "ranks": pack_ranks(report, None)},
+            _data=self._message(None),
             _depth=depth,
             **_with_extra(CHOICES.added_to(traits), extra, devices),
         )
@@ -219,10 +229,17 @@ class FlopsView(anywidget.AnyWidget):
         reports = {rank.number: rank.report for rank in self._whole.ranks}
         self.report = reports.get(change["new"]) or self._whole
         self._under, self._paths = {self.report.convention: self.report}, None
-        self._data = {
+        self._data = self._message(self.rank)
+
+    def _message(self, rank: int | None) -> dict[str, Any]:
+        packed = {
             **pack(self.report, **self._packed),
-            "ranks": pack_ranks(self._whole, self.rank),
+            "ranks": pack_ranks(self._whole, rank),
         }
+        # What a single rank did before is not known.
+        if self._difference is not None and rank is None:
+            packed["change"] = pack_change(self._difference)
+        return packed
 
     # --- what is asked for -----------------------------------------------------------------------
 
@@ -248,8 +265,10 @@ class FlopsView(anywidget.AnyWidget):
 
     def _draw_bars(self, request: dict[str, Any]) -> dict[str, Any]:
         # matplotlib is imported when something is drawn.
-        from ipyflops.views.widget.chart_image import chart_picture
+        from ipyflops.views.widget.chart_image import change_picture, chart_picture
 
+        if request["of"] == CHANGE:
+            return change_picture(self._difference_under(request["convention"]), request).answer
         return chart_picture(self._report_under(request["convention"]), request).answer
 
     def _draw_roofline(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -274,9 +293,11 @@ class FlopsView(anywidget.AnyWidget):
         if "matplotlib.figure" not in sys.modules or not self.report.rows:
             return {}
         scope = self.report.find(self.selected).scope if self.selected else 0
+        of = {"of": "inside", "nodes": [scope]}
+        if self.by == CHANGE and self._difference is not None:
+            of = {"of": CHANGE, "nodes": [self._difference.tree.scopes]}
         request = {
-            "of": "inside",
-            "nodes": [scope],
+            **of,
             "metric": self.metric,
             "convention": self.convention,
             "width": FIRST_WIDTH,
@@ -292,6 +313,14 @@ class FlopsView(anywidget.AnyWidget):
         if convention not in self._under:
             self._under[convention] = self.report.under(convention)
         return self._under[convention]
+
+    def _difference_under(self, convention: str) -> Difference:
+        if self._difference is None:
+            raise ValueError("there is nothing that this report is set against")
+        if convention not in self._differences:
+            before, after = self._difference.before, self._whole.under(convention)
+            self._differences[convention] = Difference.between(before, after)
+        return self._differences[convention]
 
 
 def _with_extra(traits: dict[str, Any], extra: Sequence[str], devices: Devices) -> dict[str, Any]:
