@@ -19,7 +19,7 @@ for (let row = waiting.pop(); row; row = waiting.pop()) {
   if (row.kind === "own") continue;
   values[row.nodes[0]] = {};
   for (const convention of CONVENTIONS) {
-    const numbers = run.columns.modules.map((name) => [name, run.metrics.inColumn(name).value(row, convention)]);
+    const numbers = (run.columns.modules ?? []).map((name) => [name, run.metrics.inColumn(name).value(row, convention)]);
     values[row.nodes[0]][convention] = Object.fromEntries(numbers);
   }
 }

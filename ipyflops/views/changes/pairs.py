@@ -70,11 +70,11 @@ def pairs(
 
 def _operators(difference: Difference, places: Sequence[Change]) -> list[Pair]:
     """The operators that ran in places before and after, by their names."""
-    reports = (difference.before, difference.after)
     before, after = (
         {bar.label: add_totals(bar.phases.values()) for bar in operator_bars(report, scopes)}
-        for report, scopes in zip(
-            reports, zip(*(one.scopes for one in places), strict=True), strict=True
+        for report, scopes in (
+            (difference.before, [place.scopes[0] for place in places]),
+            (difference.after, [place.scopes[1] for place in places]),
         )
     )
     return [

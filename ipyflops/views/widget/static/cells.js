@@ -1,5 +1,6 @@
 // The cells of a row: its name, its bar and its numbers.
 
+import { changeCell } from "./change_chart.js";
 import { shareText } from "./columns.js";
 import { make, marked } from "./dom.js";
 import { measureOf } from "./metrics.js";
@@ -149,6 +150,7 @@ function badge(text, title) {
 export function numberCell(row, name, settings) {
   if (row.silent) return make("div", { class: "fw-cell", role: "gridcell" });
   if (name === "share") return shareCell(row, settings);
+  if (name === "change") return changeCell(row);
   const metric = row.source.run.metrics.inColumn(name);
   return make("div", {
     class: "fw-cell fw-right",

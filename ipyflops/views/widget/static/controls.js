@@ -113,8 +113,8 @@ function viewMenu(view, say) {
  * @param {HTMLElement} element
  */
 function fillColumns(view, element) {
-  const { metrics, columns } = view.run;
-  const offered = columns[view.table];
+  const { metrics, columns } = view.grid.source.run;
+  const offered = columns[view.table] ?? [];
   element.replaceChildren(
     make("legend", { textContent: "Columns" }),
     ...offered.map((name) => {
@@ -141,11 +141,10 @@ function fillColumns(view, element) {
  * @param {boolean} folding
  */
 function fold(view, folding) {
-  const grid = view.gridOf("modules");
-  const { source } = grid;
-  if (!(source instanceof ModuleTree)) return;
-  source.setFolding(folding);
-  grid.rebuild();
+  for (const { source } of view.grids.values()) {
+    if (source instanceof ModuleTree) source.setFolding(folding);
+  }
+  view.grid.rebuild();
 }
 
 /**

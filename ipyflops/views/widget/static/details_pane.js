@@ -83,8 +83,11 @@ export class DetailsPane {
     const { row, run, convention } = this;
     this.opener.hidden = !row;
     if (!row) return;
-    this.summary.textContent = summaryOf(run, row, convention);
-    if (this.isOpen) drawDetails(this.body, run, row, convention);
+    this.summary.textContent = row.source.summary?.(row, convention) ?? summaryOf(run, row, convention);
+    if (!this.isOpen) return;
+    const details = row.source.details?.(row, convention);
+    if (details) this.body.replaceChildren(...details);
+    else drawDetails(this.body, run, row, convention);
   }
 }
 

@@ -24,7 +24,7 @@ const EXACT = new Set(["tsv", "csv", "json"]);
  */
 export function tableText(grid, format) {
   const { metrics } = grid.source.run;
-  const columns = grid.columns.filter((name) => name !== "share").map((name) => metrics.inColumn(name));
+  const columns = grid.columns.filter((name) => name !== "share" && name !== "change").map((name) => metrics.inColumn(name));
   const { convention } = grid.settings;
   if (format === "json") return json(grid, columns);
   const titles = [grid.table.title, "type", ...columns.map((metric) => metric.title)];

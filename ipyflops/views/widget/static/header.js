@@ -63,7 +63,7 @@ export class Header {
     this._makeResizable(edge, name, index);
     // What is left of the room for the names is measured only when somebody asks.
     edge.addEventListener("focus", () => this._tellWidth(edge, this.cells[index].offsetWidth));
-    const left = name === "name" || name === "share" ? "" : " fw-right";
+    const left = ["name", "share", "change"].includes(name) ? "" : " fw-right";
     return make(
       "div",
       { class: `fw-cell fw-head-cell${index ? left : " fw-first"}`, role: "columnheader", "aria-colindex": index + 1 },
@@ -133,7 +133,7 @@ export class Header {
     arrow.textContent = { ascending: "▲", descending: "▼", none: "" }[direction];
     const nameWidth = this.grid.widths.name ?? MIN_NAME_WIDTH;
     this._tellWidth(edge, name === "name" ? nameWidth : this.grid.width(name));
-    if (name === "share") title.textContent = `share of ${settings.bar.name}`;
+    if (name === "share" || name === "change") title.textContent = `${name} of ${settings.bar.name}`;
   }
 
   /** @param {HTMLElement} cell */

@@ -15,9 +15,9 @@ const LINE = 100; // characters of a note that needs no line of its own to unfol
  *
  * @param {HTMLElement} element
  * @param {Headline} headline
- * @param {number[]} phases what each phase has of what the bars show
+ * @param {HTMLElement | null} legend what the colours of the bars mean
  */
-export function drawHeadline(element, { figures, convention, notes }, phases) {
+export function drawHeadline(element, { figures, convention, notes }, legend) {
   /** @param {HeadlineItem["tone"]} tone */
   const toned = (tone) => figures.filter((figure) => figure.tone === tone);
   const line = make("p", { class: "fw-figures" });
@@ -33,7 +33,7 @@ export function drawHeadline(element, { figures, convention, notes }, phases) {
     ...toned("error").map((figure) => banner("error", figure)),
     line,
     ...toned("warning").map((figure) => banner("warning", figure)),
-    phaseLine(phases),
+    legend,
     ...notesBelow(notes),
   );
   element.replaceChildren(inner);
@@ -43,9 +43,9 @@ export function drawHeadline(element, { figures, convention, notes }, phases) {
 /**
  * What the colours of the bars mean, where there are several.
  *
- * @param {number[]} phases
+ * @param {number[]} phases what each phase has of what the bars show
  */
-function phaseLine(phases) {
+export function phaseLine(phases) {
   const whole = phases.reduce((sum, one) => sum + one, 0);
   const ran = PHASES.map((name, index) => ({ name, share: phases[index] / whole })).filter(({ share }) => share > 0);
   if (ran.length < 2) return null;

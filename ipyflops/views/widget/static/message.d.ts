@@ -85,7 +85,7 @@ export interface Message {
   /** By the name that the traits and columns have for it; those that the report has none of, too. */
   columns: Record<string, Column>;
   /** The columns that say something about this report, in their order; the optional ones last. */
-  tables: Record<TableName, string[]>;
+  tables: Partial<Record<TableName, string[]>>;
   /** The keys of the metrics that bars and charts can show. */
   bars: string[];
   scopes: {
@@ -136,12 +136,32 @@ export interface Message {
   };
   headlines: Record<Convention, Headline>;
   ranks?: Ranks;
+  /** What ran before, where the report is set against that. */
+  change?: ChangeMessage;
+}
+
+/** Another report, and the places of both as one tree. */
+export interface ChangeMessage {
+  before: Message;
+  places: {
+    parent: Binary; // int32
+    name: Binary; // int32, into `names`
+    type: Binary; // int32, into `names`
+    kind: Binary; // uint8
+    /** The place's index in the scopes of each report; -1 where it is not there. */
+    before: Binary; // int32
+    after: Binary; // int32
+  };
+  names: string[];
+  headlines: Record<Convention, Headline>;
 }
 
 /** Of what bars are; a request says as well how they are measured, and how wide the pane is. */
 export type BarsOf =
   | { of: "inside"; nodes: number[] }
   | { of: "operators" }
+  /** Of places, each by its index before and after. */
+  | { of: "change"; nodes: [number, number][] }
   /** Of an operator that has this signature; of that signature alone, or of all. */
   | { of: "callers"; signature: number; alone: boolean };
 
@@ -189,7 +209,7 @@ export interface Traits {
   rank: number | null;
 }
 
-export type TableName = "modules" | "operators" | "lines";
+export type TableName = "change" | "modules" | "operators" | "lines";
 export type TabName = TableName | "roofline" | "memory";
 
 /** The widget's model, as anywidget gives it. */

@@ -94,7 +94,7 @@ export class Metric {
   }
 
   /**
-   * What rows are sorted by, and what is copied as a number. Of a share of the row's own number that
+   * What is copied as a number, and what rows are sorted by. Of a share of the row's own number that
    * is what is shared: that a small place has 100 % is no news.
    *
    * @param {Row} row
@@ -103,6 +103,16 @@ export class Metric {
   sortValue(row, convention) {
     const shared = this._shared();
     return shared ? shared.value(row, convention) : this.value(row, convention);
+  }
+
+  /**
+   * What rows are sorted by.
+   *
+   * @param {Row} row
+   * @param {Convention} convention
+   */
+  orderValue(row, convention) {
+    return this.sortValue(row, convention);
   }
 
   /** The metric that this one is a share of a row's own number of. */
@@ -119,7 +129,16 @@ export class Metric {
   text(row, convention) {
     if (this.format === "text") return row.texts[this.key] ?? "";
     const value = this.value(row, convention);
-    return value || this.key === "flops" ? this._written(value, this.unit === "B" ? "B" : "") : "";
+    return value || this.key === "flops" ? this.short(value) : "";
+  }
+
+  /**
+   * A number as it stands in a column.
+   *
+   * @param {number} value
+   */
+  short(value) {
+    return this._written(value, this.unit === "B" ? "B" : "");
   }
 
   /**
@@ -163,7 +182,16 @@ export class Metric {
    * @param {number} sum
    */
   longOfSum(sum) {
-    return this.long(ofSum(this.key, sum));
+    return this.long(this.ofSum(sum));
+  }
+
+  /**
+   * A sum over rows in the unit of the metric.
+   *
+   * @param {number} sum
+   */
+  ofSum(sum) {
+    return ofSum(this.key, sum);
   }
 
   /**

@@ -4,7 +4,7 @@ import { debounced } from "./dom.js";
 
 /** @import { View } from "./view.js" */
 
-const ROWS = 14; // as many levels are open at first as have this many rows
+export const ROWS = 14; // as many levels are open at first as have this many rows
 const SYNC = 200; // milliseconds after which Python hears of a change
 
 export class OpenPlaces {

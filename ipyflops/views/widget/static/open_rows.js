@@ -90,7 +90,7 @@ export class OpenRows {
     /** @type {(row: Row) => number} */
     const value = name === "share"
       ? (row) => row.sum(measure)
-      : (row) => metrics.inColumn(name).sortValue(row, convention);
+      : (row) => metrics.inColumn(name).orderValue(row, convention);
     return rows
       .map((row) => /** @type {const} */ ([value(row), row]))
       .sort(([a], [b]) => sign * (a - b))
@@ -114,6 +114,29 @@ export class OpenRows {
         for (const child of this._inside(row)) inside.push(child);
       }
       level = inside;
+    }
+  }
+
+  /**
+   * Open the rows that weigh most, as long as at most so many rows are shown, and one at least.
+   *
+   * @param {number} count
+   * @param {(row: Row) => number} weight 0 for what stays closed
+   */
+  openHeaviest(count, weight) {
+    this.open = new Set();
+    const waiting = this._inside(this._top).slice();
+    let shown = waiting.length;
+    for (;;) {
+      const wanted = waiting.filter((row) => row.expandable && weight(row) > 0);
+      if (!wanted.length) return;
+      const row = wanted.reduce((best, one) => (weight(one) > weight(best) ? one : best));
+      waiting.splice(waiting.indexOf(row), 1);
+      const inside = this._inside(row);
+      if (this.open.size && shown + inside.length > count) continue;
+      this.open.add(row.key);
+      shown += inside.length;
+      waiting.push(...inside);
     }
   }
 

@@ -27,7 +27,7 @@ export function makeParts(view) {
   const { ranks, shown } = model.get("_data").ranks ?? {}; // of all of them, whichever is shown
   return {
     headline: make("div", { class: "fw-headline" }),
-    tabs: new Tabs(panelId, (name) => view.showTab(name), run.held.has("peak_bytes")),
+    tabs: new Tabs(panelId, (name) => view.showTab(name), view.there),
     controls: makeControls(view, say),
     note,
     panel: make("div", { class: "fw-panel", role: "tabpanel", id: panelId }),
@@ -117,7 +117,7 @@ export function ofTables({ controls, details, chartOpener }) {
  */
 export function showControls({ controls }, name, asIcicle) {
   controls.expand.hidden = name === "lines" || asIcicle;
-  controls.folding.hidden = name !== "modules" || asIcicle;
+  controls.folding.hidden = (name !== "modules" && name !== "change") || asIcicle;
   controls.columns.hidden = asIcicle;
   controls.icicle.element.hidden = name !== "modules";
   controls.icicle.box.checked = asIcicle;

@@ -1,6 +1,7 @@
 // What the three tables share: rows, and the sums of a row.
 
 /**
+ * @import { Convention } from "./message"
  * @import { Run } from "./run.js"
  */
 
@@ -23,6 +24,8 @@
  * @property {(row: Row) => boolean} fold fold or unfold; gives whether anything changes
  * @property {((row: Row) => string)=} path
  * @property {((row: Row) => number[])=} signatures of an operator
+ * @property {(row: Row, convention: Convention) => string} [summary] of a row that is no part of one run
+ * @property {(row: Row, convention: Convention) => HTMLElement[]} [details] of such a row
  */
 
 /** @typedef {number | string} Key equal for what is the same row later on */
@@ -44,6 +47,7 @@ export class Row {
     this.name = "";
     this.type = "";
     this.note = ""; // where its FLOPs stand, if not here
+    this.status = ""; // of a place that is new or gone: added or removed
     this.repeats = 1;
     this.instances = 1; // modules of one name and class that each of its places stands for
     this.expandable = false;

@@ -16,7 +16,7 @@ const KINDS = ["root", "module", "code", "optimizer", "function"];
  * @param {number} hash
  * @param {number} value
  */
-function mix(hash, value) {
+export function mix(hash, value) {
   const mixed = Math.imul(hash ^ value ^ Math.floor(value / 4294967296), 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }

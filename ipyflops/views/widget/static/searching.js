@@ -16,13 +16,13 @@ export class Searching {
     this.query = "";
     this.tell = tell;
     this.closed = closed;
-    /** @type {Set<Key> | null} what was open in the tree before a search */
-    this._openBefore = null;
+    /** @type {Map<Grid, Set<Key>>} what was open in each tree before a search */
+    this._openBefore = new Map();
   }
 
   /** Whether the tree is open because of a search. */
   get isOpen() {
-    return this._openBefore !== null;
+    return this._openBefore.size > 0;
   }
 
   /**
@@ -44,11 +44,11 @@ export class Searching {
    */
   _openTree(grid) {
     if (this.query) {
-      this._openBefore ??= grid.open;
+      if (!this._openBefore.has(grid)) this._openBefore.set(grid, grid.open);
       grid.open = grid.source.around();
-    } else if (this._openBefore) {
-      grid.open = this._openBefore;
-      this._openBefore = null;
+    } else if (this._openBefore.has(grid)) {
+      grid.open = this._openBefore.get(grid) ?? grid.open;
+      this._openBefore.delete(grid);
       const place = typeof grid.selected === "number" ? grid.selected : -1;
       if (place > 0) for (const key of grid.source.reveal(place)) grid.open.add(key);
       this.closed();

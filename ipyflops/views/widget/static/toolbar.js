@@ -9,17 +9,17 @@ import { CONVENTIONS } from "./run.js";
  */
 
 /** @type {Record<TabName, string>} */
-const TABS = { modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline", memory: "Memory" };
+const TABS = { change: "Change", modules: "Modules", operators: "Operators", lines: "Lines", roofline: "Roofline", memory: "Memory" };
 
 /** The tabs. */
 export class Tabs {
   /**
    * @param {string} panelId
    * @param {(name: TabName) => void} on called when one is chosen
-   * @param {boolean} withMemory whether the report says what held memory
+   * @param {Partial<Record<TabName, boolean>>} there false for a tab that the report has not
    */
-  constructor(panelId, on, withMemory) {
-    const shown = Object.entries(TABS).filter(([name]) => withMemory || name !== "memory");
+  constructor(panelId, on, there) {
+    const shown = Object.entries(TABS).filter(([name]) => there[/** @type {TabName} */ (name)] ?? true);
     this.tabs = shown.map(([name, title]) => {
       const tab = make("button", {
         class: "fw-tab", type: "button", role: "tab", textContent: title, "data-tab": name,

@@ -131,6 +131,26 @@ export function percent(share) {
 }
 
 /**
+ * A number with the sign that a difference has.
+ *
+ * @param {string} text of the number
+ * @param {number} value
+ */
+export function signed(text, value) {
+  return value > 0 ? `+${text}` : text;
+}
+
+/**
+ * A ratio, as "×1.50": the same text as `views/changes/rows.py` writes.
+ *
+ * @param {number} value 0 or more
+ */
+export function ratio(value) {
+  if (value >= 1000) return `×${scaled(value)}`;
+  return `×${value >= 0.1 ? fixed(value, 2) : Number(value.toPrecision(3))}`;
+}
+
+/**
  * All digits of a count, in groups; "about" where a double does not hold them all.
  *
  * @param {number | bigint} value

@@ -2,27 +2,25 @@
 
 import { barsWanted } from "./bars_wanted.js";
 import { settingsOf } from "./cells.js";
-import { fitting, nameRoom, TABLES } from "./columns.js";
-import { Grid } from "./grid.js";
-import { drawHeadline } from "./headline.js";
+import { changeLegend } from "./change_chart.js";
+import { ChangeTree } from "./change_tree.js";
+import { fitting, nameRoom } from "./columns.js";
+import { changesOf, makeGrid } from "./grids.js";
+import { drawHeadline, phaseLine } from "./headline.js";
 import { Height } from "./height.js";
-import { OperatorList } from "./lists.js";
 import { listen } from "./listening.js";
 import { OpenPlaces } from "./open_places.js";
 import { arrange, chartBelow, mainArea, makeParts, ofTables, showControls } from "./parts.js";
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
-import { LineList } from "./source_lines.js";
 import { isDark } from "./theme.js";
-import { ModuleTree } from "./tree.js";
 
 /**
  * @import { Settings } from "./cells.js"
+ * @import { Grid } from "./grid.js"
  * @import { Model, TableName, TabName, Traits } from "./message"
  * @import { Row } from "./rows.js"
  */
-
-const SOURCES = { modules: ModuleTree, operators: OperatorList, lines: LineList };
 
 export class View {
   /**
@@ -33,7 +31,10 @@ export class View {
     this.model = model;
     this.root = root;
     this.run = new Run(model.get("_data"));
+    this.changes = changesOf(model.get("_data"), this.run);
     this.empty = this.run.rowScope.length === 0;
+    /** @type {Partial<Record<TabName, boolean>>} the tabs that not every report has */
+    this.there = { change: this.changes !== null, memory: this.run.held.has("peak_bytes") };
     /** @type {Map<TableName, Grid>} */
     this.grids = new Map();
     /** @type {TabName} */
@@ -89,24 +90,9 @@ export class View {
   gridOf(name) {
     let grid = this.grids.get(name);
     if (!grid) {
-      grid = this._makeGrid(name);
+      grid = makeGrid(this, name);
       this.grids.set(name, grid);
     }
-    return grid;
-  }
-
-  /** @param {TableName} name */
-  _makeGrid(name) {
-    const source = new SOURCES[name](this.run);
-    const grid = new Grid(source, TABLES[name], this.settingsOf(name), {
-      select: (row) => this._selected(row),
-      toggle: () => name === "modules" && !this.searching.isOpen && this.openPlaces.save(),
-      fold: (row) => source.fold(row) && grid.rebuild(),
-      sort: (column) => this._sortBy(column),
-      resize: () => this._fitColumns(),
-    });
-    grid.sort = { modules: this.model.get("sort"), operators: "-flops", lines: "" }[name];
-    if (name !== "modules") grid.openLevels(name === "lines" ? 2 : 1);
     return grid;
   }
 
@@ -124,8 +110,9 @@ export class View {
 
   /** @param {TabName} name */
   _open(name) {
-    if (name === "memory" && !this.run.held.has("peak_bytes")) name = "modules";
+    if (this.there[name] === false) name = "modules";
     this.tab = name;
+    if (this.changes) this._drawHeadline();
     const { parts } = this;
     const pane = name === "roofline" || name === "memory" ? parts[name] : null;
     if (name !== "roofline" && name !== "memory") this.table = name;
@@ -140,7 +127,7 @@ export class View {
     if (isTable) {
       showControls(parts, name, this.asIcicle);
       if (grid.source.query !== this.searching.query) this.searching.apply(grid);
-      this._fitColumns();
+      this.fitColumns();
       grid.rebuild();
       this._drawIcicle();
       if (!this._detailSelected()) parts.details.show(null, this.settings.convention);
@@ -164,15 +151,27 @@ export class View {
     const { convention, bar } = this.settings;
     this.parts.controls.convention.select.value = convention;
     this.parts.controls.metric.select.value = bar.key;
-    const phases = this.empty ? [] : this.run.byPhase(this.settingsOf("operators").measure);
-    drawHeadline(this.parts.headline, this.run.headlines[convention], phases);
+    this._drawHeadline();
     this.parts.ranks?.draw(convention);
+  }
+
+  _drawHeadline() {
+    const { convention } = this.settings;
+    if (this.changes && this.tab === "change") {
+      drawHeadline(this.parts.headline, this.changes.headlines[convention], changeLegend());
+      return;
+    }
+    const phases = this.empty ? [] : this.run.byPhase(this.settingsOf("operators").measure);
+    drawHeadline(this.parts.headline, this.run.headlines[convention], phaseLine(phases));
   }
 
   /** Convention or metric have changed. */
   showSettings() {
     this.settings = this.settingsOf("modules");
-    for (const [name, grid] of this.grids) Object.assign(grid.settings, this.settingsOf(name));
+    for (const [name, grid] of this.grids) {
+      Object.assign(grid.settings, this.settingsOf(name));
+      if (grid.source instanceof ChangeTree) grid.source.setMeasure(grid.settings.measure);
+    }
     this._drawSettings();
     this.grid.rebuild();
     this._drawIcicle();
@@ -202,14 +201,14 @@ export class View {
     if (this.empty) return;
     this._drawIcicle();
     this.height.apply();
-    this._fitColumns();
+    this.fitColumns();
     this._wantChart();
   }
 
-  _fitColumns() {
+  fitColumns() {
     const { grid } = this;
     if (!grid.element.isConnected) return;
-    const columns = this.run.columns[this.table];
+    const columns = grid.source.run.columns[this.table] ?? [];
     const room = this.parts.panel.clientWidth - 16;
     grid.nameRoom = nameRoom(grid.table, room);
     const chosen = this.model.get("columns")[this.table]?.filter((name) => columns.includes(name));
@@ -223,11 +222,11 @@ export class View {
     if (columns) chosen[this.table] = columns;
     else delete chosen[this.table];
     this.set("columns", chosen);
-    this._fitColumns();
+    this.fitColumns();
   }
 
   /** @param {string} name of a column */
-  _sortBy(name) {
+  sortBy(name) {
     const { grid } = this;
     // Numbers begin with the largest, names with the first; a third click gives the own order.
     const [first, second] = name === "name" ? [name, `-${name}`] : [`-${name}`, name];
@@ -275,10 +274,10 @@ export class View {
    *
    * @param {Row} row
    */
-  _selected(row) {
+  rowSelected(row) {
     this._detail(row);
     this.parts.details.follow();
-    if (this.tab === "operators") this._wantChart();
+    if (this.tab !== "modules") this._wantChart();
     if (this.tab !== "modules") return;
     this.path = this.run.path(row.nodes[0]);
     this.charted = row.nodes;
