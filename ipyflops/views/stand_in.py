@@ -3,7 +3,7 @@
 One output that offers the widget and the HTML is not enough. A notebook that is opened again
 has the widget's name and no widget; JupyterLab then says so in an error, and leaves the HTML
 beside it alone. So the HTML is an output of its own. The living widget hides it
-(``static/stand_in.js``), by its key, wherever both are in one page. Where no widget comes to
+(``static/parts.js``), by its key, wherever both are in one page. Where no widget comes to
 life within a moment, the HTML shows, and hides what JupyterLab says in the widget's place.
 Front ends that do leave the widget alone where they lack it (VS Code, nbconvert, GitHub) find
 something empty beside its name.

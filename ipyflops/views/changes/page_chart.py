@@ -32,6 +32,8 @@ from ipyflops.views.rows.visible import visible
 USUAL_PAIRS, MOST_PAIRS = 10, 30
 #: The least height of a pair, in pixels, and the height of a bar as a part of it.
 LEAST_ROW, THICKNESS = 18, 0.36
+#: From this width on there is room for the ratios.
+WIDE = 400
 _KEYS = (("before", BEFORE), ("after", AFTER))
 
 
@@ -79,8 +81,11 @@ def _draw(axes: Axes, drawn: Sequence[Pair], metric: Metric, width: int) -> floa
     """Draw the pairs with their names and changes; gives the room that the names take."""
     values = [(metric.value(pair.before), metric.value(pair.after)) for pair in drawn]
     notes = [note(pair, *both, metric) for pair, both in zip(drawn, values, strict=True)]
+    if width < WIDE:
+        # The names need the room, and the table has the ratios.
+        notes = [text.partition("  ")[0] for text in notes]
     room = room_of_names(notes, width)
-    labels = [fitted(pair.label, room / SIZE) for pair in drawn]
+    labels = [fitted(label, room / SIZE) for label in _labels(drawn)]
     for which, (name, color) in enumerate(_KEYS):
         shift = (which - 0.5) * THICKNESS
         axes.barh(
@@ -91,3 +96,10 @@ def _draw(axes: Axes, drawn: Sequence[Pair], metric: Metric, width: int) -> floa
             label=name,
         )
     return write_rows(axes, labels, [max(both) for both in values], notes, width)
+
+
+def _labels(drawn: Sequence[Pair]) -> list[str]:
+    """The names of the places; a module that all others are in says nothing new."""
+    outer = {pair.label.partition(".")[0] for pair in drawn if "." in pair.label}
+    skipped = f"{outer.pop()}." if len(outer) == 1 else "."
+    return [pair.label.removeprefix(skipped) for pair in drawn]

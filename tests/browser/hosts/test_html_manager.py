@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ipywidgets.embed import embed_data
 
 from tests.browser import jupyter
-from tests.browser.looking import rows, weak_texts
+from tests.browser.looking import cell, row, rows, weak_texts
 from tests.views import reports
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
+
+    from ipyflops.report import Report
 
 MODULES = Path(__file__).parent / "node_modules"
 SCRIPTS = {
@@ -31,13 +35,11 @@ PAGE = """\
 <script type="application/vnd.jupyter.widget-view+json">{view}</script></body></html>"""
 
 
-@pytest.mark.parametrize("ground", ["#ffffff", "#222222"])
-@pytest.mark.parametrize("drop_defaults", [False, True])
-def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaults: bool) -> None:
-    import matplotlib.figure  # noqa: F401  as it is once a chart has been drawn
-
-    report = reports.resnet(True)
-    view = report.widget()
+@contextmanager
+def opened(
+    browser: Browser, view: Any, ground: str = "#ffffff", *, drop_defaults: bool = False
+) -> Iterator[Locator]:
+    """A page with a widget and no kernel; nothing outside of it may be asked for."""
     data = embed_data([view], drop_defaults=drop_defaults)
     view.close()
     state = json.dumps(data["manager_state"]).replace("</", "<\\/")
@@ -59,12 +61,28 @@ def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaul
     page.goto("http://page.invalid/")
     widget = page.locator(jupyter.WIDGET)
     widget.wait_for()
+    yield widget
+    assert outside == []
+    page.close()
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#222222"])
+@pytest.mark.parametrize("drop_defaults", [False, True])
+def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaults: bool) -> None:
+    import matplotlib.figure  # noqa: F401  as it is once a chart has been drawn
+
+    report = reports.resnet(True)
+    with opened(browser, report.widget(), ground, drop_defaults=drop_defaults) as widget:
+        check_report(widget, report, ground)
+
+
+def check_report(widget: Locator, report: Report, ground: str) -> None:
     assert rows(widget)[:2] == ["(all)", "model"]
     # The chart of the first sight is in the state; those of a click the browser draws itself.
     first = widget.locator(".fw-image > svg")
     first.wait_for()
     assert "layer3 Sequential" in (first.text_content() or "")
-    page.wait_for_timeout(1500)  # so long the kernel is waited for
+    widget.page.wait_for_timeout(1500)  # so long the kernel is waited for
     assert first.is_visible()
     widget.locator(".fw-body > .fw-row", has_text="model").first.click()
     bars = widget.locator(".fw-own-row")
@@ -79,5 +97,22 @@ def test_it_has_a_chart_and_no_kernel(browser: Browser, ground: str, drop_defaul
     widget.locator(".fw-own-name", has_text="1 … 5 ×5").wait_for()
     widget.get_by_role("tab", name="Roofline").click()
     widget.get_by_text("Waiting for the kernel, which draws this chart.").wait_for()
-    assert outside == []
-    page.close()
+
+
+def test_what_has_changed_is_there_with_no_kernel(browser: Browser) -> None:
+    import matplotlib.figure  # noqa: F401  as it is once a chart has been drawn
+
+    difference = reports.transformer(3) - reports.transformer(2)
+    with opened(browser, difference.widget()) as widget:
+        assert widget.get_by_role("tab", name="Change").get_attribute("aria-selected") == "true"
+        assert cell(widget, "2", "difference") == "+3.62 G"
+        first = widget.locator(".fw-image > svg")
+        first.wait_for()
+        assert "2.attn" in (first.text_content() or "")
+        # What is inside of a row that is clicked, the browser draws itself.
+        row(widget, "2").click()
+        widget.locator(".fw-own-name", has_text="attn").wait_for()
+        assert widget.locator(".fw-own-amount").first.inner_text() == "+2.42 G added"
+        assert weak_texts(widget) == []
+        widget.get_by_role("tab", name="Modules").click()
+        assert cell(widget, "encoder", "FLOPs") == "10.9 G"

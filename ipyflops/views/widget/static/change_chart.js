@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { ratio, signed } from "./units.js";
 
 /**
+ * @import { ChangedRun } from "./change_run.js"
  * @import { Metric } from "./metrics.js"
  * @import { Row } from "./rows.js"
  */
@@ -32,9 +33,15 @@ export function changeCell(row) {
   return make("div", { class: "fw-cell fw-share", role: "gridcell" }, bar);
 }
 
-/** What the colours of those bars mean. */
-export function changeLegend() {
-  const keys = [["kept", "in both"], ["more", "more than before"], ["less", "less than before"]];
+/**
+ * What the colours of those bars mean.
+ *
+ * @param {ChangedRun} run
+ */
+export function changeLegend({ totalsOf: { before, after } }) {
+  const keys = [["kept", "in both"]];
+  if (after.some((amount, place) => amount > before[place])) keys.push(["more", "more than before"]);
+  if (after.some((amount, place) => amount < before[place])) keys.push(["less", "less than before"]);
   return make("ul", { class: "fw-phase-line", "aria-label": "Colours of the bars" }, ...keys.map(([name, text]) =>
     make("li", {}, make("i", { class: `fw-key fw-${name}`, "aria-hidden": "true" }), text)));
 }

@@ -18,7 +18,7 @@ import { percent } from "./units.js";
 
 /** @type {Record<TableName, Table>} */
 export const TABLES = {
-  change: { title: "module", importance: ["difference", "ratio", "change", "after", "before"], nameRoom: 200 },
+  change: { title: "module", importance: ["difference", "ratio", "after", "before", "change"], nameRoom: 200 },
   modules: {
     title: "module",
     importance: [
@@ -44,7 +44,7 @@ export const TABLES = {
 /** Pixels, where the title does not say it: bars, and numbers that are wider than their title.
  *  @type {Record<string, number>} */
 const WIDTHS = {
-  share: 132, change: 132, before: 74, after: 74, difference: 84, ratio: 72, calls: 60, rate: 62, integer: 64, operators: 64, flops: 66, macs: 66, seconds: 66,
+  share: 132, change: 132, before: 64, after: 64, difference: 86, ratio: 78, calls: 60, rate: 62, integer: 64, operators: 64, flops: 66, macs: 66, seconds: 66,
   parameters: 68, utilization: 68, mfu: 62, hfu: 62, bytes: 68, intensity: 76, replicated: 84, communicated: 104,
 };
 

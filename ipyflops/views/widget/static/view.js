@@ -112,12 +112,12 @@ export class View {
   _open(name) {
     if (this.there[name] === false) name = "modules";
     this.tab = name;
-    if (this.changes) this._drawHeadline();
     const { parts } = this;
     const pane = name === "roofline" || name === "memory" ? parts[name] : null;
     if (name !== "roofline" && name !== "memory") this.table = name;
     const isTable = !pane;
     const { grid } = this;
+    if (this.changes) this._drawHeadline();
     parts.panel.setAttribute("aria-labelledby", parts.tabs.mark(name));
     parts.panel.replaceChildren((pane ?? (this.asIcicle ? parts.icicle : grid)).element);
     this.main.classList.toggle("fw-high", !isTable);
@@ -158,7 +158,7 @@ export class View {
   _drawHeadline() {
     const { convention } = this.settings;
     if (this.changes && this.tab === "change") {
-      drawHeadline(this.parts.headline, this.changes.headlines[convention], changeLegend());
+      drawHeadline(this.parts.headline, this.changes.headlines[convention], changeLegend(this.changes));
       return;
     }
     const phases = this.empty ? [] : this.run.byPhase(this.settingsOf("operators").measure);
@@ -200,8 +200,8 @@ export class View {
   fit() {
     if (this.empty) return;
     this._drawIcicle();
-    this.height.apply();
     this.fitColumns();
+    this.height.apply();
     this._wantChart();
   }
 
@@ -213,6 +213,8 @@ export class View {
     grid.nameRoom = nameRoom(grid.table, room);
     const chosen = this.model.get("columns")[this.table]?.filter((name) => columns.includes(name));
     grid.columns = chosen ?? fitting(grid.table, columns, (name) => grid.width(name), room, this.run.asked);
+    // Where there are no bars, nothing has to be said of their colours.
+    this.root.classList.toggle("fw-no-bars", this.tab === "change" && !grid.columns.includes("change"));
     grid.refresh();
   }
 
