@@ -14,6 +14,7 @@ import { arrange, chartBelow, mainArea, makeParts, ofTables, showControls } from
 import { Run } from "./run.js";
 import { goToNextHit, Searching } from "./searching.js";
 import { isDark } from "./theme.js";
+import { ModuleTree } from "./tree.js";
 
 /**
  * @import { Settings } from "./cells.js"
@@ -298,7 +299,7 @@ export class View {
    */
   selectPlace(place) {
     const { source } = this.gridOf("modules");
-    if (source instanceof ModuleTree) this._selected(source.rowOf([place]));
+    if (source instanceof ModuleTree) this.rowSelected(source.rowOf([place]));
   }
 
   /**
