@@ -101,6 +101,11 @@ def cache_bytes(device: torch.device) -> int:
     return max(int(size) for size in sizes)
 
 
+def caches_of(device: torch.device) -> int:
+    """What may stay in the caches of a device from one operator to the next; 0 where unknown."""
+    return cpu_cache_bytes() if device.type == "cpu" else cache_bytes(device)
+
+
 def cpu_cache_bytes() -> int:
     """What all caches of the processors hold together; 0 where the system does not say.
 

@@ -13,7 +13,7 @@ import torch
 
 from ipyflops.counting import accelerator_built_for
 from ipyflops.measuring.ceiling_cache import CACHE
-from ipyflops.measuring.devices import Device, cpu_cache_bytes, data_sheet
+from ipyflops.measuring.devices import Device, caches_of, data_sheet
 from ipyflops.measuring.measurements import Measured, bandwidth, product_rate
 from ipyflops.measuring.precision import TF32, mode_of, products_in
 from ipyflops.report import Peak, Rate
@@ -141,7 +141,7 @@ class Ceilings:
                 "bytes", "memory bandwidth", lambda: bandwidth(self.device)
             ),
             data_sheet_bytes_per_second=sheet.bandwidth if sheet else None,
-            cache_bytes=cpu_cache_bytes() if self.device.type == "cpu" else 0,
+            cache_bytes=caches_of(self.device),
         )
 
     def _products(self, name: str, dtype: torch.dtype) -> Measured:

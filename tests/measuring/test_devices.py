@@ -63,6 +63,18 @@ def test_a_gpu_goes_first_and_has_its_data_sheet(gpu: Any, tmp_path: Path) -> No
     assert all("driver 550.54.15, runtime 12.8" in key for key in keys)
 
 
+def test_the_peak_of_a_gpu_knows_its_cache(gpu: Any) -> None:
+    """A product of 8×8 moves 768 bytes, all of which 40 MiB hold: only its FLOPs take time."""
+    peak = ipyflops.peak("cuda", torch.float32)
+    assert peak.cache_bytes == 40 * 2**20
+    assert ipyflops.Device.of_peak(peak).cache == 40 * 2**20
+    with ipyflops.FlopCounter(device_time=False) as counter:
+        torch.ones(8, 8) @ torch.ones(8, 8)
+    whole = counter.report.on(ipyflops.Device.of_peak(peak)).whole
+    assert whole.memory_seconds == 0
+    assert whole.compute_seconds > 0
+
+
 def test_another_driver_is_measured_anew(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ipyflops.peak("cuda", torch.bfloat16)
     before = len(gpu.asked)
