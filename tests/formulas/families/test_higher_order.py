@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from ipyflops.counting.counter import FlopCounter
 from ipyflops.formulas import noting_missed_values
 from tests.formulas.plain import cost_of
-from tests.missing import functions_have_gradients, once_for_an_item
+from tests.missing import RELEASE, functions_have_gradients, once_for_an_item
 
 # What the compiler itself uses, when an uncounted run loads it.
 pytestmark = [
@@ -96,8 +96,10 @@ def test_scan_counts_every_step_forwards_and_backwards() -> None:
         return torch.autograd.grad(carry.sum(), (first, steps))[1]
 
     _, counter = counted(run)
-    assert counter.report.by_phase["forward"].flops == 5 * PRODUCT
-    assert counter.report.by_phase["backward"].flops == 5 * 2 * PRODUCT
+    # Up to 2.11 PyTorch runs the function once more, and drops all but the shapes.
+    times = 5 if RELEASE > (2, 11) else 6
+    assert counter.report.by_phase["forward"].flops == times * PRODUCT
+    assert counter.report.by_phase["backward"].flops == times * 2 * PRODUCT
 
 
 @once_for_an_item
