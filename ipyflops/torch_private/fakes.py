@@ -141,11 +141,17 @@ def kernel_below_a_mode(kernel: Any) -> Callable[..., Any] | None:
     )
 
 
+_ask_tracing: Any = getattr(_symbolic_trace, "_get_is_fx_tracing", None)
+
+
 def is_made_a_graph() -> bool:
     """Whether a program is being made a graph. It is asked for every operator of a dry run.
 
+    From PyTorch 2.15 on each thread has an answer of its own.
     Without it (another name): no, so that ``torch.func.linearize`` counts too little there.
     """
+    if _ask_tracing is not None:
+        return bool(_ask_tracing())
     return bool(getattr(_symbolic_trace, "_is_fx_tracing_flag", False))
 
 
