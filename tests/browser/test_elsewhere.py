@@ -14,7 +14,7 @@ from ipyflops.views.changes.html import to_html as changes_to_html
 from ipyflops.views.html.report import to_html
 from tests.browser import jupyter
 from tests.browser.jupyter import WIDGET
-from tests.browser.looking import CHART, choose, rows
+from tests.browser.looking import CHART, choose, menu, rows
 from tests.browser.networks import REAL
 from tests.views import reports
 
@@ -204,12 +204,11 @@ def test_a_widget_whose_state_was_saved_is_reopened(session: Session, tmp_path: 
     assert not session.page.get_by_text("Error displaying widget").is_visible()
 
 
-AXE = """async () => (await axe.run('.ipyflops-widget')).violations
-    .filter(one => ['serious', 'critical'].includes(one.impact))
-    .map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html)])"""
+AXE = """async selector => (await axe.run(selector)).violations
+    .map(one => [one.id, one.impact, one.nodes.slice(0, 3).map(node => node.html)])"""
 
 
-def test_nothing_serious_for_axe(session: Session, axe: str) -> None:
+def test_nothing_for_axe(session: Session, axe: str) -> None:
     cells = [REAL, "%%flops --by lines\nnet(x).sum().backward()\ny = torch.fft.fft(x)"]
     widget = session.show("axe.ipynb", cells)
     session.page.evaluate(axe)
@@ -226,4 +225,24 @@ def test_nothing_serious_for_axe(session: Session, axe: str) -> None:
             if tab != "Roofline":
                 widget.locator(".fw-body > .fw-row").nth(1).click()
                 widget.locator(".fw-heading").wait_for()
-            assert session.page.evaluate(AXE) == [], (theme, tab)
+            assert session.page.evaluate(AXE, WIDGET) == [], (theme, tab)
+        for name in ("Expand", "View", "Copy"):
+            menu(widget, name)
+            assert session.page.evaluate(AXE, WIDGET) == [], (theme, name)
+            session.page.keyboard.press("Escape")
+        menu(widget, "View").get_by_label("Icicle").check()
+        session.page.keyboard.press("Escape")
+        widget.locator(".fw-part").first.wait_for()
+        assert session.page.evaluate(AXE, WIDGET) == [], (theme, "icicle")
+        menu(widget, "View").get_by_label("Icicle").uncheck()
+        session.page.keyboard.press("Escape")
+
+
+def test_nothing_for_axe_in_the_html(browser: Browser, axe: str) -> None:
+    page = browser.new_page()
+    for name in ("training", "hostile", "unknown", "failed", "empty"):
+        html = to_html(reports.ALL[name]()).replace("<details", "<details open")
+        page.set_content(f"<html lang=en><title>a report</title><main>{html}</main></html>")
+        page.evaluate(axe)
+        assert page.evaluate(AXE, ".ipyflops") == [], name
+    page.close()

@@ -37,6 +37,17 @@ STOPS = """widget => {
 }"""
 
 
+#: How much of its pane the longest bar of the chart has, with all that is stacked in it.
+PLOT = """widget => {
+    const svg = widget.querySelector('.fw-image > svg');
+    const boxes = [...svg.querySelectorAll('rect, path')].map(one => one.getBoundingClientRect());
+    // Not the axis, which is a line, nor the squares of the legend.
+    const bars = boxes.filter(one => one.width > 1 && Math.abs(one.width - one.height) > 1);
+    const ends = bars.map(one => one.right), starts = bars.map(one => one.left);
+    return (Math.max(...ends) - Math.min(...starts)) / svg.parentElement.clientWidth;
+}"""
+
+
 @pytest.fixture
 def resnet(workbench: Session) -> Iterator[Locator]:
     yield workbench.again([BY_HAND, CELL])
@@ -63,6 +74,23 @@ def test_the_first_screen_is_compact(workbench: Session, resnet: Locator, width:
     assert not resnet.locator(".fw-details").is_visible()
     if width < 1000:
         workbench.command("application:toggle-left-area")
+
+
+@pytest.mark.parametrize("width", [232, 300, 390, 560, 700, 1000])
+def test_nothing_is_cut_at_any_width(resnet: Locator, width: int) -> None:
+    """A page that is zoomed to 200 % is one of half the width for all that is measured here."""
+    resnet.evaluate("(one, width) => { one.style.width = `${width}px`; }", width)
+    resnet.page.wait_for_timeout(400)
+    assert resnet.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    assert resnet.evaluate(CUT) == []
+    box = resnet.bounding_box()
+    assert box is not None
+    assert box["height"] <= 420
+    if width < 640:
+        resnet.get_by_role("button", name="Chart").click()
+    chart(resnet)
+    assert resnet.evaluate(PLOT) >= 0.4
+    assert resnet.evaluate("one => one.scrollWidth - one.clientWidth") == 0
 
 
 def test_details_open_for_the_selected_row_until_somebody_closes_them(resnet: Locator) -> None:

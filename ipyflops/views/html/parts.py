@@ -229,7 +229,7 @@ def _paragraph(tone: str, item: HeadlineItem) -> Html:
 def section(title: str, content: Html, *, is_open: bool) -> Html:
     """A part of the view that can be opened."""
     summary = tag("summary", text(title))
-    inside = [summary, text("\n"), tag("div", content, class_="f-scroll")]
+    inside = [summary, text("\n"), tag("div", content, class_="f-scroll", tabindex="0")]
     return tag("details", *inside, class_="f-section", open=is_open)
 
 

@@ -24,7 +24,7 @@ TAGS = {
 ATTRIBUTES = {
     "class", "colspan", "data-lm-suppress-shortcuts", "data-title", "open", "style", "title",
     "aria-hidden", "fill", "fill-opacity", "height", "opacity", "preserveaspectratio",
-    "text-anchor", "viewbox", "width", "x", "y",
+    "tabindex", "text-anchor", "viewbox", "width", "x", "y",
 }  # fmt: skip
 
 

@@ -43,9 +43,9 @@ export class ChartPane {
     this.table = make("div", { class: "fw-sr" });
     this.own = make("div", { hidden: true });
     this.placeholder = make("div", { class: "fw-placeholder", "aria-hidden": "true", textContent: "drawing …" });
-    this.remark = make("figcaption", { class: "fw-note", role: "status" });
+    this.remark = make("span", { role: "status" });
     this.element = make("figure", { class: "fw-chart" },
-      this.image, this.table, this.own, this.placeholder, this.remark);
+      this.image, this.table, this.own, this.placeholder, make("figcaption", { class: "fw-note" }, this.remark));
     this._ask = debounced(PATIENCE, () => this._send());
     this._onChange = () => void this._show();
     model.on(`change:${this.trait}`, this._onChange);
