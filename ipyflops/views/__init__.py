@@ -177,12 +177,10 @@ def _widget_view(
     shown: Report | Difference, columns: Sequence[str] = (), **options: Any
 ) -> dict[str, Any]:
     """Make a widget that the running cell shows, and give what names it in a bundle."""
-    from ipyflops.views.chart_import import import_when_idle
     from ipyflops.views.shown_views import SHOWN_VIEWS
 
     widget = to_widget(shown, extra=columns, **options)
     SHOWN_VIEWS.add(widget)
-    import_when_idle()
     return {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipyflops.cells import part_of, running_shell
+from ipyflops.views.chart_import import import_when_idle
 from ipyflops.views.frontend import running_cell
 
 #: So many widgets a run of a cell has at most; the oldest closes, and its HTML takes its place.
@@ -58,6 +59,7 @@ class ShownViews:
             del views[:-MAX_VIEWS]
             self._listen()
         _close(old)
+        import_when_idle()  # for its chart
 
     def reset(self) -> None:
         """Close all that are listed."""

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ipyflops.views import chart_import, mime_bundle
+from ipyflops.views import chart_import, mime_bundle, shown_views
 from ipyflops.views.shown_views import SHOWN_VIEWS
 from tests.views import reports
 
@@ -74,7 +74,7 @@ def test_it_is_wanted_for_a_widget_alone(
     monkeypatch: pytest.MonkeyPatch, view: str, times: int
 ) -> None:
     asked = []
-    monkeypatch.setattr(chart_import, "import_when_idle", lambda: asked.append(True))
+    monkeypatch.setattr(shown_views, "import_when_idle", lambda: asked.append(True))
     mime_bundle(reports.resnet(), view=view)  # no notebook asks for it here
     assert len(asked) == times
     SHOWN_VIEWS.reset()
