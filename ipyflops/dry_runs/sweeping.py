@@ -181,7 +181,8 @@ class _CallCounter:
                 device=self.device,
                 look_for_leaks=first,
                 memory=self.memory,
-                repeated=self.repeated,
+                # What is kept for the next point would count as memory that is still held.
+                repeated=None if self.memory else self.repeated,
             )
         except Exception as error:
             at = ", ".join(f"{name}={value}" for name, value in sizes.items())

@@ -320,6 +320,21 @@ def test_many_points_copy_a_model_twice(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(set(swept.counts())) == len(swept.points)
 
 
+def test_memory_that_a_point_gives_back_is_not_kept_for_the_next() -> None:
+    """Parameters of 4 × 4 and 4 numbers of float64, 160 bytes, become float32: 80."""
+    layer = nn.Linear(4, 4, dtype=torch.float64)
+
+    def program(n: int) -> None:
+        layer.float()
+        torch.ones(100 * n, 4) + 1
+
+    for point in ipyflops.sweep(program, n=[1, 2, 3, 4], memory=True).points:
+        memory = point.report.memory
+        assert memory is not None
+        # The ones and their sum, and what is left of the layer.
+        assert memory.peak == 2 * 100 * point.values[0] * 4 * 4 + 80
+
+
 REMEMBERED: Any = weakref.WeakKeyDictionary()
 
 
