@@ -18,6 +18,7 @@
 #   make test-nightly  the tests on PyTorch's nightly build  (TORCH_NIGHTLY_INDEX says where it is)
 #   make docs    the reference and the table of operators, which are made of the code
 #   make dist    the wheel and the source distribution, checked
+#   make pictures  the pictures of the README and the tour, and the tour's text, on a quiet machine
 #   make bench   what counting costs, beside other tools (ARGS="--rounds 5 tiny_forward")
 #   make probes  what each of the other tools finds in two runs that a hand can check
 #   make pages   the tutorials with their outputs, as HTML in build/pages
@@ -59,7 +60,7 @@ LINEAR_ATTENTION := fla-core==0.6.0
 CUDA_HEADERS := nvidia-cuda-runtime==13.0.96
 CUDA_VENV := $(VENV)-cuda-$(CUDA_TORCH)
 
-.PHONY: demo test test-device test-js test-libraries test-cuda test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs dist bench probes pages lab clean distclean
+.PHONY: demo test test-device test-js test-libraries test-cuda test-all-programs coverage hooks test-hosts test-oldest test-newest test-torch test-colab test-nightly lint lint-js rehearse docs pictures dist bench probes pages lab clean distclean
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
@@ -213,6 +214,10 @@ $(VENV)-colab/.ready: tests/colab/pins.txt tests/colab/tools.txt
 docs: $(READY)
 	$(BIN)/python -m tests.documentation.reference
 	$(BIN)/python -m ipyflops.formulas --markdown > ipyflops/formulas/OPERATORS.md
+
+# All in one session, so that the times on a page are those of one machine on one day.
+pictures: $(VENV)-hosts/.ready $(HOSTS)/node_modules/.package-lock.json
+	IPYFLOPS_HOSTS=$(CURDIR)/$(VENV)-hosts $(BIN)/python -m tests.browser.gallery $(ARGS)
 
 dist: $(READY)
 	rm -rf dist

@@ -1,12 +1,17 @@
-"""Pictures of what people see, for the README and for looking at: python -m tests.browser.gallery.
+"""Pictures of what people see, for the README, the tour and for looking at: ``make pictures``.
 
-Writes PNGs into `.github/images`, or into the folder that is given. Times in them are those of the
-machine that they were taken on.
+It takes those that are shown on a page, all in one session, and writes PNGs into `.github/images`.
+It also writes what ``make demo`` prints into the tour, with the day, so that the times on one page
+are those of one machine on one day. ``python -m tests.browser.gallery --out FOLDER NAME …`` takes
+single ones, also those that are shown nowhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +27,11 @@ from tests.browser.networks import BY_HAND, MANY
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-OUT = Path(__file__).parents[2] / ".github" / "images"
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / ".github" / "images"
+TOUR = ROOT / "ipyflops" / "TOUR.md"
+#: The pictures of the README and of the tour.
+SHOWN = ("resnet50", "gpt2-dark", "lines", "roofline", "terminal", "vscode", "marimo")
 RESNET = """\
 %load_ext ipyflops
 import torch
@@ -150,9 +159,38 @@ class Gallery:
         self.save(name, page.locator("svg").first.screenshot())
         page.close()
 
+    def vscode(self, name: str, cells: list[str]) -> None:
+        """The widget in VS Code's bundle, dark; `make test-hosts` tests the same page."""
+        from tests.browser.hosts import pictures
+
+        self.save(name, pictures.in_vscode(self.server, self.browser, cells))
+
+    def marimo(self, name: str) -> None:
+        """A marimo app with the widget and a cell that follows it."""
+        from tests.browser.hosts import pictures
+
+        self.save(name, pictures.in_marimo(self.browser, self.server.folder))
+
+
+def write_demo(tour: Path) -> None:
+    """Put what ``make demo`` prints, and the day, into the tour."""
+    command = [sys.executable, str(ROOT / "notebooks" / "demo.py")]
+    done = subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", env=jupyter.environment()
+    )
+    counted = done.stdout[done.stdout.index("In [3]:") :].strip()
+    lines = "\n".join(line.rstrip() for line in counted.split("\n"))
+    text = tour.read_text(encoding="utf-8")
+    text, found = re.subn(r"```text\n.*?```", lambda _: f"```text\n{lines}\n```", text, flags=re.S)
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    text, dates = re.subn(r"(?<=in one session on )\d{4}-\d\d-\d\d", str(today), text)
+    if (found, dates) != (1, 1):
+        raise ValueError(f"{tour} has {found} texts and {dates} dates for what `make demo` prints")
+    tour.write_text(text, encoding="utf-8")
+
 
 def take(gallery: Gallery, wanted: list[str]) -> None:
-    """Take all pictures, or those that are named."""
+    """Take the pictures that are named."""
 
     def lines(widget: Locator) -> None:
         menu(widget, "View").get_by_label("methods").click()
@@ -189,17 +227,22 @@ def take(gallery: Gallery, wanted: list[str]) -> None:
         "narrow": lambda name: gallery.lab(name, [RESNET, FORWARD.format(options="")], width=520),
         "nbconvert": lambda name: gallery.converted(name, [GPT, step]),
         "terminal": lambda name: gallery.terminal(name, [GPT, step]),
+        "vscode": lambda name: gallery.vscode(name, [RESNET, FORWARD.format(options="")]),
+        "marimo": lambda name: gallery.marimo(name),
     }
-    for name in wanted or pictures:
+    for name in wanted:
         pictures[name](name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.browser.gallery", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("picture", nargs="*")
+    parser.add_argument("picture", nargs="*", help="all of a page if none is named")
     options = parser.parse_args()
+    wanted = options.picture or list(SHOWN)
     lack = jupyter.missing()
+    if {"vscode", "marimo"} & set(wanted) and not os.environ.get("IPYFLOPS_HOSTS"):
+        lack = lack or "IPYFLOPS_HOSTS names no environment of hosts: `make pictures` makes one"
     if lack:
         sys.exit(f"pictures need a browser, and {lack}")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -208,7 +251,9 @@ def main() -> None:
         jupyter.running_server(Path(folder)) as server,
         jupyter.running_browser() as browser,
     ):
-        take(Gallery(server, browser, options.out), options.picture)
+        take(Gallery(server, browser, options.out), wanted)
+    if not options.picture:
+        write_demo(TOUR)
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
 HEAD = """\
 # API reference
 
-Made from the docstrings by `make docs`; the test `tests/documentation` holds it to them. The magics
-explain themselves: `%flops?`. Everything here is in `import ipyflops`, but for the classes of the
-second part: a formula of your own gets a `Call`; the others are what functions and reports give.
+`make docs` makes this page from the docstrings, and a test compares the two. For the magics, type
+`%flops?`. Everything in the first part is in `import ipyflops`. The second part has the classes
+that you get: formulas get a `Call`, and functions and reports return the others.
 """
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ipyflops
+from tests.browser.gallery import SHOWN
 from tests.documentation.reference import TARGET, reference
 from tests.notebooks.tutorials import ROOT, badges, repository
 
@@ -82,6 +83,24 @@ def test_every_picture_says_what_it_shows() -> None:
     for name in ("README.md", *PAGES):
         for described in re.findall(r"!\[([^\]]*)\]\((?!https?:)", read(name)):
             assert len(described.split()) >= 4, f"{name}: {described!r}"
+
+
+def test_the_pictures_are_those_that_one_command_takes() -> None:
+    """What `make pictures` takes in one session is what is committed and what the pages show."""
+    shown: set[str] = set()
+    for name in ("README.md", *PAGES):
+        shown |= set(re.findall(r"\]\([./]*github/images/([\w-]+)\.png\)", read(name)))
+    committed = {path.stem for path in (ROOT / ".github" / "images").iterdir()}
+    assert shown == committed == set(SHOWN)
+
+
+def test_the_tour_prints_what_is_counted() -> None:
+    """The headline of ResNet-50; `test_numbers` works its count out by hand."""
+    flops, macs = 8_238_253_568, 4_089_184_256
+    tour = read("ipyflops/TOUR.md")
+    assert f"\n{flops / 1e9:.2f} GFLOPs · {macs / 1e9:.2f} GMACs · " in tour
+    for name in ("NUMBERS", "COMPARISON"):
+        assert f"{flops:,} FLOPs" in read(f"ipyflops/{name}.md")
 
 
 def test_the_sizes_of_adaptive_pooling_are_those_that_are_counted() -> None:

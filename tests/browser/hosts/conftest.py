@@ -7,7 +7,6 @@ environment of its own, `.venv-hosts`, which sees what `.venv` has.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,11 +31,7 @@ if not os.environ.get("IPYFLOPS_HOSTS"):
 @pytest.fixture(scope="session")
 def vscode_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What plays VS Code's part in a page, in one file."""
-    target = tmp_path_factory.mktemp("vscode") / "vscode.js"
-    esbuild = MODULES / ".bin" / "esbuild"
-    command = [str(esbuild), str(HERE / "vscode.js"), "--bundle", "--format=esm"]
-    subprocess.run([*command, f"--outfile={target}", "--log-level=error"], check=True)
-    return target.read_text(encoding="utf-8")
+    return vscode.program(MODULES, tmp_path_factory.mktemp("vscode"))
 
 
 @pytest.fixture(scope="module", params=vscode.BUNDLES, ids="ipywidgets {}".format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,6 +122,15 @@ THEMES = {
         "list.hoverBackground": "rgba(0, 68, 84, 0.67)",
     },
 }
+
+
+def program(modules: Path, folder: Path) -> str:
+    """What plays VS Code's part in a page, in one file, which is made in the folder."""
+    target = folder / "vscode.js"
+    source = Path(__file__).with_name("vscode.js")
+    command = [str(modules / ".bin" / "esbuild"), str(source), "--bundle", "--format=esm"]
+    subprocess.run([*command, f"--outfile={target}", "--log-level=error"], check=True)
+    return target.read_text(encoding="utf-8")
 
 
 @dataclass
