@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / ".github" / "images"
 TOUR = ROOT / "ipyflops" / "TOUR.md"
+HEADING = "## What a report looks like\n\n"
+INTRODUCTION = """\
+This is what `make demo` prints. `make pictures` took this text and the pictures below in one session on {day}. Each
+model had run once before. The counts agree everywhere. The times are from one run each, so they vary.
+
+"""
 #: The pictures of the README and of the tour.
 SHOWN = ("resnet50", "gpt2-dark", "lines", "roofline", "terminal", "vscode", "marimo")
 RESNET = """\
@@ -180,12 +185,14 @@ def write_demo(tour: Path) -> None:
     )
     counted = done.stdout[done.stdout.index("In [3]:") :].strip()
     lines = "\n".join(line.rstrip() for line in counted.split("\n"))
-    text = tour.read_text(encoding="utf-8")
-    text, found = re.subn(r"```text\n.*?```", lambda _: f"```text\n{lines}\n```", text, flags=re.S)
     today = datetime.datetime.now(datetime.timezone.utc).date()
-    text, dates = re.subn(r"(?<=in one session on )\d{4}-\d\d-\d\d", str(today), text)
-    if (found, dates) != (1, 1):
-        raise ValueError(f"{tour} has {found} texts and {dates} dates for what `make demo` prints")
+    text = tour.read_text(encoding="utf-8")
+    before, heading, rest = text.partition(HEADING)
+    _, start, block = rest.partition("```text\n")
+    _, end, after = block.partition("```\n")
+    if not (heading and start and end):
+        raise ValueError(f"{tour} has no text below {HEADING.strip()!r} to be replaced")
+    text = f"{before}{heading}{INTRODUCTION.format(day=today)}{start}{lines}\n{end}{after}"
     tour.write_text(text, encoding="utf-8")
 
 
