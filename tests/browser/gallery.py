@@ -31,8 +31,9 @@ OUT = ROOT / ".github" / "images"
 TOUR = ROOT / "ipyflops" / "TOUR.md"
 HEADING = "## What a report looks like\n\n"
 INTRODUCTION = """\
-This is what `make demo` prints. `make pictures` took this text and the pictures below in one session on {day}. Each
-model had run once before. The counts agree everywhere. The times are from one run each, so they vary.
+This is what `make demo` prints. `make pictures` took this text and the pictures below in one
+session on {day}. Each model had run once before. The counts agree everywhere. The times are from
+one run each, so they vary.
 
 """
 #: The pictures of the README and of the tour.
