@@ -7,6 +7,7 @@ import { ChangeTree } from "../../ipyflops/views/widget/static/change_tree.js";
 import { OpenRows } from "../../ipyflops/views/widget/static/open_rows.js";
 import { Run } from "../../ipyflops/views/widget/static/run.js";
 import { tableText } from "../../ipyflops/views/widget/static/export.js";
+import { ModuleTree } from "../../ipyflops/views/widget/static/tree.js";
 import { bytes, ints, message } from "./messages.js";
 
 /** @import { Row } from "../../ipyflops/views/widget/static/rows.js" */
@@ -83,6 +84,25 @@ test("what has changed is open, and what has not is one row", () => {
   ]);
   const { changes } = tree;
   assert.deepEqual([...changes.changed], [1, 1, 1, 0, 0, 1, 1]);
+});
+
+test("what opens at first takes no longer where one module has very many others inside", () => {
+  const count = 600;
+  const places = [{ parent: 0, name: "model" }];
+  for (let at = 0; at < count; at++) places.push({ parent: 1, name: `block${"x".repeat(at % 7)}${at}a` });
+  for (let at = 0; at < count; at++) places.push({ parent: 2 + at, name: "linear" });
+  const packed = message({
+    places,
+    signatures: [{ operator: "aten::mm", flops: 100 }],
+    calls: places.flatMap((_, at) => (at > count ? [{ place: at + 1, signature: 0, calls: at }] : [])),
+  });
+  const grid = new OpenRows(new ModuleTree(new Run(packed)), {
+    convention: "standard", bar: new Run(packed).metrics.of("flops"), measure: "flops standard", whole: 0, heat: false,
+  });
+  let asked = 0;
+  grid.openHeaviest(14, (row) => (asked += 1) && row.sum("flops standard"));
+  assert.deepEqual([...grid.open], [1]);
+  assert.ok(asked < 10, String(asked));
 });
 
 test("rows are sorted by how much has changed, whichever way", () => {

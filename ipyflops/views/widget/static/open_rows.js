@@ -127,7 +127,8 @@ export class OpenRows {
     this.open = new Set();
     const waiting = this._inside(this._top).slice();
     let shown = waiting.length;
-    for (;;) {
+    // Where there is no room left, nobody looks through what may be a hundred thousand rows.
+    while (!this.open.size || shown < count) {
       const wanted = waiting.filter((row) => row.expandable && weight(row) > 0);
       if (!wanted.length) return;
       const row = wanted.reduce((best, one) => (weight(one) > weight(best) ? one : best));
