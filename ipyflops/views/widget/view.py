@@ -133,8 +133,9 @@ class FlopsView(anywidget.AnyWidget):
     ) -> None:
         self.report = report
         self._difference = None if against is None else report - against
+        # To match the places of two trees takes a while, so it is done once for each convention.
+        self._differences: dict[str, Difference | None] = {report.convention: self._difference}
         self._under: dict[str, Report] = {report.convention: report}
-        self._differences: dict[str, Difference] = {}
         self._paths: dict[str, str] | None = None
         traits.setdefault("convention", report.convention)
         if against is not None:
@@ -317,10 +318,11 @@ class FlopsView(anywidget.AnyWidget):
     def _difference_under(self, convention: str) -> Difference:
         if self._difference is None:
             raise ValueError("there is nothing that this report is set against")
-        if convention not in self._differences:
+        known = self._differences.get(convention)
+        if known is None:
             before, after = self._difference.before, self._whole.under(convention)
-            self._differences[convention] = Difference.between(before, after)
-        return self._differences[convention]
+            known = self._differences[convention] = Difference.between(before, after)
+        return known
 
 
 def _with_extra(traits: dict[str, Any], extra: Sequence[str], devices: Devices) -> dict[str, Any]:

@@ -164,6 +164,14 @@ def test_the_chart_is_of_the_metric_and_the_places_that_are_asked_for() -> None:
     assert "could not be drawn" in view._chart["error"]
 
 
+def test_the_places_are_matched_once_for_each_convention() -> None:
+    view = to_widget(LARGER)
+    assert view._difference_under("standard") is view._difference
+    article = view._difference_under("article")
+    assert article.after.convention == "article"
+    assert view._difference_under("article") is article
+
+
 def test_a_report_that_is_set_against_nothing_has_no_such_chart() -> None:
     view = FlopsView(LARGER.after)
     view._received(None, {"kind": "chart", "key": "k", **WISH}, [])
