@@ -166,14 +166,14 @@ class Copier:
 
     def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         made: dict[Any, Any] = self._record(value, {})
-        for key, item in value.items():
+        for key, item in list(value.items()):  # other threads may change it meanwhile
             made[self.copy(key)] = self.copy(item)
         return made
 
     def _ordered(self, value: OrderedDict[Any, Any]) -> OrderedDict[Any, Any]:
         """A dictionary of hooks, mostly an empty one: each module has a dozen of these."""
         made: OrderedDict[Any, Any] = self._record(value, OrderedDict())
-        for key, item in value.items():
+        for key, item in list(value.items()):  # other threads may change it meanwhile
             made[self.copy(key)] = self.copy(item)
         for name, item in vars(value).items():  # as the metadata of a `state_dict`
             made.__dict__[name] = self.copy(item)
@@ -181,7 +181,7 @@ class Copier:
 
     def _set(self, value: set[Any]) -> set[Any]:
         made: set[Any] = self._record(value, set())
-        made.update(map(self.copy, value))
+        made.update(map(self.copy, list(value)))
         return made
 
     def _immutable_container(self, value: Any) -> Any:
@@ -235,7 +235,7 @@ class Copier:
     def _by_attributes(self, value: Any) -> Any:
         made = self._record(value, object.__new__(type(value)))
         self._on_code_owner(type(value))
-        for name, item in object.__getattribute__(value, "__dict__").items():
+        for name, item in list(object.__getattribute__(value, "__dict__").items()):
             made.__dict__[name] = self.copy(item)
         return made
 

@@ -196,7 +196,7 @@ class Substitution:
         return [
             name
             for key, before in self._before_run.items()
-            for name, value in self._own[key].items()
+            for name, value in list(self._own[key].items())
             if before.get(name, _MISSING) is not value and not name.startswith("_")
         ]
 

@@ -435,6 +435,29 @@ def test_an_interrupt_waits_until_all_is_put_back(monkeypatch: pytest.MonkeyPatc
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+class Changing:
+    """Stands in for another thread: what holds it changes while it is copied."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        self.change = change
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.change()
+        return object.__new__, (Changing,)
+
+
+def test_what_another_thread_changes_is_copied_all_the_same() -> None:
+    mapping: dict[Any, Any] = {}
+    ordered: OrderedDict[Any, Any] = OrderedDict()
+    members: set[Any] = set()
+    layer = torch.nn.Linear(8, 2)
+    mapping["one"] = Changing(lambda: mapping.update(two=2))
+    ordered["one"] = Changing(lambda: ordered.update(two=2))
+    members.add(Changing(lambda: members.update(range(20))))
+    layer.one = Changing(lambda: setattr(layer, "two", 2))  # type: ignore[assignment]
+    assert dry_run(lambda: (layer(X), mapping, ordered, members)).macs == 4 * 8 * 2
+
+
 def test_dry_runs_in_another_thread() -> None:
     reports = []
     thread = threading.Thread(target=lambda: reports.append(dry_run(MODEL, X)))
