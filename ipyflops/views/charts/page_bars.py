@@ -28,9 +28,8 @@ LEAST = 0.42
 USUAL_BARS, MOST_BARS = 14, 40
 #: In pixels: sizes of texts, the height of a row, and the room between texts and bars.
 SIZE, NOTE_SIZE, ROW, LEAST_ROW, GAP = 12.0, 11.0, 20, 16, 6
-#: What the name of a bar ends with that is shown shorter than it is, and how many em of the name
-#: have to be left beside it.
-CUT, LEAST_NAME = " (cut)", 2.0
+#: What the name of a bar ends with that is shown shorter than it is.
+CUT = " (cut)"
 LOOK = Look(INK, SIZE * 72 / DPI)
 #: What a colour means, and the colour.
 Key: TypeAlias = tuple[str, str]
@@ -192,8 +191,9 @@ def _label(one: Bar, room: float) -> str:
 
 def _cut_label(one: Bar, room: float) -> str:
     """The name of a bar that is shown shorter than it is, which it says if there is room for it."""
-    left = room - width_of(CUT)
-    return f"{fitted(one.label, left)}{CUT}" if left > LEAST_NAME else fitted(one.label, room)
+    # How many it stands for is worth more; that it is cut is seen by its paler colour, too.
+    fits = width_of(one.label) <= room - width_of(CUT)
+    return f"{one.label}{CUT}" if fits else fitted(one.label, room)
 
 
 def write_title(figure: Figure, title: str, tail: str, width: int) -> None:

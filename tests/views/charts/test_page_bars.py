@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from xml.etree import ElementTree as ET
 
@@ -62,6 +63,14 @@ def test_bars_have_their_part_and_nothing_is_cut(name: str, width: int, operator
     # Names end where bars begin, and numbers do not stand on bars.
     for start, end, text in texts(svg)[: len(shown)]:
         assert end <= left or start >= left, text
+
+
+def test_a_bar_of_many_says_how_many_before_it_says_that_it_is_cut() -> None:
+    svg = ET.fromstring(picture(reports.wide(), 340).svg)
+    said = [text for _, _, text in texts(svg)]
+    # 3,000 parts: as many stand together as are not named.
+    (many,) = [text for text in said if re.fullmatch(r"2,9\d\d more( \(cut\))?", text)]
+    assert many
 
 
 def test_names_in_any_script_fit() -> None:
