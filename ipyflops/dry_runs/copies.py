@@ -15,6 +15,7 @@ import types
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -88,6 +89,9 @@ class Copier:
         self._originals: list[Any] = []
         self.uncopied: dict[str, None] = {}
         self.can_be_reused = True
+        #: Copies whose class says what to do when one is gone.
+        self._with_finalizers: list[Any] = []
+        weakref.finalize(self, _without_finalizers, self._with_finalizers)
 
     @property
     def copies(self) -> list[Any]:
@@ -133,6 +137,8 @@ class Copier:
     def _record(self, value: Any, made: Any) -> Any:
         self._copies[id(value)] = made
         self._originals.append(value)  # so that no other object gets its id
+        if made is not value and hasattr(type(made), "__del__"):
+            self._with_finalizers.append(made)
         return made
 
     # --- tensors -------------------------------------------------------------------------------
@@ -290,6 +296,22 @@ class Copier:
         if isinstance(value, torch.nn.Module):
             for tensor in (*value.parameters(), *value.buffers()):
                 self.copy(tensor)
+
+
+def _without_finalizers(copies: list[Any]) -> None:
+    """Let copies be gone without a word: `__del__` would close what the originals still use.
+
+    Example: the copy of a connection would tell the other side that the connection is over.
+    """
+    for made in copies:
+        # Classes whose objects look otherwise in memory, as those of C, do not let it.
+        with suppress(Exception):
+            made.__class__ = _Gone
+    copies.clear()
+
+
+class _Gone:
+    """What a copy is of when it is no longer needed."""
 
 
 _MAKERS: Mapping[type, Callable[[Copier, Any], Any]] = {

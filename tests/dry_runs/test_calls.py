@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import random
 import signal
@@ -12,7 +13,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ipyflops import DryRunError, FlopCounter, dry_run
+from ipyflops import DryRunError, FlopCounter, dry_run, sweep
 from ipyflops.dry_runs.copies import Copier
 from ipyflops.dry_runs.substitution import Substitution
 from ipyflops.report import Report
@@ -328,6 +329,36 @@ def test_what_a_library_remembers_is_noted(library: Any) -> None:
     report = dry_run(lambda: library.remembered(X))
     (note,) = [note for note in report.notes if "still held" in note]
     assert note.startswith("1 fake tensor is still held, by something outside the variables in use")
+
+
+class Connection:
+    """Closes what it is connected to when it is gone, as files and channels do."""
+
+    closed: ClassVar[list[str]] = []
+
+    def __init__(self) -> None:
+        self.name, self.weight = "the real one", torch.ones(2, 2)
+
+    def __del__(self) -> None:
+        Connection.closed.append(self.name)
+
+
+def test_copies_that_are_gone_close_nothing() -> None:
+    connection = Connection()
+
+    def run() -> Tensor:
+        assert type(connection) is Connection
+        connection.weight = connection.weight @ connection.weight
+        return connection.weight
+
+    for _ in range(2):
+        assert dry_run(run).flops == 2 * 2 * 2 * 2
+    with pytest.raises(ZeroDivisionError):
+        dry_run(lambda: [connection.weight @ connection.weight, 1 // 0])
+    sweep(lambda n: torch.ones(n, 2) @ connection.weight, n=[1, 2, 3])
+    gc.collect()
+    assert Connection.closed == []
+    assert type(connection) is Connection
 
 
 def test_what_other_threads_build_is_not_held() -> None:
