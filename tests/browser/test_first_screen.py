@@ -161,6 +161,8 @@ def test_the_arrows_go_through_the_toolbar_and_the_head(resnet: Locator) -> None
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "View ▾"
     resnet.get_by_placeholder("Search").fill("")
+    # The table follows a moment after the last letter.
+    resnet.locator("[role=row]", has_text="layer3").first.wait_for()
     # From the first row up into the head, which sorts and resizes.
     resnet.locator(".fw-grid").focus()
     page.keyboard.press("Home")
