@@ -72,7 +72,7 @@ HIDDEN = {"load_ipython_extension", "unload_ipython_extension", "__version__"}
 #: Bases of public classes that the package itself uses, not those who count.
 INTERNAL = {"ipyflops.counting.blocks", "ipyflops.counting.process", "ipyflops.counting.stack"}
 #: Of what is left: for PyTorch's compiler, and for the magics.
-INTERNAL_MEMBERS = {"ignore_compile_internals", "keep_errors", "around_replay"}
+INTERNAL_MEMBERS = {"ignore_compile_internals", "keep_errors", "around_launch", "around_replay"}
 #: Sections whose entries are ``name : type`` with an indented text below.
 LISTS = {"Parameters", "Attributes", "Returns", "Raises", "Yields"}
 

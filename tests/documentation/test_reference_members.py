@@ -17,7 +17,8 @@ TEXT = Path(ipyflops.__file__).with_name("API.md").read_text(encoding="utf-8")
 #: For the program itself. A counter is a dispatch mode of PyTorch, which has public methods too.
 INTERNAL = {
     "FlopCounter": {
-        *("around_replay", "belongs_here", "counts_now", "counts_unknown_context", "cut_short"),
+        *("around_launch", "around_replay", "belongs_here", "counts_now"),
+        *("counts_unknown_context", "cut_short"),
         *("end_block", "ignore_compile_internals", "is_open_elsewhere", "keep_errors"),
         *("step_into_thread", "supports_higher_order_operators"),
     }
