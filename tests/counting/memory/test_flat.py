@@ -15,8 +15,8 @@ from tests.thoroughness import ALL_SAMPLES
 READ_AT = (100_000, 500_000, 1_000_000) if ALL_SAMPLES else (4_000, 8_000, 12_000)
 #: Of a step, seen by the curve.
 OPERATORS = 55
-#: Bytes that may come and go between two readings: the bounded curve, and what Python keeps, of which
-#: up to 80,000 were seen. One object kept for each operator would be 400,000 at the least.
+#: Bytes that may come and go between two readings: the bounded curve, and what Python keeps. Up to
+#: 80,000 were seen. One object kept for each operator would be 400,000 at the least.
 NOISE = 150_000
 
 
