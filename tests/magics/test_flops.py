@@ -178,7 +178,7 @@ def test_the_options_reach_the_views(shell: InteractiveShell, shown: Shown) -> N
     run(shell, "%flops model(x)")
     run(shell, "%flops -d 2 --by lines --per 6:token --view text model(x)")
     assert [options for _, options in shown] == [
-        {"view": "auto", "by": None, "depth": None, "per": None, "columns": ()},
+        {"view": "html", "depth": None, "per": None, "columns": ()},
         {"view": "text", "by": "lines", "depth": 2, "per": (6, "token"), "columns": ()},
     ]
     assert shown[1][0] is last()
@@ -338,9 +338,9 @@ def test_the_last_report_is_shown_again(shell: InteractiveShell, shown: Shown) -
     run(shell, "%flops --by operators -d 1 --per 2 --view text  # by operator")
     run(shell, "%flops -c contractions")
     assert [options for _, options in shown] == [
-        {"view": "auto", "by": None, "depth": None, "per": None, "columns": ()},
+        {"view": "html", "depth": None, "per": None, "columns": ()},
         {"view": "text", "by": "operators", "depth": 1, "per": (2, "item"), "columns": ()},
-        {"view": "auto", "by": None, "depth": None, "per": None, "columns": ()},
+        {"view": "html", "depth": None, "per": None, "columns": ()},
     ]
     assert shown[0][0] is report
     assert shown[1][0] is report
