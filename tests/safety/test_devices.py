@@ -35,7 +35,7 @@ HARMLESS = {"is_initialized", "current_accelerator", "_is_in_bad_fork"}
 #: Functions that are called with something that lies on the device, which is set up then; and the
 #: one that is asked for whatever device there is.
 WITH_A_DEVICE = {
-    ("counting/counter.py", "around_replay"),  # of a CUDA graph
+    ("counting/beside_dispatch.py", "replay"),  # of a CUDA graph
     ("counting/cuda_clock.py", "_device_of"),  # only where the process uses CUDA
     ("counting/cuda_clock.py", "_gate"),  # of a span, whose call has a tensor there
     ("counting/cuda_clock.py", "_end_block"),
