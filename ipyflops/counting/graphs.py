@@ -136,7 +136,7 @@ class GraphHooks:
                 setattr(kind, name, ours)
 
     def set_back(self) -> None:
-        """Return the methods their places, unless somebody has taken them since."""
+        """Put the methods back, unless somebody has taken their places since."""
         kind: Any = torch.cuda.graphs.CUDAGraph
         for name, ours in self._ours.items():
             if getattr(kind, name, None) is ours:

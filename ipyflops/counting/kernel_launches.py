@@ -123,7 +123,7 @@ class LaunchHooks:
             setattr(interface, _METHOD, self._ours)
 
     def set_back(self) -> None:
-        """Give the method its place, unless somebody has taken it since."""
+        """Put the method back, unless somebody has taken its place since."""
         interface = _interface()
         if interface is not None and getattr(interface, _METHOD, None) is self._ours:
             setattr(interface, _METHOD, self._before)

@@ -162,7 +162,7 @@ def read_device(text: str, *, own: object = None) -> tuple[Device, float]:
 
 
 def check_efficiency(number: float, written: str = "") -> float:
-    """Return an efficiency back.
+    """Return the efficiency, if it is one.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def _regular_file(target: Path, asked: str | os.PathLike[str]) -> os.stat_result
 
 
 def _take_over(file: Path, before: os.stat_result) -> None:
-    """Return a file the owner and the rights of one that it will replace."""
+    """Set the owner and the rights of a file to those of the one that it will replace."""
     if hasattr(os, "chown"):
         with contextlib.suppress(OSError):  # few may give files away
             os.chown(file, before.st_uid, before.st_gid)
